@@ -1,0 +1,160 @@
+//! Properties and goldens of the codec.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::change::{FileMode, FileState, LineCounts};
+use crate::base::clock::Timestamp;
+use crate::base::hash::Sha256;
+use crate::base::id::{Oid, SessionId, TurnKey};
+use crate::base::money::{Tokens, Usd};
+use crate::base::path::RepoPath;
+use crate::session::event::Event;
+use crate::session::request::{Encoding, ModelId, Part, Role, Segment, WireBody};
+use crate::session::stream::{Stop, Usage};
+use crate::session::turn::*;
+
+fn round_trip(turn: &Turn) -> Turn {
+    let parts = encode(turn);
+    let mut file = |path: &str| parts.files.get(path).cloned();
+    let mut list = |dir: &str| {
+        let prefix = format!("{dir}/");
+        parts.files.keys().filter_map(|p| p.strip_prefix(&prefix)).map(str::to_owned).collect()
+    };
+    decode(&parts.message, &mut file, &mut list).expect("decodes")
+}
+
+fn path() -> impl Strategy<Value = RepoPath> {
+    proptest::collection::vec(any::<u8>(), 1..12).prop_filter_map("a path", |raw| RepoPath::new(raw).ok())
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (0i64..4_000_000_000_000).prop_map(Timestamp::from_millis)
+}
+
+fn state() -> impl Strategy<Value = Option<FileState>> {
+    let mode = prop_oneof![Just(FileMode::Regular), Just(FileMode::Executable), Just(FileMode::Symlink)];
+    proptest::option::of((mode, any::<Vec<u8>>()).prop_map(|(mode, bytes)| FileState { mode, bytes }))
+}
+
+prop_compose! {
+    fn usage()(n in any::<[u32; 5]>()) -> Usage {
+        let t = |i: usize| Tokens(u64::from(n[i]));
+        Usage { input: t(0), cache_read: t(1), cache_write: t(2), output: t(3), reasoning: t(4) }
+    }
+}
+
+prop_compose! {
+    fn header()(
+        ids in any::<([u8; 16], [u8; 16], [u8; 13], [u8; 20])>(),
+        seq in 1u64..1_000_000,
+        kind in prop_oneof![Just(TurnKind::Turn), Just(TurnKind::Apply), Just(TurnKind::Note)],
+        subject in "[a-zA-Zé%:][a-zA-Zé%: ]{0,20}[a-z]",
+        served in proptest::option::of(any::<String>()),
+        usage in usage(),
+        money in proptest::option::of((0i64..1 << 40, 0i64..1 << 40)),
+        times in (time(), time()),
+        branch in proptest::option::of(any::<String>()),
+        files in proptest::collection::vec((path(), any::<(u32, u32)>()), 0..4),
+        fork in proptest::option::of(any::<([u8; 13], [u8; 16])>()),
+    ) -> Header {
+        Header {
+            subject, kind,
+            key: TurnKey::from_bytes(ids.0),
+            exchange: TurnKey::from_bytes(ids.1),
+            session: SessionId::from_bytes(ids.2),
+            seq,
+            model: served.as_ref().map(|_| ModelId { provider: "a b".into(), model: "x/ü%".into() }),
+            served, usage,
+            price: money.map(|(a, b)| Price { input: Usd::from_nanos(a), cache_read: Usd::from_nanos(b), output: Usd::from_nanos(a) }),
+            cost: money.map(|(_, b)| Usd::from_nanos(b)),
+            start: times.0, end: times.1,
+            base: Oid::from_bytes(&ids.3),
+            branch,
+            commit: money.and(Oid::from_bytes(&[9; 32])),
+            files: files.into_iter().map(|(path, n)| FileStat {
+                path, status: FileStatus::Modified, lines: LineCounts { added: n.0.into(), removed: n.1.into() },
+            }).collect(),
+            outcome: Outcome::Applied,
+            request: money.map(|_| RequestDigest { sha256: Sha256::of(b"x"), length: 1 }),
+            forked_from: fork.map(|(s, t)| ForkPoint { session: SessionId::from_bytes(s), turn: TurnKey::from_bytes(t) }),
+        }
+    }
+}
+
+prop_compose! {
+    fn turn()(
+        header in header(),
+        prompt in proptest::option::of(any::<Vec<u8>>()),
+        files in proptest::collection::btree_map(path(), prop_oneof![Just(Access::ReadOnly), Just(Access::ReadWrite)], 0..3),
+        settings in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3),
+        texts in proptest::collection::vec(any::<String>(), 0..4),
+        response in proptest::option::of((any::<Vec<u8>>(), any::<String>(), any::<String>(), any::<Vec<u8>>())),
+        edits in proptest::collection::vec((path(), state(), state()), 0..3),
+        reject in proptest::option::of(any::<[String; 3]>()),
+        message in proptest::option::of(any::<String>()),
+        events in proptest::collection::vec((time(), any::<[String; 3]>()), 0..3),
+    ) -> Turn {
+        let mut segments = vec![Segment::wire("[")];
+        segments.extend(texts.iter().map(|t| Segment::part(&Part::text(Role::User, "file:é b", t.clone()), Encoding::Json)));
+        let body = WireBody { segments };
+        Turn {
+            header,
+            state: SessionState { files, settings: settings.clone() },
+            prompt,
+            request: (!texts.is_empty()).then(|| RequestRecord {
+                envelope: Envelope { provider: "p".into(), method: "POST".into(), url: "http://x".into(), headers: settings.clone() },
+                manifest: body.manifest(),
+                parts: body.segments.iter().map(|s| (Sha256::of(&s.bytes), s.bytes.clone())).collect(),
+            }),
+            response: response.map(|(raw, text, reasoning, native)| ResponseRecord {
+                status: 200, headers: settings, raw, text, reasoning, stop: Some(Stop::End), native: vec![(0, native)],
+            }),
+            edits: StoredEdits {
+                changes: edits.into_iter().map(|(path, before, after)| StoredChange { path, status: ChangeStatus::Held, before, after }).collect(),
+                rejects: reject.map(|[path, reason, edit]| StoredReject { path, reason, edit }).into_iter().collect(),
+                message,
+            },
+            events: events.into_iter().map(|(at, [kind, k, v])| Event::new(at, &kind).with(&k, v)).collect(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn turns_round_trip(turn in turn()) {
+        let back = round_trip(&turn);
+        prop_assert_eq!(&back, &turn);
+        prop_assert_eq!(encode(&back), encode(&turn));
+    }
+
+    #[test]
+    fn no_subject_can_forge_a_trailer(mut header in header(), subject in "(\\PC|[\r\n]|Retort-Outcome: none){0,40}") {
+        header.subject = subject;
+        let back = decode_header(&encode_header(&header)).expect("decodes");
+        prop_assert_eq!(back.outcome, header.outcome);
+        prop_assert_eq!(back.key, header.key);
+    }
+
+    #[test]
+    fn foreign_messages_never_panic(message: Vec<u8>, block in "[ -~\n]{0,200}") {
+        let _ = decode_header(&message);
+        let _ = decode_header(format!("x\n\nRetort-Format: retort-0\nRetort-{block}").as_bytes());
+        let _ = super::tree::decode_manifest(&message);
+    }
+}
+
+#[test]
+fn newer_formats_are_named() {
+    let error = decode_header(b"x\n\nRetort-Format: retort-9\n").expect_err("unknown");
+    assert_eq!(error, DecodeError::Version("retort-9".to_owned()));
+}
+
+#[test]
+fn an_assistant_message_keeps_native_parts_in_place() {
+    let r =
+        ResponseRecord { text: "abcd".into(), native: vec![(2, b"N".to_vec()), (4, b"E".to_vec())], ..ResponseRecord::default() };
+    let shown: Vec<_> = r.parts("g").iter().map(|p| (p.kind.0.clone(), p.as_text().into_owned())).collect();
+    let want = [("answer", "ab"), ("native:g", "N"), ("answer", "cd"), ("native:g", "E")];
+    assert_eq!(shown, want.map(|(k, t)| (k.to_owned(), t.to_owned())));
+}
