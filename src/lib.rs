@@ -8,3 +8,5 @@
 
 pub mod base;
 pub mod session;
+pub mod process;
+pub mod vcs;

@@ -1,0 +1,58 @@
+//! Places where a test lets the process die, to prove that nothing is lost there.
+//!
+//! Invariants
+//! - In a release build every point is empty.
+//! - A fault is a real `SIGKILL` of ourselves: no destructor runs, no buffer is flushed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Which point is armed: `name` (its first hit) or `name:N` (its N-th hit). `trace` kills nowhere and writes every hit as a
+/// line into the given file.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    armed: Option<Rc<Armed>>,
+}
+
+#[derive(Debug)]
+struct Armed {
+    name: String,
+    hit: u32,
+    trace: Option<std::path::PathBuf>,
+    hits: RefCell<BTreeMap<String, u32>>,
+    dead: Cell<bool>,
+}
+
+impl Faults {
+    /// Reads `debug.fault`; an empty text arms nothing. `trace=FILE` records.
+    pub fn new(spec: &str) -> Self {
+        if spec.is_empty() || !cfg!(debug_assertions) {
+            return Self::default();
+        }
+        let (name, hit) = spec.rsplit_once(':').and_then(|(n, h)| Some((n, h.parse().ok()?))).unwrap_or((spec, 1));
+        let trace = spec.strip_prefix("trace=").map(Into::into);
+        let armed = Armed { name: name.to_owned(), hit, trace, hits: RefCell::default(), dead: Cell::new(false) };
+        Self { armed: Some(Rc::new(armed)) }
+    }
+
+    /// Dies here if this point is armed.
+    pub fn point(&self, name: &str) {
+        let Some(armed) = &self.armed else { return };
+        let hit = {
+            let mut hits = armed.hits.borrow_mut();
+            let hit = hits.entry(name.to_owned()).or_default();
+            *hit += 1;
+            *hit
+        };
+        if let Some(file) = &armed.trace {
+            let line = format!("{name}:{hit}\n");
+            let mut options = std::fs::OpenOptions::new();
+            if let Ok(mut file) = options.create(true).append(true).open(file) {
+                let _ = std::io::Write::write_all(&mut file, line.as_bytes());
+            }
+        } else if armed.name == name && armed.hit == hit && !armed.dead.replace(true) {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The user's index: reading it, and changing the entries of paths that we commit.
+//!
+//! Invariants
+//! - `index.lock` is made by linking a file that is already whole, so the lock is never half-written, and a lock that a
+//!   killed process of ours left is known by being the same file as `retort/index.new`.
+//! - Cached trees on the way to a changed path are marked as unknown; else git would commit the old ones.
+//! - An index with extensions that gix does not write back is changed by `git update-index` instead.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::ByteSlice as _;
+use gix::index::entry::{Flags, Mode, Stat};
+
+use crate::base::path::RepoPath;
+use crate::process::Spec;
+use crate::vcs::{VcsError, durable};
+
+use super::Git;
+use super::trees::{Leaf, kind};
+
+/// The index, locked against git, with the changed content waiting.
+pub(super) struct LockedIndex {
+    lock: PathBuf,
+    fresh: PathBuf,
+    target: PathBuf,
+}
+
+impl LockedIndex {
+    /// Makes the changed content the index.
+    pub(super) fn commit(self) -> Result<(), VcsError> {
+        fs::rename(&self.lock, &self.target).map_err(VcsError::io(&self.target))?;
+        // The rename took one name of the file; the other one goes here.
+        fs::remove_file(&self.fresh).map_err(VcsError::io(&self.fresh))?;
+        let directory = self.target.parent().unwrap_or(Path::new("."));
+        durable::sync_directory(directory).map_err(VcsError::io(directory))
+    }
+
+    /// Leaves the index as it was.
+    pub(super) fn abandon(self) -> Result<(), VcsError> {
+        fs::remove_file(&self.lock).map_err(VcsError::io(&self.lock))?;
+        fs::remove_file(&self.fresh).map_err(VcsError::io(&self.fresh))
+    }
+}
+
+impl Git {
+    /// The index as it is now; `None` when there is none yet.
+    pub(super) fn read_index(&self) -> Result<Option<gix::index::File>, VcsError> {
+        match self.repo.open_index() {
+            Ok(index) => Ok(Some(index)),
+            Err(gix::worktree::open_index::Error::IndexFile(gix::index::file::init::Error::Io(e))) if e.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(e) => Err(VcsError::corrupt(format!("the index cannot be read: {e}"))),
+        }
+    }
+
+    /// The index, or an empty one.
+    pub(super) fn index_or_empty(&self) -> Result<gix::index::File, VcsError> {
+        let empty = || gix::index::File::from_state(gix::index::State::new(self.repo.object_hash()), self.repo.index_path());
+        Ok(self.read_index()?.unwrap_or_else(empty))
+    }
+
+    /// Whether gix writes back everything that this index holds.
+    pub(super) fn plain(index: &gix::index::File) -> bool {
+        index.link().is_none()
+            && index.untracked().is_none()
+            && index.fs_monitor().is_none()
+            && index.resolve_undo().is_none()
+            && !index.is_sparse()
+            && index.version() != gix::index::Version::V4
+    }
+
+    /// Removes an `index.lock` that a killed process of ours left. The worktree lock must be held.
+    pub(super) fn clear_own_lock(&self) -> Result<(), VcsError> {
+        let (lock, fresh) = (self.index_lock(), self.fresh_index());
+        if let (Ok(a), Ok(b)) = (fs::metadata(&lock), fs::metadata(&fresh))
+            && (a.dev(), a.ino()) == (b.dev(), b.ino())
+        {
+            fs::remove_file(&lock).map_err(VcsError::io(&lock))?;
+        }
+        match fs::remove_file(&fresh) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(VcsError::io(&fresh)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn index_lock(&self) -> PathBuf {
+        let mut name = self.repo.index_path().into_os_string();
+        name.push(".lock");
+        name.into()
+    }
+
+    fn fresh_index(&self) -> PathBuf {
+        self.layout.git_dir.join("retort").join("index.new")
+    }
+
+    /// Takes git's lock with the changed index as its content. `None` when the index changed since it was read.
+    pub(super) fn lock_index(
+        &self,
+        mut index: gix::index::File,
+        changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
+    ) -> Result<Option<LockedIndex>, VcsError> {
+        let (lock, fresh, target) = (self.index_lock(), self.fresh_index(), self.repo.index_path());
+        let read = index.checksum();
+        self.smudge_racy(&mut index)?;
+        change_entries(&mut index, changes);
+        let mut bytes = Vec::new();
+        let skip_hash = self.config_bool("index.skipHash");
+        let options = gix::index::write::Options { extensions: gix::index::write::Extensions::All, skip_hash };
+        index.write_to(&mut bytes, options).map_err(VcsError::corrupt)?;
+        durable::write_new(&fresh, &bytes).map_err(VcsError::io(&fresh))?;
+        match fs::hard_link(&fresh, &lock) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&fresh).map_err(VcsError::io(&fresh))?;
+                return Err(VcsError::IndexLocked(lock));
+            }
+            other => other.map_err(VcsError::io(&lock))?,
+        }
+        let locked = LockedIndex { lock, fresh, target };
+        // Somebody may have written the index between our reading and our lock.
+        if self.read_index()?.map(|now| now.checksum()).unwrap_or_default() != read {
+            locked.abandon()?;
+            return Ok(None);
+        }
+        self.faults.point("index.locked");
+        Ok(Some(locked))
+    }
+
+    /// Git cannot tell by time stamps whether a file changed in the very second in which the index was written; it looks at
+    /// such files itself, until the index is written anew. So whoever writes it must look first, and mark the changed
+    /// ones by a size of zero.
+    fn smudge_racy(&self, index: &mut gix::index::File) -> Result<(), VcsError> {
+        let options = self.repo.stat_options().map_err(VcsError::corrupt)?;
+        let exact = gix::index::entry::stat::Options { use_nsec: true, check_stat: true, trust_ctime: true, ..options };
+        let mut filter = None;
+        let mut changed = Vec::new();
+        for (at, entry) in index.entries().iter().enumerate() {
+            if !entry.stat.is_racy(index.timestamp(), options) {
+                continue;
+            }
+            let mode = entry.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()));
+            if let (Some(mode), Ok(path)) = (mode, RepoPath::new(entry.path(index).to_vec()))
+                && !self.is_clean(&path, entry, mode, index, exact, &mut filter)?
+            {
+                changed.push(at);
+            }
+        }
+        for at in changed {
+            index.entries_mut()[at].stat.size = 0;
+        }
+        Ok(())
+    }
+
+    /// Changes entries through git, for an index that only git can write.
+    pub(super) fn update_index_by_git(&self, changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>) -> Result<(), VcsError> {
+        let mut input = Vec::new();
+        let null = self.repo.object_hash().null();
+        for (path, leaf) in changes {
+            let line = match leaf {
+                Some((leaf, _)) => format!("{} {} 0\t", leaf.mode.octal(), leaf.id),
+                None => format!("0 {null} 0\t"),
+            };
+            input.extend_from_slice(line.as_bytes());
+            input.extend_from_slice(path.as_bytes());
+            input.push(0);
+        }
+        self.run_git("update-index", &Spec::new("git").args(["update-index", "-z", "--index-info"]).input(input)).map(drop)
+    }
+}
+
+fn change_entries(index: &mut gix::index::File, changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>) {
+    index.remove_entries(|_, path, _| RepoPath::new(path.to_vec()).is_ok_and(|p| matches!(changes.get(&p), Some(None))));
+    let mut added = false;
+    for (path, leaf) in changes {
+        if let Some(tree) = index.tree_mut() {
+            forget_trees(tree, path.as_bytes());
+        }
+        let Some((leaf, stat)) = leaf else { continue };
+        let mode = match leaf.mode {
+            crate::base::change::FileMode::Regular => Mode::FILE,
+            crate::base::change::FileMode::Executable => Mode::FILE_EXECUTABLE,
+            crate::base::change::FileMode::Symlink => Mode::SYMLINK,
+        };
+        debug_assert_eq!(mode.to_tree_entry_mode().map(|m| m.kind()), Some(kind(leaf.mode)));
+        let raw = path.as_bytes().as_bstr();
+        if let Some(entry) = index.entry_mut_by_path_and_stage(raw, gix::index::entry::Stage::Unconflicted) {
+            (entry.id, entry.mode, entry.stat) = (leaf.id, mode, *stat);
+            entry.flags.remove(Flags::INTENT_TO_ADD);
+        } else {
+            index.dangerously_push_entry(*stat, leaf.id, Flags::empty(), mode, raw);
+            added = true;
+            index.sort_entries();
+        }
+    }
+    debug_assert!(!added || index.verify_entries().is_ok());
+}
+
+/// Marks the cached trees from the root down to `path` as unknown.
+fn forget_trees(tree: &mut gix::index::extension::Tree, path: &[u8]) {
+    tree.num_entries = None;
+    if let Some(at) = path.find_byte(b'/')
+        && let Some(child) = tree.children.iter_mut().find(|c| c.name[..] == path[..at])
+    {
+        forget_trees(child, &path[at + 1..]);
+    }
+}

@@ -1,0 +1,405 @@
+//! Landing changes on the user's branch, and taking a commit back.
+//!
+//! Invariants
+//! - A commit holds our change three-way merged onto HEAD's version of each file, so lines that the user has not committed
+//!   are not in it; the index entry of each path moves by the same change, so what was staged stays staged.
+//! - Order: objects synced; index locked with its new content ready; branch swapped; index renamed into place. A death
+//!   between the last two leaves a lock that the next run knows as its own and an index that it brings up to date.
+//! - The repository's own commit hooks and signing run whenever they are set up: then `git commit` makes the commit, from
+//!   an index of its own.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use gix::index::entry::{Flags, Stage, Stat};
+use gix::refs::Target;
+use gix::refs::transaction::PreviousValue;
+
+use crate::base::change::{FileMode, FileState};
+use crate::base::id::Oid;
+use crate::base::merge::merge3_files;
+use crate::base::path::RepoPath;
+use crate::process::Spec;
+use crate::vcs::{Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+
+use super::trees::Leaf;
+use super::{Git, gix_id, oid};
+
+/// Worktree bytes → stored bytes, by the repository's attributes and filters.
+pub(super) struct Filter<'a> {
+    pipeline: gix::filter::Pipeline<'a>,
+    index: gix::worktree::IndexPersistedOrInMemory,
+}
+
+impl Filter<'_> {
+    pub(super) fn to_git<'b>(&mut self, path: &RepoPath, state: &'b FileState) -> Result<Cow<'b, [u8]>, VcsError> {
+        if state.mode == FileMode::Symlink {
+            return Ok(Cow::Borrowed(&state.bytes));
+        }
+        let mut out = self.pipeline.convert_to_git(&state.bytes[..], path.to_os(), &self.index).map_err(VcsError::corrupt)?;
+        if !out.is_changed() {
+            return Ok(Cow::Borrowed(&state.bytes));
+        }
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut out, &mut bytes).map_err(VcsError::corrupt)?;
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+/// A file as git stores it.
+type Stored<'a> = Option<(FileMode, Cow<'a, [u8]>)>;
+
+/// One file's change in stored form, from which any commit of it is built.
+struct Wanted<'a> {
+    path: &'a RepoPath,
+    from: Stored<'a>,
+    to: Stored<'a>,
+    /// Whether a file that HEAD does not know may enter the commit.
+    may_create: bool,
+}
+
+/// A commit that is ready to be made on `head`.
+#[derive(Default)]
+struct Plan {
+    leaves: BTreeMap<RepoPath, Option<Leaf>>,
+    entries: BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
+    without_user_lines: Vec<RepoPath>,
+    uncommitted: Vec<(RepoPath, Withheld)>,
+    written: Vec<gix::ObjectId>,
+}
+
+fn bytes<'a>(side: &'a Stored<'_>) -> Option<&'a [u8]> {
+    side.as_ref().map(|(_, bytes)| &bytes[..])
+}
+
+impl Git {
+    pub(super) fn head_tree(&self) -> Result<Option<gix::ObjectId>, VcsError> {
+        let Some(id) = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach) else { return Ok(None) };
+        self.tree_of(id).map(Some)
+    }
+
+    fn tree_of(&self, commit: gix::ObjectId) -> Result<gix::ObjectId, VcsError> {
+        let commit = self.repo.find_commit(commit).map_err(VcsError::corrupt)?;
+        Ok(commit.tree_id().map_err(VcsError::corrupt)?.detach())
+    }
+
+    pub(super) fn filter(&self) -> Result<Filter<'_>, VcsError> {
+        let (pipeline, index) = self.repo.filter_pipeline(None).map_err(VcsError::corrupt)?;
+        Ok(Filter { pipeline, index })
+    }
+
+    pub(super) fn land_changes(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
+        use crate::vcs::Backend as _;
+        self.check_idle()?;
+        let _lock = self.lock_worktree()?;
+        self.clear_own_lock()?;
+        let mut filter = self.filter()?;
+        let mut wanted = Vec::new();
+        for (path, change) in landing.changes.iter() {
+            let mut side = |state: &'_ Option<FileState>| -> Result<Stored<'_>, VcsError> {
+                let Some(state) = state else { return Ok(None) };
+                Ok(Some((state.mode, Cow::Owned(filter.to_git(path, state)?.into_owned()))))
+            };
+            wanted.push(Wanted { path, from: side(&change.before)?, to: side(&change.after)?, may_create: change.before.is_none() });
+        }
+        self.commit_wanted(&wanted, landing)
+    }
+
+    /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
+    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
+        let author = self.signature(landing.author_time, landing.author_offset)?;
+        for _ in 0..16 {
+            let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+            let index = self.index_or_empty()?;
+            let mut plan = self.plan(head, &index, wanted)?;
+            let mut landed = Landed {
+                commit: None,
+                without_user_lines: std::mem::take(&mut plan.without_user_lines),
+                uncommitted: std::mem::take(&mut plan.uncommitted),
+            };
+            if plan.leaves.is_empty() {
+                return Ok(landed);
+            }
+            let old_tree = head.map(|id| self.tree_of(id)).transpose()?;
+            let tree = self.edit_tree(old_tree, &plan.leaves, &mut plan.written)?;
+            let commit = if self.has_commit_hooks()? || self.config_bool("commit.gpgSign") {
+                self.sync_objects(&plan.written)?;
+                self.commit_by_git(head, tree, landing)?;
+                let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+                let commit = now.filter(|id| Some(*id) != head).ok_or_else(|| VcsError::CommitRefused(String::new()))?;
+                self.catch_up_index(head, commit, plan.entries.keys())?;
+                commit
+            } else {
+                let parents: Vec<Oid> = head.into_iter().map(oid).collect();
+                let message = landing.message.as_bytes();
+                let commit = self.write_commit_object(tree, &parents, &author, &author, message, &mut plan.written)?;
+                self.sync_objects(&plan.written)?;
+                match self.swap(head, Some(commit), index, &plan.entries, &author, &landing.message)? {
+                    Swap::Done => commit,
+                    Swap::Lost => continue,
+                }
+            };
+            landed.commit = Some(oid(commit));
+            return Ok(landed);
+        }
+        Err(VcsError::Moved { name: "HEAD".to_owned() })
+    }
+
+    /// Index lock, branch, index: the three in the order of the module's invariants.
+    fn swap(
+        &self,
+        old: Option<gix::ObjectId>,
+        new: Option<gix::ObjectId>,
+        index: gix::index::File,
+        entries: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
+        who: &Signature,
+        message: &str,
+    ) -> Result<Swap, VcsError> {
+        let by_git = !Self::plain(&index);
+        let locked = if by_git { None } else { self.lock_index(index, entries)? };
+        if !by_git && locked.is_none() {
+            return Ok(Swap::Lost);
+        }
+        let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
+        let subject = message.lines().next().unwrap_or_default();
+        let log = if new.is_some() && old.is_none() { format!("commit (initial): {subject}") } else { format!("commit: {subject}") };
+        self.faults.point("branch.before");
+        let moved = self.edit_ref("HEAD", new.map(oid), expected, &log, who);
+        match (moved, locked) {
+            (Ok(()), locked) => {
+                if let Some(name) = self.repo.head_name().map_err(VcsError::corrupt)? {
+                    self.sync_ref(&self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())))?;
+                } else {
+                    self.sync_ref(&self.layout.git_dir.join("HEAD"))?;
+                }
+                self.faults.point("branch.after");
+                match locked {
+                    Some(locked) => locked.commit()?,
+                    None => self.update_index_by_git(entries)?,
+                }
+                self.faults.point("index.after");
+                Ok(Swap::Done)
+            }
+            (Err(error), locked) => {
+                if let Some(locked) = locked {
+                    locked.abandon()?;
+                }
+                if matches!(error, VcsError::Moved { .. }) { Ok(Swap::Lost) } else { Err(error) }
+            }
+        }
+    }
+
+    fn plan(&self, head: Option<gix::ObjectId>, index: &gix::index::File, wanted: &[Wanted<'_>]) -> Result<Plan, VcsError> {
+        let tree = head.map(|id| self.tree_of(id)).transpose()?;
+        let mut plan = Plan::default();
+        for w in wanted {
+            let in_head = self.leaf(tree, w.path)?;
+            let raw = gix::bstr::BStr::new(w.path.as_bytes());
+            let entry = index.entry_by_path_and_stage(raw, Stage::Unconflicted);
+            let conflicted = [Stage::Base, Stage::Ours, Stage::Theirs].iter().any(|s| index.entry_by_path_and_stage(raw, *s).is_some());
+            let withheld = if conflicted {
+                Some(Withheld::IndexConflict)
+            } else if in_head.is_none() && entry.is_none() && !w.may_create {
+                Some(Withheld::Untracked)
+            } else {
+                self.plan_file(&mut plan, w, in_head, entry)?
+            };
+            plan.uncommitted.extend(withheld.map(|why| (w.path.clone(), why)));
+        }
+        Ok(plan)
+    }
+
+    /// Adds one file to the plan, or says why it stays out.
+    fn plan_file(
+        &self,
+        plan: &mut Plan,
+        w: &Wanted<'_>,
+        in_head: Option<Leaf>,
+        entry: Option<&gix::index::Entry>,
+    ) -> Result<Option<Withheld>, VcsError> {
+        let head_bytes = in_head.map(|leaf| self.blob(leaf.id)).transpose()?;
+        let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else { return Ok(Some(Withheld::Overlap)) };
+        let mode = match (&w.from, &w.to, in_head) {
+            (Some((from, _)), Some((to, _)), Some(leaf)) if from == to => leaf.mode,
+            (_, Some((to, _)), _) => *to,
+            (_, None, _) => FileMode::Regular,
+        };
+        let leaf = |id| Leaf { id, mode };
+        let new = merged.as_ref().map(|b| self.write_blob(b, &mut plan.written)).transpose()?.map(leaf);
+        if new == in_head {
+            return Ok(None);
+        }
+        let staged = entry.filter(|e| !e.flags.contains(Flags::INTENT_TO_ADD));
+        let entry_leaf = staged.and_then(|e| {
+            let mode = e.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()))?;
+            Some(Leaf { id: e.id, mode })
+        });
+        let entry = if entry_leaf == in_head {
+            new
+        } else {
+            let entry_bytes = entry_leaf.map(|leaf| self.blob(leaf.id)).transpose()?;
+            match merge3_files(head_bytes.as_deref(), entry_bytes.as_deref(), merged.as_deref()) {
+                Ok(bytes) => bytes.map(|b| self.write_blob(&b, &mut plan.written)).transpose()?.map(leaf),
+                Err(_) => return Ok(Some(Withheld::IndexConflict)),
+            }
+        };
+        if bytes(&w.from) != head_bytes.as_deref() {
+            plan.without_user_lines.push(w.path.clone());
+        }
+        let stat = match (&entry, &w.to, &merged) {
+            // Only a file that is on disk exactly as the entry says may look clean.
+            (Some(entry), Some((_, to)), _) if self.blob(entry.id)? == to[..] => self.stat(w.path),
+            _ => Stat::default(),
+        };
+        plan.leaves.insert(w.path.clone(), new);
+        plan.entries.insert(w.path.clone(), entry.map(|leaf| (leaf, stat)));
+        Ok(None)
+    }
+
+    /// The file's present stat data, for a clean index entry; zero when it cannot be had, which makes git look itself.
+    fn stat(&self, path: &RepoPath) -> Stat {
+        let full = self.layout.root.join(path.to_os());
+        let meta = gix::index::fs::Metadata::from_path_no_follow(&full);
+        meta.ok().and_then(|m| Stat::from_fs(&m).ok()).unwrap_or_default()
+    }
+
+    fn has_commit_hooks(&self) -> Result<bool, VcsError> {
+        let config = self.repo.config_snapshot();
+        let set = config.trusted_path("core.hooksPath").map_err(VcsError::corrupt)?;
+        let directory = set.map_or_else(|| self.layout.common_dir.join("hooks"), |path| self.layout.root.join(path));
+        Ok(["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"].iter().any(|name| {
+            fs::metadata(directory.join(name)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        }))
+    }
+
+    /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`.
+    fn commit_by_git(&self, head: Option<gix::ObjectId>, tree: gix::ObjectId, landing: &Landing<'_>) -> Result<(), VcsError> {
+        let private = self.layout.git_dir.join("retort").join("index.commit");
+        let _ = fs::remove_file(&private);
+        let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
+        self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
+        let date = format!("{} {}", landing.author_time.seconds(), gix::date::Time::new(0, landing.author_offset).to_string().split_off(2));
+        let spec = git().args(["commit", "--quiet", "--cleanup=verbatim", "--file=-"]).env("GIT_AUTHOR_DATE", date);
+        let out = self.try_git("commit", &spec.input(landing.message.as_bytes()))?;
+        let _ = fs::remove_file(&private);
+        let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        if !out.success() && now == head {
+            let said = [out.error_text(), String::from_utf8_lossy(&out.stdout).trim_end().to_owned()].join("\n");
+            return Err(VcsError::CommitRefused(said));
+        }
+        Ok(())
+    }
+
+    /// Brings entries that still show `old`'s version of a path to `new`'s. Doing it twice changes nothing.
+    fn catch_up_index<'a>(
+        &self,
+        old: Option<gix::ObjectId>,
+        new: gix::ObjectId,
+        paths: impl Iterator<Item = &'a RepoPath>,
+    ) -> Result<(), VcsError> {
+        let paths: Vec<&RepoPath> = paths.collect();
+        let (old_tree, new_tree) = (old.map(|id| self.tree_of(id)).transpose()?, self.tree_of(new)?);
+        for _ in 0..16 {
+            let index = self.index_or_empty()?;
+            let mut entries = BTreeMap::new();
+            let mut written = Vec::new();
+            for path in &paths {
+                let (from, to) = (self.leaf(old_tree, path)?, self.leaf(Some(new_tree), path)?);
+                let entry = index.entry_by_path_and_stage(gix::bstr::BStr::new(path.as_bytes()), Stage::Unconflicted);
+                let now = entry.and_then(|e| {
+                    let mode = e.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()))?;
+                    Some(Leaf { id: e.id, mode })
+                });
+                if now == to {
+                    continue;
+                }
+                let leaf = if now == from {
+                    to
+                } else {
+                    let read = |leaf: Option<Leaf>| leaf.map(|l| self.blob(l.id)).transpose();
+                    let (b, n, t) = (read(from)?, read(now)?, read(to)?);
+                    let Ok(merged) = merge3_files(b.as_deref(), n.as_deref(), t.as_deref()) else { continue };
+                    let mode = to.or(now).map_or(FileMode::Regular, |l| l.mode);
+                    merged.map(|m| self.write_blob(&m, &mut written)).transpose()?.map(|id| Leaf { id, mode })
+                };
+                // No stat data: git looks at the file itself the next time.
+                entries.insert((*path).clone(), leaf.map(|l| (l, Stat::default())));
+            }
+            self.sync_objects(&written)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            if !Self::plain(&index) {
+                return self.update_index_by_git(&entries);
+            }
+            if let Some(locked) = self.lock_index(index, &entries)? {
+                return locked.commit();
+            }
+        }
+        Err(VcsError::Moved { name: "the index".to_owned() })
+    }
+
+    /// Completes a landing whose process died after the branch had moved.
+    pub(super) fn settle_landing(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError> {
+        let _lock = self.lock_worktree()?;
+        self.clear_own_lock()?;
+        let Some(commit) = self.find_commit_with(line, base)? else { return Ok(None) };
+        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        if head == Some(gix_id(commit)) {
+            let parent = self.raw_commit(commit)?.and_then(|c| c.parents.first().copied()).map(gix_id);
+            self.catch_up_index(parent, gix_id(commit), paths.iter())?;
+        }
+        Ok(Some(commit))
+    }
+
+    pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
+        use crate::vcs::Backend as _;
+        self.check_idle()?;
+        let _lock = self.lock_worktree()?;
+        self.clear_own_lock()?;
+        let raw = self.raw_commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("commit {commit} is missing")))?;
+        let parent = raw.parents.first().copied();
+        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        let (old_tree, new_tree) = (gix_id(raw.tree), parent.map(|p| self.tree_of(gix_id(p))).transpose()?);
+        let mut wanted = Vec::new();
+        for (path, _) in landing.changes.iter() {
+            let side = |leaf: Option<Leaf>| -> Result<Stored<'_>, VcsError> {
+                leaf.map(|l| Ok((l.mode, Cow::Owned(self.blob(l.id)?)))).transpose()
+            };
+            let (from, to) = (side(self.leaf(Some(old_tree), path)?)?, side(self.leaf(new_tree, path)?)?);
+            if from != to {
+                wanted.push(Wanted { path, from, to, may_create: true });
+            }
+        }
+        let remotes: Vec<Oid> = self.list_refs("refs/remotes/")?.into_iter().map(|(_, id)| id).collect();
+        if head == Some(gix_id(commit)) && !self.reaches(&remotes, commit)? {
+            let author = self.signature(landing.author_time, landing.author_offset)?;
+            let index = self.index_or_empty()?;
+            let plan = self.plan(head, &index, &wanted)?;
+            if let Some((path, _)) = plan.uncommitted.first() {
+                return Err(VcsError::Conflict(path.clone()));
+            }
+            self.sync_objects(&plan.written)?;
+            let entries = &plan.entries;
+            return match self.swap(head, parent.map(gix_id), index, entries, &author, "undo")? {
+                Swap::Done => Ok(TakenBack::Moved(parent)),
+                Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
+            };
+        }
+        let landed = self.commit_wanted(&wanted, landing)?;
+        match (landed.commit, landed.uncommitted.first()) {
+            (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
+            (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),
+            // The branch has no trace of it any more.
+            (None, None) => Ok(TakenBack::Moved(head.map(oid))),
+        }
+    }
+}
+
+/// Whether we were first.
+enum Swap {
+    Done,
+    Lost,
+}

@@ -1,0 +1,207 @@
+//! Git repositories through gix; push and fetch through the installed `git`, which has the user's credentials.
+//!
+//! Invariants
+//! - gix is named below this directory only.
+//! - A repository with an extension that we do not know, with reftable refs, or owned by somebody else is refused before
+//!   anything is written.
+//! - gix never syncs; every object and ref that we write is synced here ([`objects`], [`refs`]).
+
+mod index;
+mod land;
+mod objects;
+mod refs;
+mod remote;
+mod trees;
+mod worktree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use gix::bstr::ByteSlice as _;
+
+use crate::base::change::ChangeSet;
+use crate::base::clock::Timestamp;
+use crate::base::id::Oid;
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+use crate::process::fault::Faults;
+
+use super::{
+    Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
+};
+
+/// A git repository and one of its worktrees.
+pub struct Git {
+    repo: gix::Repository,
+    layout: Layout,
+    faults: Faults,
+}
+
+/// Extensions that change nothing about how we read and write.
+const KNOWN_EXTENSIONS: [&str; 8] = [
+    "objectformat",
+    "worktreeconfig",
+    "partialclone",
+    "preciousobjects",
+    "noop",
+    "noop-v1",
+    "relativeworktrees",
+    "refstorage",
+];
+
+impl Git {
+    /// Finds the repository around `start`.
+    pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
+        let repo = gix::discover(start).map_err(|e| match e {
+            gix::discover::Error::Discover(_) => VcsError::NotARepository(start.to_owned()),
+            other => VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") },
+        })?;
+        let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
+        if repo.git_dir_trust() != gix::sec::Trust::Full {
+            return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
+        }
+        let Some(root) = repo.workdir() else {
+            return Err(refuse("a bare repository has no files to work on".to_owned()));
+        };
+        let config = repo.config_snapshot();
+        if let Some(extensions) = config.plumbing().sections_by_name("extensions") {
+            let names = extensions.flat_map(|section| section.value_names().map(|n| n.to_string()).collect::<Vec<_>>());
+            for name in names {
+                let name = name.to_ascii_lowercase();
+                if !KNOWN_EXTENSIONS.contains(&name.as_str()) {
+                    return Err(refuse(format!("the repository uses the extension {name}, which this version does not know")));
+                }
+            }
+        }
+        if let Some(storage) = config.string("extensions.refStorage").filter(|s| s.as_slice() != b"files") {
+            return Err(refuse(format!("refs are stored as {storage}, which this version does not write")));
+        }
+        let full = |path: &Path| path.canonicalize().map_err(VcsError::io(path));
+        let layout = Layout { root: full(root)?, git_dir: full(repo.git_dir())?, common_dir: full(repo.common_dir())? };
+        drop(config);
+        let mut repo = repo;
+        repo.object_cache_size_if_unset(1 << 20);
+        Ok(Self { repo, layout, faults })
+    }
+
+    /// A clone of the settings of one key, lower-case booleans as git reads them.
+    fn config_bool(&self, key: &str) -> bool {
+        self.repo.config_snapshot().boolean(key).unwrap_or(false)
+    }
+}
+
+fn oid(id: impl Into<gix::ObjectId>) -> Oid {
+    let id = id.into();
+    // Both hash kinds of git have a length that `Oid` takes.
+    Oid::from_bytes(id.as_bytes()).expect("20 or 32 bytes")
+}
+
+fn gix_id(id: Oid) -> gix::ObjectId {
+    gix::ObjectId::from_bytes_or_panic(id.as_bytes())
+}
+
+impl Backend for Git {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn head(&self) -> Result<Head, VcsError> {
+        let head = self.repo.head().map_err(VcsError::corrupt)?;
+        let branch = head.referent_name().map(|n| n.as_bstr().to_str_lossy().into_owned());
+        Ok(Head { branch, commit: head.id().map(oid) })
+    }
+
+    fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError> {
+        self.list_refs(prefix)
+    }
+
+    fn commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError> {
+        self.raw_commit(id)
+    }
+
+    fn commits_with_prefix(&self, prefix: &str) -> Result<Vec<Oid>, VcsError> {
+        self.find_commits(prefix)
+    }
+
+    fn file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
+        self.tree_file(tree, path)
+    }
+
+    fn list(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
+        self.tree_names(tree, directory)
+    }
+
+    fn write_commit(&self, draft: &CommitDraft) -> Result<Oid, VcsError> {
+        self.write_draft(draft)
+    }
+
+    fn set_ref(&self, name: &str, new: Oid, expected: Expected) -> Result<(), VcsError> {
+        self.set_hidden_ref(name, new, expected)
+    }
+
+    fn author(&self, at: Timestamp, offset: i32) -> Result<Signature, VcsError> {
+        self.signature(at, offset)
+    }
+
+    fn worktree(&self) -> Result<Box<dyn SourceTree + '_>, VcsError> {
+        Ok(Box::new(self.open_worktree()?))
+    }
+
+    fn dirty(&self) -> Result<Vec<DirtyFile>, VcsError> {
+        self.dirty_files()
+    }
+
+    fn check_idle(&self) -> Result<(), VcsError> {
+        use gix::state::InProgress as P;
+        match self.repo.state() {
+            None | Some(P::Bisect) => Ok(()),
+            Some(P::Merge) => Err(VcsError::InProgress("merge")),
+            Some(P::Rebase | P::RebaseInteractive) => Err(VcsError::InProgress("rebase")),
+            Some(P::CherryPick | P::CherryPickSequence) => Err(VcsError::InProgress("cherry-pick")),
+            Some(P::Revert | P::RevertSequence) => Err(VcsError::InProgress("revert")),
+            Some(P::ApplyMailbox | P::ApplyMailboxRebase) => Err(VcsError::InProgress("git am")),
+        }
+    }
+
+    fn apply(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError> {
+        self.apply_changes(changes, temp)
+    }
+
+    fn clean_temps(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError> {
+        self.remove_temps(changes, temp)
+    }
+
+    fn land(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
+        self.land_changes(landing)
+    }
+
+    fn take_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
+        self.take_commit_back(commit, landing)
+    }
+
+    fn find_landed(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError> {
+        self.find_commit_with(line, base)
+    }
+
+    fn settle(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError> {
+        self.settle_landing(line, base, paths)
+    }
+
+    fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError> {
+        self.reaches(&[commit], ancestor)
+    }
+
+    fn push(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError> {
+        self.push_refs(remote, refs)
+    }
+
+    fn fetch(&self, remote: &str) -> Result<(), VcsError> {
+        self.fetch_refs(remote)
+    }
+}
+
+/// A tree's content by path, as it is built up before it is written.
+type Files<'a> = BTreeMap<&'a str, &'a [u8]>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Objects: reading commits and trees, writing turn commits, and syncing what was written.
+//!
+//! Invariants
+//! - [`Git::sync_objects`] is called with every id that was written before a ref can point to any of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use gix::bstr::ByteSlice as _;
+use gix::objs::tree::{Entry, EntryKind, EntryMode};
+
+use crate::base::clock::Timestamp;
+use crate::base::id::Oid;
+use crate::vcs::{CommitDraft, RawCommit, Signature, VcsError};
+
+use super::{Files, Git, gix_id, oid};
+
+impl Git {
+    pub(super) fn raw_commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError> {
+        let Some(object) = self.repo.try_find_object(gix_id(id)).map_err(VcsError::corrupt)? else { return Ok(None) };
+        if object.kind != gix::object::Kind::Commit {
+            return Ok(None);
+        }
+        let commit = object.into_commit();
+        let data = commit.decode().map_err(VcsError::corrupt)?;
+        Ok(Some(RawCommit {
+            id,
+            tree: oid(data.tree()),
+            parents: data.parents().map(oid).collect(),
+            message: data.message.to_vec(),
+        }))
+    }
+
+    pub(super) fn find_commits(&self, prefix: &str) -> Result<Vec<Oid>, VcsError> {
+        let Ok(wanted) = gix::hash::Prefix::from_hex(prefix) else { return Ok(Vec::new()) };
+        let mut found = std::collections::HashSet::new();
+        self.repo.objects.lookup_prefix(wanted, Some(&mut found)).map_err(VcsError::corrupt)?;
+        let mut out = Vec::new();
+        for id in found.into_iter().collect::<BTreeSet<_>>() {
+            if self.repo.find_header(id).is_ok_and(|h| h.kind() == gix::object::Kind::Commit) {
+                out.push(oid(id));
+            }
+        }
+        Ok(out)
+    }
+
+    pub(super) fn tree_file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
+        let tree = self.repo.find_tree(gix_id(tree)).map_err(VcsError::corrupt)?;
+        let Some(entry) = tree.lookup_entry(path.split('/')).map_err(VcsError::corrupt)? else { return Ok(None) };
+        if !entry.mode().is_blob_or_symlink() {
+            return Ok(None);
+        }
+        self.blob(entry.object_id()).map(Some)
+    }
+
+    pub(super) fn tree_names(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
+        let mut tree = self.repo.find_tree(gix_id(tree)).map_err(VcsError::corrupt)?;
+        if !directory.is_empty() {
+            let Some(entry) = tree.lookup_entry(directory.split('/')).map_err(VcsError::corrupt)? else { return Ok(Vec::new()) };
+            if !entry.mode().is_tree() {
+                return Ok(Vec::new());
+            }
+            tree = self.repo.find_tree(entry.object_id()).map_err(VcsError::corrupt)?;
+        }
+        let entries = tree.decode().map_err(VcsError::corrupt)?.entries;
+        Ok(entries.iter().map(|e| e.filename.to_str_lossy().into_owned()).collect())
+    }
+
+    pub(super) fn blob(&self, id: gix::ObjectId) -> Result<Vec<u8>, VcsError> {
+        let mut blob = self.repo.find_blob(id).map_err(|e| match e {
+            gix::object::find::existing::with_conversion::Error::Find(_) => VcsError::Corrupt(format!("blob {id} is missing")),
+            other => VcsError::corrupt(other),
+        })?;
+        Ok(std::mem::take(&mut blob.data))
+    }
+
+    pub(super) fn write_draft(&self, draft: &CommitDraft) -> Result<Oid, VcsError> {
+        let mut written = Vec::new();
+        let files: Files<'_> = draft.files.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
+        let tree = self.write_files(&files, &mut written)?;
+        let id = self.write_commit_object(tree, &draft.parents, &draft.author, &draft.committer, &draft.message, &mut written)?;
+        self.sync_objects(&written)?;
+        Ok(oid(id))
+    }
+
+    pub(super) fn write_commit_object(
+        &self,
+        tree: gix::ObjectId,
+        parents: &[Oid],
+        author: &Signature,
+        committer: &Signature,
+        message: &[u8],
+        written: &mut Vec<gix::ObjectId>,
+    ) -> Result<gix::ObjectId, VcsError> {
+        let commit = gix::objs::Commit {
+            tree,
+            parents: parents.iter().map(|p| gix_id(*p)).collect(),
+            author: actor(author),
+            committer: actor(committer),
+            encoding: None,
+            message: message.into(),
+            extra_headers: Vec::new(),
+        };
+        let id = self.repo.write_object(&commit).map_err(VcsError::corrupt)?.detach();
+        written.push(id);
+        Ok(id)
+    }
+
+    pub(super) fn write_blob(&self, bytes: &[u8], written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
+        let id = self.repo.write_blob(bytes).map_err(VcsError::corrupt)?.detach();
+        written.push(id);
+        Ok(id)
+    }
+
+    pub(super) fn write_tree(&self, mut entries: Vec<Entry>, written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
+        entries.sort();
+        let id = self.repo.write_object(gix::objs::Tree { entries }).map_err(VcsError::corrupt)?.detach();
+        written.push(id);
+        Ok(id)
+    }
+
+    fn write_files(&self, files: &Files<'_>, written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
+        let mut entries = Vec::new();
+        let mut directories: BTreeMap<&str, Files<'_>> = BTreeMap::new();
+        for (path, bytes) in files {
+            match path.split_once('/') {
+                Some((directory, rest)) => {
+                    directories.entry(directory).or_default().insert(rest, bytes);
+                }
+                None => {
+                    let id = self.write_blob(bytes, written)?;
+                    entries.push(Entry { mode: EntryKind::Blob.into(), filename: (*path).into(), oid: id });
+                }
+            }
+        }
+        for (name, files) in directories {
+            let id = self.write_files(&files, written)?;
+            entries.push(Entry { mode: EntryMode::from(EntryKind::Tree), filename: name.into(), oid: id });
+        }
+        self.write_tree(entries, written)
+    }
+
+    /// Makes loose objects durable: each file, then the directories that name them.
+    pub(super) fn sync_objects(&self, ids: &[gix::ObjectId]) -> Result<(), VcsError> {
+        let root = self.layout.common_dir.join("objects");
+        let mut directories = BTreeSet::new();
+        for id in ids.iter().collect::<BTreeSet<_>>() {
+            let hex = id.to_string();
+            let directory = root.join(&hex[..2]);
+            let path = directory.join(&hex[2..]);
+            match File::open(&path) {
+                Ok(file) => {
+                    file.sync_all().map_err(VcsError::io(&path))?;
+                    directories.insert(directory);
+                }
+                // It was there before, in a pack or in another repository that this one borrows from.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(VcsError::io(&path)(e)),
+            }
+        }
+        if !directories.is_empty() {
+            directories.insert(root);
+        }
+        for directory in directories {
+            crate::vcs::durable::sync_directory(&directory).map_err(VcsError::io(&directory))?;
+        }
+        self.faults.point("objects.synced");
+        Ok(())
+    }
+
+    pub(super) fn signature(&self, at: Timestamp, offset: i32) -> Result<Signature, VcsError> {
+        let known = self.repo.author().and_then(Result::ok).filter(|s| !s.name.is_empty() && !s.email.is_empty());
+        let actor = known.ok_or(VcsError::NoIdentity)?;
+        let text = |b: &gix::bstr::BStr| b.to_str_lossy().into_owned();
+        Ok(Signature { name: text(actor.name), email: text(actor.email), seconds: at.seconds(), offset })
+    }
+}
+
+fn actor(s: &Signature) -> gix::actor::Signature {
+    gix::actor::Signature {
+        name: s.name.as_str().into(),
+        email: s.email.as_str().into(),
+        time: gix::date::Time::new(s.seconds, s.offset),
+    }
+}

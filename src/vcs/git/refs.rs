@@ -1,0 +1,165 @@
+//! Refs: listing them, and moving them by compare-and-swap so that they survive a crash.
+//!
+//! Invariants
+//! - Writers of `refs/retort/` hold our own file lock; only then may a lock file that a killed process left there be removed.
+//! - A lock file anywhere else is never removed.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use gix::bstr::ByteSlice as _;
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
+use gix::refs::{FullName, Target};
+
+use crate::base::id::Oid;
+use crate::vcs::{Expected, RawCommit, Signature, VcsError, durable};
+
+use super::{Git, gix_id, oid};
+
+impl Git {
+    pub(super) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError> {
+        let platform = self.repo.references().map_err(VcsError::corrupt)?;
+        let mut out = Vec::new();
+        for reference in platform.prefixed(prefix).map_err(VcsError::corrupt)? {
+            let reference = reference.map_err(VcsError::corrupt)?;
+            if let Some(id) = reference.target().try_id() {
+                out.push((reference.name().as_bstr().to_str_lossy().into_owned(), oid(id.to_owned())));
+            }
+        }
+        out.sort();
+        Ok(out)
+    }
+
+    pub(super) fn set_hidden_ref(&self, name: &str, new: Oid, expected: Expected) -> Result<(), VcsError> {
+        if !name.starts_with("refs/retort/") {
+            return Err(VcsError::Corrupt(format!("{name} is not a ref of retort")));
+        }
+        let lock_path = self.layout.common_dir.join("retort").join("refs.lock");
+        if let Some(directory) = lock_path.parent() {
+            durable::create_directories(directory).map_err(VcsError::io(directory))?;
+        }
+        let lock = File::create(&lock_path).map_err(VcsError::io(&lock_path))?;
+        lock.lock().map_err(VcsError::io(&lock_path))?;
+        let path = self.layout.common_dir.join(name);
+        let stale = path.with_file_name(format!("{}.lock", path.file_name().unwrap_or_default().to_string_lossy()));
+        if stale.exists() {
+            // We hold the lock that every writer of these refs holds, so its owner is gone.
+            std::fs::remove_file(&stale).map_err(VcsError::io(&stale))?;
+        }
+        let expected = match expected {
+            Expected::Absent => PreviousValue::MustNotExist,
+            Expected::Is(old) => PreviousValue::MustExistAndMatch(Target::Object(gix_id(old))),
+        };
+        self.faults.point("ref.before");
+        self.edit_ref(name, Some(new), expected, "retort", &Signature::retort(0))?;
+        self.sync_ref(&path)?;
+        self.faults.point("ref.after");
+        Ok(())
+    }
+
+    /// One swap of one ref. A value other than the expected one is [`VcsError::Moved`].
+    pub(super) fn edit_ref(
+        &self,
+        name: &str,
+        new: Option<Oid>,
+        expected: PreviousValue,
+        log: &str,
+        committer: &Signature,
+    ) -> Result<(), VcsError> {
+        let full: FullName = name.try_into().map_err(VcsError::corrupt)?;
+        let change = match new {
+            Some(new) => Change::Update {
+                log: LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: log.into() },
+                expected,
+                new: Target::Object(gix_id(new)),
+            },
+            None => Change::Delete { expected, log: RefLog::AndReference },
+        };
+        // The branch is swapped through HEAD, so that HEAD's reflog has the step too; other refs of ours are never symbolic.
+        let edit = RefEdit { change, name: full, deref: name == "HEAD" };
+        let time = gix::date::Time::new(committer.seconds, committer.offset).to_string();
+        let who =
+            gix::actor::SignatureRef { name: committer.name.as_str().into(), email: committer.email.as_str().into(), time: &time };
+        match self.repo.edit_references_as(Some(edit), Some(who)) {
+            Ok(_) => Ok(()),
+            Err(error) if is_stale(&error) => Err(VcsError::Moved { name: name.to_owned() }),
+            Err(error) => Err(VcsError::corrupt(error)),
+        }
+    }
+
+    /// Makes a loose ref and the directories above it durable.
+    pub(super) fn sync_ref(&self, path: &Path) -> Result<(), VcsError> {
+        match File::open(path) {
+            Ok(open) => open.sync_all().map_err(VcsError::io(path))?,
+            // Deleted, or in packed-refs.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(VcsError::io(path)(e)),
+        }
+        for directory in path.ancestors().skip(1).take_while(|d| d.starts_with(&self.layout.common_dir)) {
+            if directory.is_dir() {
+                durable::sync_directory(directory).map_err(VcsError::io(directory))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `target` is one of `tips` or reachable from one. The walk ends at commits more than a day older than the
+    /// target, as clocks may disagree but not that much.
+    pub(super) fn reaches(&self, tips: &[Oid], target: Oid) -> Result<bool, VcsError> {
+        let target = gix_id(target);
+        let Ok(commit) = self.repo.find_commit(target) else { return Ok(false) };
+        let oldest = commit.time().map_err(VcsError::corrupt)?.seconds - 86_400;
+        let mut seen = BTreeSet::new();
+        let mut queue: Vec<gix::ObjectId> = tips.iter().map(|t| gix_id(*t)).collect();
+        while let Some(id) = queue.pop() {
+            if id == target {
+                return Ok(true);
+            }
+            if !seen.insert(id) {
+                continue;
+            }
+            // A shallow boundary: what lies behind it is not here.
+            let Ok(commit) = self.repo.find_commit(id) else { continue };
+            if commit.time().map_err(VcsError::corrupt)?.seconds >= oldest {
+                queue.extend(commit.parent_ids().map(gix::Id::detach));
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn find_commit_with(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError> {
+        let head = self.repo.head().map_err(VcsError::corrupt)?;
+        let mut next = head.id().map(oid);
+        for _ in 0..1000 {
+            let Some(commit) = next.filter(|id| Some(*id) != base).map(|id| self.raw_commit(id)).transpose()?.flatten() else { break };
+            if has_line(&commit, line) {
+                return Ok(Some(commit.id));
+            }
+            next = commit.parents.first().copied();
+        }
+        // The user may have moved the branch since; the reflog still knows what HEAD was.
+        let mut platform = head.log_iter();
+        let Some(log) = platform.rev().map_err(VcsError::corrupt)? else { return Ok(None) };
+        for id in log.take(200).filter_map(Result::ok).map(|l| oid(l.new_oid)) {
+            if self.raw_commit(id)?.is_some_and(|commit| has_line(&commit, line)) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn has_line(commit: &RawCommit, line: &str) -> bool {
+    commit.message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
+}
+
+fn is_stale(error: &gix::reference::edit::Error) -> bool {
+    use gix::refs::file::transaction::prepare::Error as Prepare;
+    matches!(
+        error,
+        gix::reference::edit::Error::FileTransactionPrepare(
+            Prepare::ReferenceOutOfDate { .. } | Prepare::MustNotExist { .. } | Prepare::MustExist { .. }
+        )
+    )
+}

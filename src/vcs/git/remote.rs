@@ -1,0 +1,62 @@
+//! Push and fetch, by the installed `git`: credentials, SSH, proxies and signing are set up there.
+//!
+//! Invariants
+//! - A push names each ref exactly and forces nothing; a fetch writes below `refs/retort/remotes/<remote>/` only, where it
+//!   follows the remote.
+
+use crate::process::{Output, Spec};
+use crate::vcs::{RefResult, VcsError};
+
+use super::Git;
+
+impl Git {
+    fn git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
+        let failed = |stderr: String| VcsError::GitFailed { action: action.to_owned(), stderr };
+        spec.clone().directory(&self.layout.root).run().map_err(|e| {
+            failed(if e.kind() == std::io::ErrorKind::NotFound {
+                "the program git was not found; it is needed here".to_owned()
+            } else {
+                e.to_string()
+            })
+        })
+    }
+
+    pub(super) fn run_git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
+        let out = self.git(action, spec)?;
+        if out.success() { Ok(out) } else { Err(VcsError::GitFailed { action: action.to_owned(), stderr: out.error_text() }) }
+    }
+
+    /// Runs `git commit` and the like: the caller tells a refusal from other failures.
+    pub(super) fn try_git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
+        self.git(action, spec)
+    }
+
+    pub(super) fn push_refs(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError> {
+        let spec = Spec::new("git")
+            .args(["push", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags", "--", remote])
+            .args(refs.iter().map(|r| format!("{r}:{r}")));
+        let out = self.git("push", &spec)?;
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let results: Vec<RefResult> = text
+            .lines()
+            .filter_map(|line| {
+                let mut words = line.splitn(3, '\t');
+                let (flag, name, detail) = (words.next()?, words.next()?, words.next()?);
+                let name = name.split(':').next()?.to_owned();
+                (flag.len() == 1).then(|| RefResult { name, ok: flag != "!", detail: detail.to_owned() })
+            })
+            .collect();
+        if results.is_empty() && !out.success() {
+            return Err(VcsError::GitFailed { action: "push".to_owned(), stderr: out.error_text() });
+        }
+        Ok(results)
+    }
+
+    pub(super) fn fetch_refs(&self, remote: &str) -> Result<(), VcsError> {
+        let specs = ["sessions", "meta"].map(|kind| format!("+refs/retort/{kind}/*:refs/retort/remotes/{remote}/{kind}/*"));
+        let spec = Spec::new("git")
+            .args(["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--prune", "--refmap=", "--", remote])
+            .args(specs);
+        self.run_git("fetch", &spec).map(drop)
+    }
+}

@@ -1,0 +1,113 @@
+//! Trees of the user's code: looking entries up, and writing a changed tree without touching unchanged directories.
+//!
+//! Invariants
+//! - Directories that become empty disappear, as git has no empty trees inside a tree.
+
+use std::collections::BTreeMap;
+
+use gix::bstr::ByteSlice as _;
+use gix::objs::tree::{Entry, EntryKind};
+
+use crate::base::change::FileMode;
+use crate::base::path::RepoPath;
+use crate::vcs::VcsError;
+
+use super::Git;
+
+/// A file in a tree or in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leaf {
+    pub(super) id: gix::ObjectId,
+    pub(super) mode: FileMode,
+}
+
+pub(super) const fn kind(mode: FileMode) -> EntryKind {
+    match mode {
+        FileMode::Regular => EntryKind::Blob,
+        FileMode::Executable => EntryKind::BlobExecutable,
+        FileMode::Symlink => EntryKind::Link,
+    }
+}
+
+/// The mode of a file entry; `None` for directories and submodules.
+pub(super) const fn mode(kind: EntryKind) -> Option<FileMode> {
+    match kind {
+        EntryKind::Blob => Some(FileMode::Regular),
+        EntryKind::BlobExecutable => Some(FileMode::Executable),
+        EntryKind::Link => Some(FileMode::Symlink),
+        EntryKind::Tree | EntryKind::Commit => None,
+    }
+}
+
+type Changes<'a> = BTreeMap<&'a [u8], Option<Leaf>>;
+
+impl Git {
+    /// The file at `path` in a tree; `None` for an empty repository's missing tree.
+    pub(super) fn leaf(&self, tree: Option<gix::ObjectId>, path: &RepoPath) -> Result<Option<Leaf>, VcsError> {
+        let Some(tree) = tree else { return Ok(None) };
+        let tree = self.repo.find_tree(tree).map_err(VcsError::corrupt)?;
+        let parts = path.as_bytes().split(|b| *b == b'/');
+        let entry = tree.lookup_entry(parts).map_err(VcsError::corrupt)?;
+        Ok(entry.and_then(|e| mode(e.mode().kind()).map(|mode| Leaf { id: e.object_id(), mode })))
+    }
+
+    /// The tree that results from setting (or, with `None`, removing) these files.
+    pub(super) fn edit_tree(
+        &self,
+        tree: Option<gix::ObjectId>,
+        changes: &BTreeMap<RepoPath, Option<Leaf>>,
+        written: &mut Vec<gix::ObjectId>,
+    ) -> Result<gix::ObjectId, VcsError> {
+        let changes = changes.iter().map(|(path, leaf)| (path.as_bytes(), *leaf)).collect();
+        match self.edit_directory(tree, &changes, written)? {
+            Some(id) => Ok(id),
+            None => self.write_tree(Vec::new(), written),
+        }
+    }
+
+    fn edit_directory(
+        &self,
+        tree: Option<gix::ObjectId>,
+        changes: &Changes<'_>,
+        written: &mut Vec<gix::ObjectId>,
+    ) -> Result<Option<gix::ObjectId>, VcsError> {
+        let mut entries: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
+        if let Some(id) = tree {
+            let tree = self.repo.find_tree(id).map_err(VcsError::corrupt)?;
+            for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+                entries.insert(entry.filename.to_vec(), entry.into());
+            }
+        }
+        let mut below: BTreeMap<&[u8], Changes<'_>> = BTreeMap::new();
+        for (path, leaf) in changes {
+            if let Some(at) = path.find_byte(b'/') {
+                below.entry(&path[..at]).or_default().insert(&path[at + 1..], *leaf);
+                continue;
+            }
+            match leaf {
+                Some(leaf) => {
+                    let entry = Entry { mode: kind(leaf.mode).into(), filename: (*path).into(), oid: leaf.id };
+                    entries.insert(path.to_vec(), entry);
+                }
+                None => {
+                    entries.remove(*path);
+                }
+            }
+        }
+        for (name, changes) in below {
+            let old = entries.get(name).filter(|e| e.mode.is_tree()).map(|e| e.oid);
+            match self.edit_directory(old, &changes, written)? {
+                Some(oid) => {
+                    entries.insert(name.to_vec(), Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid });
+                }
+                None => {
+                    entries.remove(name);
+                }
+            }
+        }
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        self.write_tree(entries.into_values().collect(), written).map(Some)
+    }
+}

@@ -1,0 +1,288 @@
+//! The worktree: reading its files, finding what is dirty, and writing changes into it.
+//!
+//! Invariants
+//! - No path is followed through a symbolic link: each directory on the way is checked to be a real one.
+//! - A file is replaced by a rename of a synced temporary file in the same directory, and only if it has the bytes that the
+//!   change says it had. If one of several files does not, those that were written get their old bytes back.
+//! - Only directories that became empty by our own deletion are removed, and only when we made them in the same change set.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+
+use gix::bstr::ByteSlice as _;
+
+use crate::base::change::{ChangeSet, FileMode, FileState};
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+use crate::vcs::{DirtyFile, VcsError, durable};
+
+use super::{Git, trees};
+
+/// The worktree as a tree of sources.
+pub(super) struct Worktree<'a> {
+    git: &'a Git,
+    paths: Vec<RepoPath>,
+}
+
+impl SourceTree for Worktree<'_> {
+    fn paths(&self) -> &[RepoPath] {
+        &self.paths
+    }
+
+    fn read(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
+        self.git.read_file(path)
+    }
+}
+
+impl Git {
+    pub(super) fn open_worktree(&self) -> Result<Worktree<'_>, VcsError> {
+        let mut paths = Vec::new();
+        if let Some(index) = self.read_index()? {
+            paths.reserve(index.entries().len());
+            for entry in index.entries() {
+                let file = entry.mode.to_tree_entry_mode().is_some_and(|m| trees::mode(m.kind()).is_some());
+                // A path in conflict has several entries; it stands once.
+                if let (true, Ok(path)) = (file, RepoPath::new(entry.path(&index).to_vec()))
+                    && paths.last() != Some(&path)
+                {
+                    paths.push(path);
+                }
+            }
+        }
+        Ok(Worktree { git: self, paths })
+    }
+
+    fn full(&self, path: &RepoPath) -> PathBuf {
+        self.layout.root.join(path.to_os())
+    }
+
+    /// Checks that every directory on the way to `path` that exists is a real directory.
+    fn check_way(&self, path: &RepoPath) -> Result<(), VcsError> {
+        let full = self.full(path);
+        let ways: Vec<_> = full.ancestors().skip(1).take_while(|d| *d != self.layout.root).collect();
+        for way in ways.into_iter().rev() {
+            match fs::symlink_metadata(way) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(VcsError::io(way)(e)),
+                Ok(meta) if meta.is_symlink() => return Err(VcsError::BadTarget(path.clone(), "a directory on the way is a symbolic link")),
+                Ok(meta) if !meta.is_dir() => return Err(VcsError::BadTarget(path.clone(), "a file stands where a directory is needed")),
+                Ok(_) if way.join(".git").exists() => {
+                    return Err(VcsError::BadTarget(path.clone(), "it lies in another repository (a submodule or nested clone)"));
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_file(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
+        if self.check_way(path).is_err() {
+            return Ok(None);
+        }
+        let full = self.full(path);
+        let meta = match fs::symlink_metadata(&full) {
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            other => other?,
+        };
+        if meta.is_symlink() {
+            use std::os::unix::ffi::OsStrExt as _;
+            let target = fs::read_link(&full)?;
+            return Ok(Some(FileState { mode: FileMode::Symlink, bytes: target.as_os_str().as_bytes().to_vec() }));
+        }
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        let mode = if meta.mode() & 0o100 == 0 { FileMode::Regular } else { FileMode::Executable };
+        Ok(Some(FileState { mode, bytes: fs::read(&full)? }))
+    }
+
+    pub(super) fn apply_changes(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError> {
+        let _lock = self.lock_worktree()?;
+        // Look at all of them before the first is touched: most misfits are found here.
+        for (path, change) in changes.iter() {
+            self.check_way(path)?;
+            let now = self.read_file(path).map_err(VcsError::io(self.full(path)))?;
+            if now != change.before && now != change.after {
+                return Err(VcsError::FileChanged(path.clone()));
+            }
+        }
+        let mut written: Vec<(&RepoPath, &Option<FileState>)> = Vec::new();
+        for (path, change) in changes.iter() {
+            match self.write_file(path, &change.before, &change.after, temp) {
+                Ok(()) => written.push((path, &change.before)),
+                Err(error) => {
+                    for (path, before) in written.into_iter().rev() {
+                        let now = self.read_file(path).map_err(VcsError::io(self.full(path)))?;
+                        self.write_file(path, &now, before, temp)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns one file from `before` into `after`.
+    fn write_file(&self, path: &RepoPath, before: &Option<FileState>, after: &Option<FileState>, temp: &str) -> Result<(), VcsError> {
+        let full = self.full(path);
+        let directory = full.parent().unwrap_or(&self.layout.root).to_owned();
+        let at = |p: &PathBuf| VcsError::io(p.clone());
+        let temp = durable::temp_beside(&full, temp);
+        if let Some(after) = after {
+            durable::create_directories(&directory).map_err(at(&directory))?;
+            write_temp(&temp, after).map_err(at(&temp))?;
+        }
+        self.faults.point("file.before-rename");
+        // The last look, as close to the rename as can be.
+        let now = self.read_file(path).map_err(at(&full))?;
+        if now != *before && now != *after {
+            let _ = fs::remove_file(&temp);
+            return Err(VcsError::FileChanged(path.clone()));
+        }
+        match after {
+            Some(_) => fs::rename(&temp, &full).map_err(at(&full))?,
+            None => match fs::remove_file(&full) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&full)(e)),
+                _ => {}
+            },
+        }
+        self.faults.point("file.after-rename");
+        durable::sync_directory(&directory).map_err(at(&directory))?;
+        if after.is_none() {
+            // Git does not keep empty directories either. `remove_dir` fails on any that is not empty.
+            for parent in full.ancestors().skip(1).take_while(|d| *d != self.layout.root) {
+                if fs::remove_dir(parent).is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_temps(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError> {
+        for (path, _) in changes.iter() {
+            let temp = durable::temp_beside(&self.full(path), temp);
+            match fs::remove_file(&temp) {
+                Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Err(VcsError::io(&temp)(e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The lock under which files, index and branch of this worktree are written by us. It goes when it is dropped.
+    pub(super) fn lock_worktree(&self) -> Result<File, VcsError> {
+        let path = self.layout.git_dir.join("retort").join("worktree.lock");
+        if let Some(directory) = path.parent() {
+            durable::create_directories(directory).map_err(VcsError::io(directory))?;
+        }
+        let file = File::create(&path).map_err(VcsError::io(&path))?;
+        file.lock().map_err(VcsError::io(&path))?;
+        Ok(file)
+    }
+
+    pub(super) fn dirty_files(&self) -> Result<Vec<DirtyFile>, VcsError> {
+        let Some(index) = self.read_index()? else { return Ok(Vec::new()) };
+        let head = self.head_tree()?;
+        // The index remembers the tree that it was read from or written as: when that is HEAD's, nothing is staged.
+        let nothing_staged = index.tree().is_some_and(|t| t.num_entries.is_some() && Some(t.id) == head);
+        let mut in_head = match head {
+            Some(tree) if !nothing_staged => self.all_leaves(tree)?,
+            _ => std::collections::BTreeMap::default(),
+        };
+        let options = self.repo.stat_options().map_err(VcsError::corrupt)?;
+        let mut filter = None;
+        let mut out = Vec::new();
+        for entry in index.entries() {
+            use gix::index::entry::Flags;
+            let Some(mode) = entry.mode.to_tree_entry_mode().and_then(|m| trees::mode(m.kind())) else { continue };
+            let raw = entry.path(&index);
+            let Ok(path) = RepoPath::new(raw.to_vec()) else { continue };
+            let staged = !nothing_staged && in_head.remove(&path) != Some(trees::Leaf { id: entry.id, mode }) || entry.stage_raw() != 0;
+            let hidden = entry.flags.intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID);
+            let unstaged = !hidden && !self.is_clean(&path, entry, mode, &index, options, &mut filter)?;
+            if staged || unstaged {
+                out.push(DirtyFile { path, unstaged, staged });
+            }
+        }
+        out.extend(in_head.into_keys().map(|path| DirtyFile { path, unstaged: false, staged: true }));
+        out.sort();
+        out.dedup_by(|b, a| a.path == b.path);
+        Ok(out)
+    }
+
+    pub(super) fn is_clean<'a>(
+        &'a self,
+        path: &RepoPath,
+        entry: &gix::index::Entry,
+        mode: FileMode,
+        index: &gix::index::File,
+        options: gix::index::entry::stat::Options,
+        filter: &mut Option<super::land::Filter<'a>>,
+    ) -> Result<bool, VcsError> {
+        let full = self.full(path);
+        let Ok(meta) = gix::index::fs::Metadata::from_path_no_follow(&full) else { return Ok(false) };
+        let Ok(stat) = gix::index::entry::Stat::from_fs(&meta) else { return Ok(false) };
+        if entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
+            return Ok(true);
+        }
+        let Some(now) = self.read_file(path).map_err(VcsError::io(&full))? else { return Ok(false) };
+        if now.mode != mode {
+            return Ok(false);
+        }
+        let filter = match filter {
+            Some(filter) => filter,
+            None => filter.insert(self.filter()?),
+        };
+        let bytes = filter.to_git(path, &now)?;
+        let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
+        Ok(id == entry.id)
+    }
+
+    /// Every file of a tree.
+    fn all_leaves(&self, tree: gix::ObjectId) -> Result<std::collections::BTreeMap<RepoPath, trees::Leaf>, VcsError> {
+        let mut out = std::collections::BTreeMap::new();
+        let mut queue = vec![(Vec::new(), tree)];
+        while let Some((prefix, id)) = queue.pop() {
+            let tree = self.repo.find_tree(id).map_err(VcsError::corrupt)?;
+            for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+                let mut path = prefix.clone();
+                path.extend_from_slice(entry.filename.as_bytes());
+                match trees::mode(entry.mode.kind()) {
+                    Some(mode) => {
+                        if let Ok(path) = RepoPath::new(path) {
+                            out.insert(path, trees::Leaf { id: entry.oid.to_owned(), mode });
+                        }
+                    }
+                    None if entry.mode.is_tree() => {
+                        path.push(b'/');
+                        queue.push((path, entry.oid.to_owned()));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn write_temp(temp: &std::path::Path, state: &FileState) -> io::Result<()> {
+    match fs::remove_file(temp) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    if state.mode == FileMode::Symlink {
+        use std::os::unix::ffi::OsStrExt as _;
+        return std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(&state.bytes), temp);
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(temp)?;
+    if state.mode == FileMode::Executable {
+        // The user's umask decides who may execute, as it decides who may read.
+        let mode = file.metadata()?.permissions().mode();
+        file.set_permissions(fs::Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
+    }
+    file.write_all(&state.bytes)?;
+    file.sync_all()
+}

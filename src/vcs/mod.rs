@@ -1,0 +1,286 @@
+//! Repositories: reading history and files, writing turn commits, landing code, and the directory of unfinished turns.
+//!
+//! Invariants
+//! - [`Backend`] speaks plain data; nothing of gix or jj-lib is visible above it. Absence is `None`, never an error.
+//! - What a method reports as written is synced to disk when it returns.
+//! - Refs move by compare-and-swap only. Outside `refs/retort/` nothing moves but the branch that is checked out.
+//! - The user's index keeps every entry but those of paths that we commit; untracked files are never committed unless the
+//!   change created them, never deleted unless retort made them.
+
+pub mod durable;
+pub mod git;
+pub mod wal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::base::change::ChangeSet;
+use crate::base::clock::Timestamp;
+use crate::base::id::Oid;
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+
+/// Where a repository lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The worktree's top directory.
+    pub root: PathBuf,
+    /// The git directory of this worktree.
+    pub git_dir: PathBuf,
+    /// The git directory that all worktrees share.
+    pub common_dir: PathBuf,
+}
+
+/// What is checked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The branch's full ref name; `None` when HEAD is detached.
+    pub branch: Option<String>,
+    /// `None` when the branch has no commit yet.
+    pub commit: Option<Oid>,
+}
+
+impl Head {
+    /// The branch's short name, or `detached HEAD`.
+    pub fn short(&self) -> &str {
+        self.branch.as_deref().map_or("detached HEAD", |b| b.strip_prefix("refs/heads/").unwrap_or(b))
+    }
+}
+
+/// Who, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    pub name: String,
+    pub email: String,
+    /// Seconds since 1970-01-01 UTC.
+    pub seconds: i64,
+    /// Seconds east of UTC.
+    pub offset: i32,
+}
+
+impl Signature {
+    /// The committer of everything that retort writes outside the user's branches. The date is old on purpose: git's fetch
+    /// negotiation walks by date, and with today's dates it would offer every unpushed turn to the server.
+    pub fn retort(depth: u64) -> Self {
+        let seconds = 86_400 + i64::try_from(depth).unwrap_or(i64::MAX - 86_400);
+        Self { name: "retort".to_owned(), email: "retort@invalid".to_owned(), seconds, offset: 0 }
+    }
+}
+
+/// A commit as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawCommit {
+    pub id: Oid,
+    pub tree: Oid,
+    pub parents: Vec<Oid>,
+    pub message: Vec<u8>,
+}
+
+/// A commit on a hidden ref, before it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitDraft {
+    pub parents: Vec<Oid>,
+    /// File contents by path, `/` between directories.
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub author: Signature,
+    pub committer: Signature,
+    pub message: Vec<u8>,
+}
+
+/// What a ref must be for a swap to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Absent,
+    Is(Oid),
+}
+
+/// How a file differs from what is staged or committed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DirtyFile {
+    pub path: RepoPath,
+    /// The worktree differs from the index.
+    pub unstaged: bool,
+    /// The index differs from HEAD.
+    pub staged: bool,
+}
+
+/// A change to land on the user's branch.
+#[derive(Debug, Clone)]
+pub struct Landing<'a> {
+    /// Worktree bytes before and after.
+    pub changes: &'a ChangeSet,
+    /// The whole commit message.
+    pub message: String,
+    pub author_time: Timestamp,
+    /// The author's offset from UTC in seconds.
+    pub author_offset: i32,
+    /// The trailer line that names the turn; recovery finds the commit by it.
+    pub trailer: &'a str,
+}
+
+/// What came of landing a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// The commit; `None` when nothing could be committed.
+    pub commit: Option<Oid>,
+    /// Committed, but the user's own uncommitted lines of these files were left out.
+    pub without_user_lines: Vec<RepoPath>,
+    /// In the files, but not in the commit, and why.
+    pub uncommitted: Vec<(RepoPath, Withheld)>,
+}
+
+/// Why a file's change is not in the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withheld {
+    /// The user's uncommitted lines overlap with it.
+    Overlap,
+    /// The file is not tracked, and was there before.
+    Untracked,
+    /// The file's index entry is in conflict or cannot be merged with the change.
+    IndexConflict,
+}
+
+/// How a code commit was taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenBack {
+    /// The branch stands on this commit again (`None`: it has no commit again).
+    Moved(Option<Oid>),
+    /// A reverting commit was made.
+    Reverted(Oid),
+}
+
+/// What a push or fetch did to one ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefResult {
+    pub name: String,
+    pub ok: bool,
+    pub detail: String,
+}
+
+/// What a repository cannot do, and what went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum VcsError {
+    /// There is no repository here.
+    #[error("{0} is not inside a git repository")]
+    NotARepository(PathBuf),
+    /// There is one, but not of a kind that retort works on.
+    #[error("{what} at {path}")]
+    Unsupported { path: PathBuf, what: String },
+    /// The ref is not what it was: another process was first.
+    #[error("{name} moved meanwhile")]
+    Moved { name: String },
+    /// Another process holds the index, or was killed while it did.
+    #[error("{0} exists: another git process is at work in this repository, or one was killed there")]
+    IndexLocked(PathBuf),
+    /// A merge, rebase or the like is under way.
+    #[error("a {0} is in progress in this repository")]
+    InProgress(&'static str),
+    /// The author is not known.
+    #[error("git does not know who you are: user.name and user.email are not set")]
+    NoIdentity,
+    /// A hook of the repository refused the commit.
+    #[error("git commit was refused{}", if .0.is_empty() { String::new() } else { format!(":\n{}", .0.trim_end()) })]
+    CommitRefused(String),
+    /// A file is not what it was when the change was planned.
+    #[error("{0} changed while the answer was being applied")]
+    FileChanged(RepoPath),
+    /// A path leads out of the worktree through a symbolic link, or through something that is no directory.
+    #[error("{0} cannot be written: {1}")]
+    BadTarget(RepoPath, &'static str),
+    /// Undoing this would take work of the user with it.
+    #[error("{0} was changed since, in the same lines")]
+    Conflict(RepoPath),
+    /// The installed `git` is needed for this and failed.
+    #[error("git {action} failed: {stderr}")]
+    GitFailed { action: String, stderr: String },
+    /// An object that must be there is missing or damaged.
+    #[error("the repository is damaged: {0}")]
+    Corrupt(String),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+impl VcsError {
+    /// An I/O error at `path`.
+    pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    /// A failure of the object store or the refs, in the library's words.
+    pub(crate) fn corrupt(error: impl std::fmt::Display) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+/// A repository and one worktree of it.
+pub trait Backend {
+    fn layout(&self) -> &Layout;
+
+    /// What is checked out now.
+    fn head(&self) -> Result<Head, VcsError>;
+
+    /// Refs whose names start with `prefix`, in name order, with the commits they point to.
+    fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError>;
+
+    /// The commit with this id.
+    fn commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError>;
+
+    /// Commits whose id starts with these hexadecimal digits; at most a few.
+    fn commits_with_prefix(&self, prefix: &str) -> Result<Vec<Oid>, VcsError>;
+
+    /// A file in a tree.
+    fn file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError>;
+
+    /// The names in a directory of a tree (the top one is the empty path); empty when there is none.
+    fn list(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError>;
+
+    /// Writes a commit and all it needs; no ref moves.
+    fn write_commit(&self, draft: &CommitDraft) -> Result<Oid, VcsError>;
+
+    /// Points a ref under `refs/retort/` to `new`, if it is as expected.
+    fn set_ref(&self, name: &str, new: Oid, expected: Expected) -> Result<(), VcsError>;
+
+    /// The author line for commits made at this time.
+    fn author(&self, at: Timestamp, offset: i32) -> Result<Signature, VcsError>;
+
+    /// The worktree's files.
+    fn worktree(&self) -> Result<Box<dyn SourceTree + '_>, VcsError>;
+
+    /// Tracked files that differ from the index or HEAD.
+    fn dirty(&self) -> Result<Vec<DirtyFile>, VcsError>;
+
+    /// Refuses when a merge, rebase or the like is under way.
+    fn check_idle(&self) -> Result<(), VcsError>;
+
+    /// Writes the changes into the worktree, all or none: when a file is not what the change says it was, those that were
+    /// written are put back. `temp` names this write, so that what a killed one left can be found.
+    fn apply(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError>;
+
+    /// Removes temporary files that a killed [`Self::apply`] of these changes left.
+    fn clean_temps(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError>;
+
+    /// Commits changes that are in the worktree onto the branch, without the user's own uncommitted lines.
+    fn land(&self, landing: &Landing<'_>) -> Result<Landed, VcsError>;
+
+    /// Takes `commit` off the branch: moves the branch back when it is the tip and no remote-tracking ref has it, else makes
+    /// a reverting commit with `landing`'s message. `landing.changes` is the change that the commit made.
+    fn take_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError>;
+
+    /// The first commit, going back from HEAD and then through HEAD's reflog, whose message has this line; the walk along
+    /// first parents ends at `base` or after 1,000 commits.
+    fn find_landed(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError>;
+
+    /// Completes a landing whose process died: finds its commit as [`Self::find_landed`] does and, when it is HEAD, brings the
+    /// index entries of `paths` up to date. Removes what the dead process left locked. Doing it twice changes nothing.
+    fn settle(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError>;
+
+    /// Whether `ancestor` is `commit` or reachable from it.
+    fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError>;
+
+    /// Pushes exactly these refs to a remote, all or none.
+    fn push(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError>;
+
+    /// Fetches `refs/retort/{sessions,meta}/*` of a remote into `refs/retort/remotes/<remote>/`.
+    fn fetch(&self, remote: &str) -> Result<(), VcsError>;
+}

@@ -1,0 +1,191 @@
+//! Unfinished turns: one directory each, `<common dir>/retort/wal/<key>/`, held by a file lock while its process lives.
+//!
+//! Invariants
+//! - A directory with the file `open` belongs to a turn that may have been sent; without it nothing was sent and the
+//!   directory is litter.
+//! - Files other than the streamed one are written whole and synced. What is in them is the caller's business.
+//! - A directory is touched only by the holder of its lock. The lock goes with the process, so a free lock means that the
+//!   turn's process is gone.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::durable;
+
+/// The file whose presence says that the turn is open; written last when a turn opens, removed first when it closes.
+const OPEN: &str = "open";
+
+/// An unfinished turn's directory, locked.
+#[derive(Debug)]
+pub struct Wal {
+    directory: PathBuf,
+    _lock: File,
+    stream: Option<File>,
+}
+
+impl Wal {
+    /// Opens a directory for a new turn. `files` are durable when this returns.
+    pub fn create(common_dir: &Path, key: &str, files: &[(&str, &[u8])], open: &[u8]) -> io::Result<Self> {
+        let parent = root(common_dir);
+        durable::create_directories(&parent)?;
+        // Made under another name, so that nobody sees it before it is locked.
+        let fresh = parent.join(format!(".new-{key}"));
+        fs::create_dir(&fresh)?;
+        let lock = File::create_new(fresh.join("lock"))?;
+        lock.lock()?;
+        for (name, bytes) in files {
+            durable::write_new(&fresh.join(name), bytes)?;
+        }
+        durable::write_new(&fresh.join(OPEN), open)?;
+        durable::sync_directory(&fresh)?;
+        let directory = parent.join(key);
+        fs::rename(&fresh, &directory)?;
+        durable::sync_directory(&parent)?;
+        Ok(Self { directory, _lock: lock, stream: None })
+    }
+
+    /// The turns that nobody works on any more. Litter is removed on the way.
+    pub fn abandoned(common_dir: &Path) -> io::Result<Vec<(String, Self)>> {
+        let parent = root(common_dir);
+        let entries = match fs::read_dir(&parent) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut names: Vec<String> = Vec::new();
+        for entry in entries {
+            names.extend(entry?.file_name().into_string());
+        }
+        names.sort();
+        let mut out = Vec::new();
+        for name in names {
+            let directory = parent.join(&name);
+            let lock = match OpenOptions::new().write(true).open(directory.join("lock")) {
+                // Just being made or removed by its owner.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            match lock.try_lock() {
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(e)) => return Err(e),
+                Ok(()) => {}
+            }
+            if name.starts_with('.') || !directory.join(OPEN).exists() {
+                remove(&directory)?;
+                continue;
+            }
+            out.push((name, Self { directory, _lock: lock, stream: None }));
+        }
+        Ok(out)
+    }
+
+    /// Writes (or replaces) a file; it is durable when this returns.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        durable::replace(&self.directory.join(name), bytes)
+    }
+
+    /// Writes several files with one sync of the directory; none of them may exist.
+    pub fn put_new(&self, files: &[(String, &[u8])]) -> io::Result<()> {
+        for (name, bytes) in files {
+            let path = self.directory.join(name);
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            durable::write_new(&path, bytes)?;
+        }
+        durable::sync_directory(&self.directory)
+    }
+
+    /// Reads a file; `None` when there is none.
+    pub fn get(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.directory.join(name)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// What was written when the turn opened.
+    pub fn opened(&self) -> io::Result<Vec<u8>> {
+        fs::read(self.directory.join(OPEN))
+    }
+
+    /// Starts the streamed file anew.
+    pub fn start_stream(&mut self, name: &str) -> io::Result<()> {
+        self.stream = Some(File::create(self.directory.join(name))?);
+        durable::sync_directory(&self.directory)
+    }
+
+    /// Appends to the streamed file. The bytes are safe from the death of this process at once, and from that of the
+    /// machine after [`Self::end_stream`].
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stream {
+            Some(file) => file.write_all(bytes),
+            None => Err(io::Error::other("no stream was started")),
+        }
+    }
+
+    /// Syncs the streamed file.
+    pub fn end_stream(&mut self) -> io::Result<()> {
+        self.stream.take().map_or(Ok(()), |file| file.sync_data())
+    }
+
+    /// Removes the directory: the turn is closed.
+    pub fn close(self) -> io::Result<()> {
+        remove(&self.directory)
+    }
+}
+
+fn root(common_dir: &Path) -> PathBuf {
+    common_dir.join("retort").join("wal")
+}
+
+/// Removes a directory so that a death half-way leaves litter, not an open turn.
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(OPEN)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    // The lock goes last: as long as it is there, a later start finds the rest.
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() != "lock" {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_file(directory.join("lock"))?;
+    fs::remove_dir(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_abandoned_only_when_its_holder_is_gone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut wal = Wal::create(dir.path(), "kk", &[("prompt", b"hi")], b"{}").expect("opens");
+        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty(), "its process lives");
+        wal.start_stream("raw").expect("starts");
+        wal.append(b"abc").expect("appends");
+        drop(wal);
+        let mut found = Wal::abandoned(dir.path()).expect("lists");
+        let (key, wal) = found.pop().expect("one");
+        assert_eq!(key, "kk");
+        assert_eq!(wal.get("raw").expect("reads"), Some(b"abc".to_vec()));
+        assert_eq!(wal.get("prompt").expect("reads"), Some(b"hi".to_vec()));
+        wal.close().expect("closes");
+        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
+    }
+
+    #[test]
+    fn litter_is_removed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let wal = Wal::create(dir.path(), "kk", &[], b"{}").expect("opens");
+        fs::remove_file(wal.directory.join(OPEN)).expect("removes");
+        drop(wal);
+        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert!(!root(dir.path()).join("kk").exists());
+    }
+}
