@@ -7,4 +7,6 @@
 //!   default feature `cli`.
 
 pub mod base;
+pub mod project;
+pub mod prompt;
 pub mod session;
