@@ -59,9 +59,9 @@ pub fn named_files(message: &str, tree: &dyn SourceTree) -> NamedFiles {
         // Parts of a word count only when the word as a whole names nothing.
         let (whole, parts) = mention.split_first().unwrap_or((const { &Vec::new() }, &[]));
         if !take(whole, &by_name, &mut found) {
-            parts.iter().for_each(|part| {
+            for part in parts {
                 take(part, &by_name, &mut found);
-            });
+            }
         }
     }
     let NamedFiles { files, ambiguous } = &mut found;
@@ -101,10 +101,10 @@ fn mentions(message: &str) -> Vec<Vec<Piece<'_>>> {
     all
 }
 
-const SEPARATORS: &[char] = &['`', '"', '\'', '(', ')', '[', ']', '{', '}', '<', '>', ',', ';', '|', '=', '“', '”', '‘', '’', '«', '»'];
+const SEPARATORS: &[char] =
+    &['`', '"', '\'', '(', ')', '[', ']', '{', '}', '<', '>', ',', ';', '|', '=', '“', '”', '‘', '’', '«', '»'];
 const LEADING: &[char] = &['`', '"', '\'', '(', '[', '{', '<', '@', '“', '‘', '«', '¿', '¡'];
-const TRAILING: &[char] =
-    &['`', '"', '\'', ')', ']', '}', '>', ',', ';', ':', '.', '!', '?', '…', '”', '’', '»', '。', '，', '、'];
+const TRAILING: &[char] = &['`', '"', '\'', ')', ']', '}', '>', ',', ';', ':', '.', '!', '?', '…', '”', '’', '»', '。', '，', '、'];
 
 fn readings(piece: &str, marked: bool) -> Piece<'_> {
     let trimmed = piece.trim_start_matches(LEADING).trim_end_matches(TRAILING);

@@ -3,7 +3,7 @@
 //! Invariants
 //! - The rendered lines never cost more than the limits they were given, however large the repository.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::base::money::{TokenCounter, Tokens};
 use crate::base::path::RepoPath;
@@ -52,14 +52,14 @@ impl Limit<'_> {
         lines.len() <= MAX_LINES && self.counter.count(&lines.join("\n")) <= self.most
     }
 
-    /// As many of `lines`, from the first, as fit.
-    fn cut(&self, form: Form, mut lines: Vec<String>) -> List {
-        let all = lines.len();
+    /// As much of an overview, from its first line, as fits.
+    fn cut(&self, level: Level) -> List {
+        let mut lines = level.lines;
         lines.truncate(MAX_LINES);
         while !lines.is_empty() && !self.allows(&lines) {
             lines.truncate(lines.len() * 9 / 10);
         }
-        List { form, omitted: all - lines.len(), lines }
+        List { form: Form::Folders, omitted: level.all - lines.len(), lines }
     }
 }
 
@@ -80,8 +80,10 @@ pub(super) fn list(previous: &[Part], tracked: &[RepoPath], counter: &dyn TokenC
         let texts: Vec<_> = earlier.iter().map(|p| p.as_text()).collect();
         let mut known: BTreeSet<&str> = texts.iter().flat_map(|text| text.lines()).collect();
         known.extend(previous.iter().filter(|p| p.kind.name() != "list").filter_map(|p| p.kind.subject()));
-        let new = tracked.iter().map(ToString::to_string).filter(|path| !known.contains(path.as_str())).collect();
-        limit.cut(Form::Added, new)
+        let new = tracked.iter().map(ToString::to_string).filter(|path| !known.contains(path.as_str()));
+        let new: Vec<String> = new.take(MAX_LINES + 1).collect();
+        // So much is new that the earlier list says little: an overview takes its place.
+        if limit.allows(&new) { List { form: Form::Added, lines: new, omitted: 0 } } else { folders(tracked, &limit) }
     };
     (!list.lines.is_empty()).then_some(list)
 }
@@ -90,34 +92,47 @@ pub(super) fn list(previous: &[Part], tracked: &[RepoPath], counter: &dyn TokenC
 fn folders(tracked: &[RepoPath], limit: &Limit<'_>) -> List {
     let mut best = None;
     for depth in 1.. {
-        let (lines, deepest) = level(tracked, depth);
-        if !limit.allows(&lines) {
+        let level = level(tracked, depth);
+        if !limit.allows(&level.lines) {
             // Even the first level is too long: its beginning must do.
-            return best.unwrap_or_else(|| limit.cut(Form::Folders, lines));
+            return best.unwrap_or_else(|| limit.cut(level));
         }
-        best = Some(List { form: Form::Folders, lines, omitted: 0 });
-        if deepest {
+        best = Some(List { form: Form::Folders, lines: level.lines, omitted: 0 });
+        if level.deepest {
             break;
         }
     }
     best.unwrap_or(List { form: Form::Folders, lines: Vec::new(), omitted: 0 })
 }
 
-/// One line for each folder `depth` levels down and each file above; and whether no folder holds a folder below that.
-fn level(tracked: &[RepoPath], depth: usize) -> (Vec<String>, bool) {
-    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
-    let mut deepest = true;
-    for path in tracked {
-        let bytes = path.as_bytes();
-        let mut slashes = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
-        let cut = slashes.nth(depth - 1).map_or(bytes.len(), |at| at + 1);
-        deepest &= slashes.next().is_none();
-        *counts.entry(&bytes[..cut]).or_default() += 1;
+/// One line for each folder `depth` levels down and each file above.
+struct Level {
+    /// Not more than one above the most, which is enough to know that there are too many.
+    lines: Vec<String>,
+    all: usize,
+    /// No folder here holds another.
+    deepest: bool,
+}
+
+fn level(tracked: &[RepoPath], depth: usize) -> Level {
+    let slash =
+        |path: &RepoPath, nth: usize| path.as_bytes().iter().enumerate().filter(|(_, b)| **b == b'/').nth(nth).map(|(at, _)| at);
+    let mut lines = Vec::new();
+    let mut all = 0;
+    // In byte order, the files of one folder stand together.
+    for group in tracked.chunk_by(|a, b| match (slash(a, depth - 1), slash(b, depth - 1)) {
+        (Some(x), Some(y)) => a.as_bytes()[..x] == b.as_bytes()[..y],
+        _ => false,
+    }) {
+        all += 1;
+        if lines.len() > MAX_LINES {
+            continue;
+        }
+        let path = &group[0];
+        lines.push(match slash(path, depth - 1).map(|at| RepoPath::new(&path.as_bytes()[..at])) {
+            Some(Ok(folder)) => format!("{folder}/ {}", group.len()),
+            _ => path.to_string(),
+        });
     }
-    let show = |name: &[u8]| RepoPath::new(name).map_or_else(|_| name.escape_ascii().to_string(), |path| path.to_string());
-    let line = |(name, count): (&&[u8], &usize)| match name.strip_suffix(b"/") {
-        Some(folder) => format!("{}/ {count}", show(folder)),
-        None => show(name),
-    };
-    (counts.iter().map(line).collect(), deepest)
+    Level { lines, all, deepest: !tracked.iter().any(|path| slash(path, depth).is_some()) }
 }

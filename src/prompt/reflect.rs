@@ -45,7 +45,7 @@ pub struct Reflection<'a> {
     pub previous: &'a [Part],
     pub rejects: &'a [RejectInfo],
     pub held: &'a [Held],
-    /// Files that the answer edits and that were not shown to the model. Those that are shown already are left out.
+    /// Files that the answer edits or asks for and that were not shown to the model. What is shown already is not shown again.
     pub files: &'a [FileInput],
     pub commit_subject: bool,
     pub budget: Budget<'a>,
@@ -95,15 +95,11 @@ impl From<&RejectInfo> for Reject {
 pub fn reflect(reflection: &Reflection<'_>) -> Result<Prompt, PromptError> {
     let Reflection { previous, templates, .. } = *reflection;
     let mut new = Vec::new();
-    let mut unseen = Vec::new();
     for input in reflection.files {
-        if let Some(part) = file::part(previous, input, templates)? {
-            unseen.push(input.path.to_string());
-            new.push(part);
-        }
+        new.extend(file::part(previous, input, templates)?);
     }
     let values = Values {
-        unseen,
+        unseen: reflection.files.iter().map(|f| f.path.to_string()).collect(),
         rejects: reflection.rejects.iter().map(Reject::from).collect(),
         held: reflection.held.iter().map(|h| HeldValues { path: h.path.to_string(), edits: h.edits }).collect(),
         commit_subject: reflection.commit_subject,

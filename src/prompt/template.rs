@@ -67,21 +67,17 @@ impl Templates {
         };
         let mut texts: BTreeMap<String, Override> = BUILTIN.iter().map(builtin).collect();
         for (name, text) in overrides {
-            match texts.get_mut(name) {
-                Some(known) => *known = text.clone(),
-                None => {
-                    let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
-                    let detail = format!("there is no template of this name; the names are {}", names.join(", "));
-                    return Err(TemplateError { name: name.clone(), origin: text.origin.clone(), line: None, detail });
-                }
-            }
+            let Some(known) = texts.get_mut(name) else {
+                let names: Vec<&str> = BUILTIN.iter().map(|(name, _)| *name).collect();
+                let detail = format!("there is no template of this name; the names are {}", names.join(", "));
+                return Err(TemplateError { name: name.clone(), origin: text.origin.clone(), line: None, detail });
+            };
+            *known = text.clone();
         }
         let mut env = Environment::new();
         env.set_auto_escape_callback(|_| AutoEscape::None);
         env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_syntax(
-            SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().expect("the usual delimiters differ"),
-        );
+        env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().expect("the usual delimiters differ"));
         for (name, text) in &texts {
             env.add_template_owned(name.clone(), text.source.clone()).map_err(|e| explain(&texts, name, &e))?;
         }
@@ -116,10 +112,8 @@ impl Templates {
     /// The template's text with these values in it. It ends in one blank line, so texts can stand one after the other.
     pub(super) fn render(&self, name: &str, values: impl Serialize) -> Result<String, TemplateError> {
         let template = self.env.get_template(name).map_err(|e| explain(&self.texts, name, &e))?;
-        let mut text = template.render(Serde(values)).map_err(|e| explain(&self.texts, name, &e))?;
-        text.truncate(text.trim_end_matches('\n').len());
-        text.push_str("\n\n");
-        Ok(text)
+        let text = template.render(Serde(values)).map_err(|e| explain(&self.texts, name, &e))?;
+        Ok(format!("{}\n\n", text.trim_matches('\n')))
     }
 }
 

@@ -201,13 +201,9 @@ fn standing_rules_that_change_are_said_to_the_user_role() {
     assert!(second.parts[previous.len()].as_text().starts_with("From now on"));
     let previous = answered(&second);
     let changed = ("AGENTS.md".to_owned(), "newer".to_owned());
-    let third = build(&Inputs {
-        previous: &previous,
-        edit_format: "whole-file",
-        instructions: &[changed],
-        ..inputs(&templates, "x")
-    })
-    .expect("a prompt");
+    let third =
+        build(&Inputs { previous: &previous, edit_format: "whole-file", instructions: &[changed], ..inputs(&templates, "x") })
+            .expect("a prompt");
     assert_eq!(kinds(&third), ["project:AGENTS.md", "message"]);
     assert!(third.parts[previous.len()].as_text().contains("have changed"));
 }
@@ -235,6 +231,11 @@ fn a_large_repository_is_listed_by_folder() {
     let added = list(&first.parts, &few, NO_LIMIT).expect("a list");
     assert_eq!(added.kind.0, "list:added");
     assert!(added.as_text().contains("\nz.rs\n") && !added.as_text().contains("f0.rs"));
+    let overview = list(&first.parts, &texts(900), NO_LIMIT).expect("a list");
+    assert_eq!(overview.kind.0, "list:folders");
+    let mut shown = first.parts.clone();
+    shown.push(overview);
+    assert_eq!(list(&shown, &texts(1_000), NO_LIMIT), None);
 }
 
 #[test]
