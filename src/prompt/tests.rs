@@ -1,3 +1,5 @@
+//! What a model reads, as snapshots; the rules of growth and of exact content, as properties.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
