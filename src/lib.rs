@@ -7,6 +7,8 @@
 //!   default feature `cli`.
 
 pub mod base;
+pub mod project;
+pub mod prompt;
 pub mod session;
 pub mod process;
 pub mod vcs;
