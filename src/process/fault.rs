@@ -4,15 +4,14 @@
 //! - In a release build every point is empty.
 //! - A fault is a real `SIGKILL` of ourselves: no destructor runs, no buffer is flushed.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which point is armed: `name` (its first hit) or `name:N` (its N-th hit). `trace` kills nowhere and writes every hit as a
 /// line into the given file.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
-    armed: Option<Rc<Armed>>,
+    armed: Option<Arc<Armed>>,
 }
 
 #[derive(Debug)]
@@ -20,8 +19,7 @@ struct Armed {
     name: String,
     hit: u32,
     trace: Option<std::path::PathBuf>,
-    hits: RefCell<BTreeMap<String, u32>>,
-    dead: Cell<bool>,
+    hits: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Faults {
@@ -32,15 +30,15 @@ impl Faults {
         }
         let (name, hit) = spec.rsplit_once(':').and_then(|(n, h)| Some((n, h.parse().ok()?))).unwrap_or((spec, 1));
         let trace = spec.strip_prefix("trace=").map(Into::into);
-        let armed = Armed { name: name.to_owned(), hit, trace, hits: RefCell::default(), dead: Cell::new(false) };
-        Self { armed: Some(Rc::new(armed)) }
+        let armed = Armed { name: name.to_owned(), hit, trace, hits: Mutex::default() };
+        Self { armed: Some(Arc::new(armed)) }
     }
 
     /// Dies here if this point is armed.
     pub fn point(&self, name: &str) {
         let Some(armed) = &self.armed else { return };
         let hit = {
-            let mut hits = armed.hits.borrow_mut();
+            let mut hits = armed.hits.lock().unwrap_or_else(PoisonError::into_inner);
             let hit = hits.entry(name.to_owned()).or_default();
             *hit += 1;
             *hit
@@ -51,7 +49,7 @@ impl Faults {
             if let Ok(mut file) = options.create(true).append(true).open(file) {
                 let _ = std::io::Write::write_all(&mut file, line.as_bytes());
             }
-        } else if armed.name == name && armed.hit == hit && !armed.dead.replace(true) {
+        } else if armed.name == name && armed.hit == hit {
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
     }

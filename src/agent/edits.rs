@@ -1,0 +1,151 @@
+//! From an answer to the changes of an exchange: parsing, matching against the files with earlier edits already in them,
+//! and the report that goes back to the model.
+//!
+//! Invariants
+//! - Edits that fit are held, not written, until all of an exchange fit; later edits are matched on top of them.
+//! - A file that the answer has not seen is not edited; it is asked for again with the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::base::change::{ChangeSet, FileState};
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+use crate::edit::{self, Edit, EditFormat, EditPlan, Op};
+use crate::prompt;
+use crate::session::turn::{Access, ChangeStatus, SessionState, StoredChange, StoredEdits, StoredReject};
+
+/// Files with changes on top.
+struct Overlay<'a> {
+    below: &'a dyn SourceTree,
+    changes: &'a ChangeSet,
+}
+
+impl SourceTree for Overlay<'_> {
+    fn paths(&self) -> &[RepoPath] {
+        self.below.paths()
+    }
+
+    fn read(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
+        match self.changes.get(path) {
+            Some(change) => Ok(change.after.clone()),
+            None => self.below.read(path),
+        }
+    }
+}
+
+/// What an exchange has come to so far.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    /// Everything that fits.
+    pub changes: ChangeSet,
+    /// How many edits of each path are in `changes`.
+    pub counts: BTreeMap<RepoPath, usize>,
+    /// What did not fit in the last answer.
+    pub rejects: Vec<Misfit>,
+    /// Files that the last answer edits without having seen them.
+    pub unseen: Vec<RepoPath>,
+    /// The commit subject, the latest one given.
+    pub message: Option<String>,
+}
+
+/// One edit or block that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    pub path: Option<String>,
+    /// One sentence for a person.
+    pub line: String,
+    pub for_model: prompt::RejectInfo,
+    /// As the model wrote it.
+    pub source: String,
+}
+
+impl Gathered {
+    /// Takes the edits of one more answer.
+    pub fn take(&mut self, answer: &str, format: EditFormat, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
+        let known: Vec<RepoPath> = rules.state.files.keys().chain(tree.paths()).cloned().collect();
+        let plan = edit::parse(format, &known, answer, true);
+        self.take_plan(&plan, tree, rules)
+    }
+
+    fn take_plan(&mut self, plan: &EditPlan, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
+        self.rejects.clear();
+        self.unseen.clear();
+        if plan.message.is_some() {
+            self.message.clone_from(&plan.message);
+        }
+        let overlay = Overlay { below: tree, changes: &self.changes };
+        let mut usable: Vec<Edit> = Vec::new();
+        let mut unseen = BTreeSet::new();
+        for edit in &plan.edits {
+            match &edit.path {
+                Ok(path) if rules.must_be_seen(path, edit, &overlay)? => {
+                    unseen.insert(path.clone());
+                }
+                _ => usable.push(edit.clone()),
+            }
+        }
+        let applied = edit::apply(&usable, &overlay, &rules.edit_rules())?;
+        for at in &applied.landed {
+            if let Ok(path) = &usable[*at].path {
+                *self.counts.entry(path.clone()).or_default() += 1;
+            }
+        }
+        self.rejects.extend(plan.issues.iter().filter(|i| i.kind.is_misfit()).map(Misfit::from_issue));
+        self.rejects.extend(applied.rejects.iter().map(Misfit::from_reject));
+        self.unseen = unseen.into_iter().collect();
+        self.changes = std::mem::take(&mut self.changes).then(&applied.changes);
+        Ok(())
+    }
+
+    /// As it is kept in a turn.
+    pub fn stored(&self, status: ChangeStatus) -> StoredEdits {
+        let changes = self.changes.iter().map(|(path, change)| StoredChange {
+            path: path.clone(),
+            status,
+            before: change.before.clone(),
+            after: change.after.clone(),
+        });
+        let unseen = self.unseen.iter().map(|path| StoredReject {
+            path: path.to_string(),
+            reason: "the model had not seen this file".to_owned(),
+            edit: String::new(),
+        });
+        let rejects = self.rejects.iter().map(|r| StoredReject {
+            path: r.path.clone().unwrap_or_default(),
+            reason: r.line.clone(),
+            edit: r.source.clone(),
+        });
+        StoredEdits { changes: changes.collect(), rejects: rejects.chain(unseen).collect(), message: self.message.clone() }
+    }
+
+    /// The edits that are kept, for the model.
+    pub fn held(&self) -> Vec<prompt::Held> {
+        self.counts.iter().map(|(path, edits)| prompt::Held { path: path.clone(), edits: *edits }).collect()
+    }
+}
+
+/// What an answer may do.
+pub struct Rules<'a> {
+    pub state: &'a SessionState,
+    /// Files that hold a secret: never sent, so never edited.
+    pub withheld: &'a BTreeSet<RepoPath>,
+    /// Whether edits of files that are not in the session are sent back with the file. Off where no model can be asked.
+    pub ask_for_unseen: bool,
+}
+
+impl Rules<'_> {
+    fn must_be_seen(&self, path: &RepoPath, edit: &Edit, tree: &dyn SourceTree) -> io::Result<bool> {
+        if !self.ask_for_unseen || self.state.files.contains_key(path) || self.withheld.contains(path) {
+            return Ok(false);
+        }
+        // Creating a file needs no look at it; an existing one is refused or replaced only by someone who saw it.
+        let Some(now) = tree.read(path)? else { return Ok(false) };
+        Ok(!now.bytes.is_empty() || matches!(edit.op, Op::Delete))
+    }
+
+    fn edit_rules(&self) -> edit::Rules {
+        let read_only = self.state.files.iter().filter(|(_, access)| **access == Access::ReadOnly).map(|(path, _)| path.clone());
+        edit::Rules { read_only: read_only.chain(self.withheld.iter().cloned()).collect() }
+    }
+}

@@ -1,0 +1,22 @@
+//! The workspace, the course of an exchange and everything that acts on turns; usable without a command line.
+//!
+//! Invariants
+//! - The driver ([`exchange`]) owns all mutable state and is the only place that awaits; what happens next is decided by
+//!   the pure [`machine`].
+//! - Nothing is kept in the process between exchanges: each starts from refs, cursor and files.
+//! - A turn that is open has a directory of its own until it is recorded; [`recover`] closes those of dead processes.
+
+pub mod apply;
+pub mod checkout;
+pub mod edits;
+pub mod exchange;
+pub mod landing;
+pub mod machine;
+pub mod models;
+pub mod open;
+pub mod prepare;
+pub mod recover;
+pub mod sessions;
+pub mod store;
+pub mod undo;
+pub mod workspace;

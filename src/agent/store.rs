@@ -1,0 +1,346 @@
+//! Turns in the repository: reading chains, putting requests together again, appending, names, cursor.
+//!
+//! Invariants
+//! - Refs and commits are the only source; the index is never asked here.
+//! - A session ref moves by compare-and-swap. The loser of a race keeps its turn as a fork: its answer was made from the
+//!   older context, so hanging it behind the winner's turn would record something that did not happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::base::clock::Timestamp;
+use crate::base::hash::Sha256;
+use crate::base::id::{Oid, SessionId, TurnKey};
+use crate::session::address::SESSIONS;
+use crate::session::codec::{self, DecodeError, FORMAT};
+use crate::session::cursor::Cursor;
+use crate::session::meta::{Fact, Meta, Record};
+use crate::session::request::{Manifest, MissingPart, Part};
+use crate::session::turn::{ForkPoint, Header, Turn};
+use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError, durable};
+
+/// The namespace of annotations.
+const META: &str = "refs/retort/meta/";
+
+/// What can go wrong with stored turns.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Vcs(#[from] VcsError),
+    /// A commit on a session ref is no turn, or a damaged one.
+    #[error("turn commit {commit} cannot be read: {source}")]
+    Decode { commit: Oid, source: DecodeError },
+    /// The history here does not reach far enough back to put the request together.
+    #[error("the request of turn {turn} is incomplete here: {source}")]
+    Incomplete { turn: TurnKey, source: MissingPart },
+    #[error("{path}: {source}")]
+    File { path: String, source: io::Error },
+    #[error("{path}: {source}")]
+    Cursor { path: String, source: crate::session::cursor::BadCursor },
+}
+
+/// A turn's place in the graph, and its header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub commit: Oid,
+    pub tree: Oid,
+    pub parent: Option<Oid>,
+    pub header: Header,
+}
+
+/// A turn that was appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    pub commit: Oid,
+    /// The session it is in now; another one than was asked for when it became a fork.
+    pub session: SessionId,
+    pub forked: bool,
+}
+
+/// The turns of a repository.
+#[derive(Clone, Copy)]
+pub struct Store<'a> {
+    backend: &'a dyn Backend,
+}
+
+impl<'a> Store<'a> {
+    pub const fn new(backend: &'a dyn Backend) -> Self {
+        Self { backend }
+    }
+
+    /// The session's newest turn.
+    pub fn tip(&self, session: SessionId) -> Result<Option<Oid>, StoreError> {
+        let name = format!("{SESSIONS}{session}");
+        Ok(self.backend.refs(&name)?.into_iter().find(|(found, _)| *found == name).map(|(_, id)| id))
+    }
+
+    fn raw(&self, commit: Oid) -> Result<RawCommit, StoreError> {
+        Ok(self.backend.commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("turn commit {commit} is missing")))?)
+    }
+
+    /// The turn's header and parent.
+    pub fn link(&self, commit: Oid) -> Result<Link, StoreError> {
+        let raw = self.raw(commit)?;
+        let header = codec::decode_header(&raw.message).map_err(|source| StoreError::Decode { commit, source })?;
+        Ok(Link { commit, tree: raw.tree, parent: raw.parents.first().copied(), header })
+    }
+
+    /// From `commit` back along first parents. A parent that is not here (a shallow fetch) ends the chain.
+    pub fn chain(self, commit: Oid) -> impl Iterator<Item = Result<Link, StoreError>> + use<'a> {
+        let mut next = Some(commit);
+        let mut first = true;
+        std::iter::from_fn(move || {
+            let id = next.take()?;
+            if !std::mem::take(&mut first) && matches!(self.backend.commit(id), Ok(None)) {
+                return None;
+            }
+            let link = self.link(id);
+            next = link.as_ref().ok().and_then(|l| l.parent);
+            Some(link)
+        })
+    }
+
+    /// The turn with this key in the chain that ends at `tip`.
+    pub fn find(self, tip: Oid, key: TurnKey) -> Result<Option<Link>, StoreError> {
+        for link in self.chain(tip) {
+            let link = link?;
+            if link.header.key == key {
+                return Ok(Some(link));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The turn, whole.
+    pub fn turn(&self, link: &Link) -> Result<Turn, StoreError> {
+        let mut failed = None;
+        let mut file = |path: &str| match self.backend.file(link.tree, path) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                failed.get_or_insert(e);
+                None
+            }
+        };
+        let mut list_failed = None;
+        let mut list = |path: &str| match self.backend.list(link.tree, path) {
+            Ok(names) => names,
+            Err(e) => {
+                list_failed.get_or_insert(e);
+                Vec::new()
+            }
+        };
+        let turn = codec::decode_tree(link.header.clone(), &mut file, &mut list);
+        if let Some(error) = failed.or(list_failed) {
+            return Err(error.into());
+        }
+        turn.map_err(|source| StoreError::Decode { commit: link.commit, source })
+    }
+
+    /// The nearest turn at or before `link` that made a request, with that request's parts, which older turns may hold.
+    fn request(self, link: &Link) -> Result<Option<(Turn, Parts)>, StoreError> {
+        let mut newest: Option<Turn> = None;
+        let mut parts = Parts::default();
+        let mut wanted = BTreeSet::new();
+        for link in self.chain(link.commit) {
+            let link = link?;
+            if link.header.request.is_none() {
+                continue;
+            }
+            if newest.is_none() {
+                let turn = self.turn(&link)?;
+                let Some(request) = &turn.request else { continue };
+                parts.0.clone_from(&request.parts);
+                wanted.extend(request.manifest.entries.iter().map(|e| e.label).filter(|l| !parts.0.contains_key(l)));
+                newest = Some(turn);
+            } else {
+                for name in self.backend.list(link.tree, "request/parts")? {
+                    let Some(label) = name.parse().ok().filter(|label| wanted.contains(label)) else { continue };
+                    if let Some(bytes) = self.backend.file(link.tree, &format!("request/parts/{name}"))? {
+                        parts.0.insert(label, bytes);
+                        wanted.remove(&label);
+                    }
+                }
+            }
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        Ok(newest.map(|turn| (turn, parts)))
+    }
+
+    /// The exact bytes that were sent in this turn; `None` when nothing was.
+    pub fn body(self, link: &Link) -> Result<Option<Vec<u8>>, StoreError> {
+        let (Some(_), Some((turn, parts))) = (link.header.request, self.request(link)?) else { return Ok(None) };
+        let Some(request) = &turn.request else { return Ok(None) };
+        let incomplete = |source| StoreError::Incomplete { turn: link.header.key, source };
+        request.manifest.assemble(|label| parts.get(label)).map(Some).map_err(incomplete)
+    }
+
+    /// The parts of this turn's request, in order, without the provider's framing.
+    pub fn request_parts(self, link: &Link) -> Result<Vec<Part>, StoreError> {
+        let Some((turn, parts)) = self.request(link)? else { return Ok(Vec::new()) };
+        let incomplete = |source| StoreError::Incomplete { turn: link.header.key, source };
+        turn.request.map_or(Ok(Vec::new()), |r| r.manifest.parts(|label| parts.get(label)).map_err(incomplete))
+    }
+
+    /// The conversation up to and with this turn: the last request that was answered, and its answer. Questions that were
+    /// never answered are not part of it.
+    pub fn conversation(self, commit: Oid) -> Result<Vec<Part>, StoreError> {
+        for link in self.chain(commit) {
+            let link = link?;
+            if link.header.request.is_none() {
+                continue;
+            }
+            let turn = self.turn(&link)?;
+            let (Some(request), Some(response)) = (&turn.request, &turn.response) else { continue };
+            let answer = response.parts(&request.envelope.provider);
+            if answer.is_empty() {
+                continue;
+            }
+            let mut parts = self.request_parts(&link)?;
+            parts.extend(answer);
+            return Ok(parts);
+        }
+        Ok(Vec::new())
+    }
+
+    /// The manifest of the nearest request at or before `commit`: parts in it need not be stored again.
+    pub fn known_manifest(self, commit: Option<Oid>) -> Result<Manifest, StoreError> {
+        for link in commit.into_iter().flat_map(|c| self.chain(c)) {
+            let link = link?;
+            if link.header.request.is_some()
+                && let Some(request) = self.turn(&link)?.request
+            {
+                return Ok(request.manifest);
+            }
+        }
+        Ok(Manifest::default())
+    }
+
+    /// Appends a turn behind `parent` to its session, whose ref must be `parent` (or absent, for a session that begins
+    /// here). When somebody else was first, the turn becomes the first one of a new session `fork`.
+    pub fn append(&self, turn: &mut Turn, parent: Option<Oid>, begins: Begins, author: &Signature, fork: SessionId) -> Result<Appended, StoreError> {
+        let expected = match (begins, parent) {
+            (Begins::Session, _) | (_, None) => Expected::Absent,
+            (Begins::Nothing, Some(parent)) => Expected::Is(parent),
+        };
+        let commit = self.write(turn, parent, author)?;
+        match self.backend.set_ref(&format!("{SESSIONS}{}", turn.header.session), commit, expected) {
+            Ok(()) => Ok(Appended { commit, session: turn.header.session, forked: false }),
+            Err(VcsError::Moved { .. }) => {
+                if let Some(parent) = parent {
+                    let turn_key = self.link(parent)?.header.key;
+                    turn.header.forked_from = Some(ForkPoint { session: turn.header.session, turn: turn_key });
+                }
+                turn.header.session = fork;
+                let commit = self.write(turn, parent, author)?;
+                self.backend.set_ref(&format!("{SESSIONS}{fork}"), commit, Expected::Absent)?;
+                Ok(Appended { commit, session: fork, forked: true })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write(&self, turn: &Turn, parent: Option<Oid>, author: &Signature) -> Result<Oid, StoreError> {
+        let parts = codec::encode(turn);
+        Ok(self.backend.write_commit(&CommitDraft {
+            parents: parent.into_iter().collect(),
+            files: parts.files,
+            author: author.clone(),
+            committer: Signature::retort(turn.header.seq),
+            message: parts.message,
+        })?)
+    }
+
+    /// The session's annotations.
+    pub fn meta(&self, session: SessionId) -> Result<Meta, StoreError> {
+        Ok(self.meta_at(&format!("{META}{session}"))?.map(|(_, meta)| meta).unwrap_or_default())
+    }
+
+    fn meta_at(&self, name: &str) -> Result<Option<(RawCommit, Meta)>, StoreError> {
+        let Some((_, tip)) = self.backend.refs(name)?.into_iter().find(|(found, _)| found == name) else { return Ok(None) };
+        let raw = self.raw(tip)?;
+        let meta = Meta::decode(&self.backend.file(raw.tree, "records")?.unwrap_or_default());
+        Ok(Some((raw, meta)))
+    }
+
+    /// Adds an annotation; again when somebody else added one meanwhile.
+    pub fn annotate(&self, session: SessionId, fact: Fact, at: Timestamp, author: &Signature) -> Result<(), StoreError> {
+        let mut add = Meta::default();
+        add.add(&Record { at, fact });
+        self.merge_meta(session, &add, author)
+    }
+
+    /// Adds all annotations of `add`.
+    pub fn merge_meta(&self, session: SessionId, add: &Meta, author: &Signature) -> Result<(), StoreError> {
+        let name = format!("{META}{session}");
+        for _ in 0..64 {
+            let known = self.meta_at(&name)?;
+            let mut meta = known.as_ref().map(|(_, meta)| meta.clone()).unwrap_or_default();
+            meta.union(add);
+            if known.as_ref().is_some_and(|(_, old)| *old == meta) {
+                return Ok(());
+            }
+            let parent = known.map(|(raw, _)| raw.id);
+            let depth = parent.map_or(Ok(0), |p| self.depth(p))?;
+            let commit = self.backend.write_commit(&CommitDraft {
+                parents: parent.into_iter().collect(),
+                files: BTreeMap::from([(FORMAT.to_owned(), Vec::new()), ("records".to_owned(), meta.encode())]),
+                author: author.clone(),
+                committer: Signature::retort(depth + 1),
+                message: format!("annotations of session {session}\n").into_bytes(),
+            })?;
+            match self.backend.set_ref(&name, commit, parent.map_or(Expected::Absent, Expected::Is)) {
+                Err(VcsError::Moved { .. }) => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(VcsError::Moved { name }.into())
+    }
+
+    fn depth(&self, commit: Oid) -> Result<u64, StoreError> {
+        let (mut next, mut depth) = (Some(commit), 0);
+        while let Some(id) = next {
+            depth += 1;
+            next = self.raw(id)?.parents.first().copied();
+        }
+        Ok(depth)
+    }
+
+    fn cursor_path(&self) -> std::path::PathBuf {
+        self.backend.layout().git_dir.join("retort").join("cursor.json")
+    }
+
+    /// Where this worktree stands; `None` when nothing was done in it yet.
+    pub fn cursor(&self) -> Result<Option<Cursor>, StoreError> {
+        let path = self.cursor_path();
+        let shown = || path.display().to_string();
+        match std::fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::File { path: shown(), source }),
+            Ok(raw) => Cursor::decode(&raw).map(Some).map_err(|source| StoreError::Cursor { path: shown(), source }),
+        }
+    }
+
+    /// Moves this worktree's cursor.
+    pub fn set_cursor(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        let path = self.cursor_path();
+        durable::replace(&path, &cursor.encode()).map_err(|source| StoreError::File { path: path.display().to_string(), source })
+    }
+}
+
+/// Whether a turn begins a session (which then must not exist yet).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    Session,
+    Nothing,
+}
+
+#[derive(Default)]
+struct Parts(BTreeMap<Sha256, Vec<u8>>);
+
+impl Parts {
+    fn get(&self, label: &Sha256) -> Option<&[u8]> {
+        self.0.get(label).map(Vec::as_slice)
+    }
+}
