@@ -7,4 +7,7 @@
 //!   default feature `cli`.
 
 pub mod base;
+pub mod config;
 pub mod session;
+#[cfg(feature = "cli")]
+pub mod ui;
