@@ -30,9 +30,13 @@ pub(super) struct Contents {
     pub(super) problems: Vec<ConfigError>,
 }
 
+/// After so many problems, a file is not a configuration with slips but something else.
+const MAX_PROBLEMS: usize = 100;
+
 /// Reads a file's text; a name that ends in `.json` is JSON, anything else TOML.
 pub(super) fn read(path: &Path, layer: Layer, bytes: &[u8]) -> Contents {
-    let mut reader = Reader { path, layer, text: "", contents: Contents::default() };
+    let newlines = bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at).collect();
+    let mut reader = Reader { path, layer, text: "", newlines, contents: Contents::default() };
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             reader.text = text;
@@ -46,14 +50,17 @@ pub(super) fn read(path: &Path, layer: Layer, bytes: &[u8]) -> Contents {
     reader.contents
 }
 
-fn line_at(bytes: &[u8], offset: usize) -> usize {
-    bytes[..offset.min(bytes.len())].iter().filter(|b| **b == b'\n').count() + 1
+/// The line, from 1, of the byte at `offset`.
+pub(super) fn line_at(bytes: &[u8], offset: usize) -> usize {
+    bytes[..offset.min(bytes.len())].split(|b| *b == b'\n').count()
 }
 
 struct Reader<'a> {
     path: &'a Path,
     layer: Layer,
     text: &'a str,
+    /// Where lines end: a file of a stranger may have very many keys.
+    newlines: Vec<usize>,
     contents: Contents,
 }
 
@@ -65,7 +72,11 @@ impl<'a> Reader<'a> {
 
     /// Takes one key. True when the caller should enter the table below it.
     fn take(&mut self, parts: &[&str], offset: usize, is_table: bool, raw: impl FnOnce() -> Raw) -> bool {
-        let origin = Origin::File { path: self.path.to_owned(), line: line_at(self.text.as_bytes(), offset), layer: self.layer };
+        if self.contents.problems.len() >= MAX_PROBLEMS {
+            return false;
+        }
+        let line = self.newlines.partition_point(|newline| *newline < offset) + 1;
+        let origin = Origin::File { path: self.path.to_owned(), line, layer: self.layer };
         let key = parts.join(".");
         // A quoted part that holds a dot would otherwise pass for two parts.
         let found = if parts.iter().any(|part| part.contains('.')) { Found::Unknown } else { schema::find_parts(parts) };
@@ -126,6 +137,10 @@ impl<'a> Reader<'a> {
             }
         };
         for (name, value) in fields {
+            // Editors find the schema by this key.
+            if parents.is_empty() && name == "$schema" {
+                continue;
+            }
             parents.push(name);
             let parts: Vec<&str> = parents.iter().map(String::as_str).collect();
             if self.take(&parts, self.offset(value), value.get().starts_with('{'), || json_raw(value)) {

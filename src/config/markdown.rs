@@ -21,7 +21,7 @@ pub fn markdown() -> String {
          6. the command line: `--config KEY=VALUE`, and flags of their own such as `--model`\n\n\
          A file may be `config.json` instead, with the same keys. `rt config show --origin` says where every value came from. A wrong\n\
          key or type is an error that names the file, the line and the nearest valid key. A relative path starts at the directory of the\n\
-         file that sets it, and `~/` is your home directory. In a variable or flag, a list is `a,b` or `[\"a\", \"b\"]`.\n\n\
+         file that sets it (a default: at `~/.retort`), and `~/` is your home directory. In a variable or flag, a list is `a,b` or `[\"a\", \"b\"]`.\n\n\
          Until you run `rt trust`, a project's own configuration may set only the keys marked *anyone*. Keys marked *session* may also be\n\
          kept in a session. Trust holds for the files as they are: when one under `.retort/` changes, you are asked again.\n\n",
     );
@@ -56,19 +56,23 @@ fn toml_text(key: &Key, text: &str) -> String {
 
 /// A commented file for `rt config init`: every key with its meaning, nothing set.
 pub fn starter() -> String {
-    let mut out = String::from("# Settings of retort. Every key is shown with its default; remove the # to change one.\n");
+    let mut out = String::from(
+        "# Settings of retort. Each is shown with its default, or with an example where it has none.\n\
+         # Remove the # in front of a table and a key to set it. docs/config.md says more.\n",
+    );
     let mut group = String::new();
-    for key in KEYS.iter().filter(|key| !key.is_for_tests()) {
+    // The protocol of a built-in provider is known; showing it as an example would only mislead.
+    for key in KEYS.iter().filter(|key| !key.is_for_tests() && key.name != "providers.<name>.kind") {
         let name = key.name.replace("<name>", "gemini");
-        let depth = if name.starts_with("providers.") { 2 } else { 1 };
         let parts: Vec<&str> = name.split('.').collect();
+        let depth = if parts[0] == "providers" { 2 } else { 1 };
         let (table, rest) = (parts[..depth].join("."), parts[depth..].join("."));
         if table != group {
-            let _ = writeln!(out, "\n# [{table}]");
+            let _ = writeln!(out, "\n#[{table}]");
             group = table;
         }
         let shown = if key.default.is_empty() { key.example } else { key.default };
-        let _ = writeln!(out, "# {rest} = {}  # {}", toml_text(key, shown), key.doc);
+        let _ = writeln!(out, "# {}\n#{rest} = {}", key.doc, toml_text(key, shown));
     }
     out
 }
@@ -80,6 +84,7 @@ pub fn json_schema() -> serde_json::Value {
         let parts: Vec<&str> = key.name.split('.').collect();
         insert(&mut root, &parts, key);
     }
+    root["properties"]["$schema"] = json!({"type": "string"});
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("retort configuration");
     root

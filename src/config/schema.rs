@@ -149,7 +149,7 @@ pub fn find(name: &str) -> Option<&'static Key> {
 impl Key {
     /// The default, checked.
     pub fn default_value(&self) -> Value {
-        self.read(&self.kind.from_text(self.default)).unwrap_or(Value::Unset)
+        self.read(&self.kind.raw_of(self.default)).unwrap_or(Value::Unset)
     }
 
     /// Whether it is for the project's own tests rather than for users.
@@ -163,7 +163,7 @@ impl Key {
 
     /// Checks a value given as text, as from a variable or flag.
     pub fn read_text(&self, text: &str) -> Result<Value, String> {
-        let raw = if self.default.is_empty() && text.is_empty() { Raw::Text(String::new()) } else { self.kind.from_text(text) };
+        let raw = if self.default.is_empty() && text.is_empty() { Raw::Text(String::new()) } else { self.kind.raw_of(text) };
         self.read(&raw)
     }
 }

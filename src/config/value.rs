@@ -1,7 +1,7 @@
 //! Values of settings: what a file or a variable holds ([`Raw`]) and what a key takes ([`Value`]).
 //!
 //! Invariants
-//! - [`Value`]'s text form is accepted again by [`Kind::from_text`] for the same key.
+//! - [`Value`]'s text form is accepted again by [`Kind::raw_of`] for the same key.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -125,7 +125,7 @@ impl Kind {
     }
 
     /// Reads the text of a variable or flag. A list may be written `a,b` or `["a", "b"]`.
-    pub(super) fn from_text(self, text: &str) -> Raw {
+    pub(super) fn raw_of(self, text: &str) -> Raw {
         match self {
             Self::Bool => text.parse().map_or_else(|_| Raw::Text(text.to_owned()), Raw::Bool),
             Self::Int(..) => text.parse().map_or_else(|_| Raw::Text(text.to_owned()), Raw::Int),

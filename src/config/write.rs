@@ -9,6 +9,7 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value as TomlValue};
 
+use super::file::line_at;
 use super::schema;
 use super::value::Value;
 use super::{ConfigError, Origin};
@@ -44,8 +45,7 @@ fn not_a_table(file: &Path, key: &str) -> ConfigError {
 /// Parses TOML that will be changed.
 pub(super) fn parse(path: &Path, text: &str) -> Result<DocumentMut, ConfigError> {
     text.parse().map_err(|error: toml_edit::TomlError| {
-        let before = error.span().map_or(0, |span| span.start);
-        let line = text.bytes().take(before).filter(|b| *b == b'\n').count() + 1;
+        let line = line_at(text.as_bytes(), error.span().map_or(0, |span| span.start));
         ConfigError::Syntax { path: path.to_owned(), line, problem: error.message().trim_end().replace('\n', ", ") }
     })
 }

@@ -1,5 +1,7 @@
 //! Text in styles: what a span means, not how it looks.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Effects};
 
 use crate::base::text::neutralise;
@@ -99,7 +101,8 @@ impl Text {
             let shown = if safe { neutralise(text) } else { text.into() };
             let ansi = style.ansi();
             if color && *style != Style::Plain && !shown.is_empty() {
-                out.push_str(&format!("{ansi}{shown}{ansi:#}"));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{ansi}{shown}{ansi:#}");
             } else {
                 out.push_str(&shown);
             }

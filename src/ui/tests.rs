@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
+use super::Style::{Added, Bold, Dim, Hunk, Plain, Removed};
 use super::*;
 use crate::base::clock::Timestamp;
 use crate::base::text::neutralise;
@@ -224,7 +225,6 @@ fn tables_line_up() {
 fn diffs_are_coloured_by_the_hunks_own_counts() {
     let text = "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@ fn\n--- gone\n+++ come\n same\n\\ No newline at end of file\n--- a/y";
     let styles: Vec<Style> = diff(text).spans().map(|(style, _)| style).step_by(2).collect();
-    use Style::{Added, Bold, Dim, Hunk, Plain, Removed};
     assert_eq!(styles, [Bold, Bold, Hunk, Removed, Added, Plain, Dim, Bold]);
     let captured = ui_with(PIPES, "");
     captured.ui.out(diff(text)).expect("written");
