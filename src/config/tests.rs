@@ -493,6 +493,9 @@ fn longer_secrets_first_and_names_are_no_secrets() {
     assert!(!redactor.holds(b"GEMINI_API_KEY"));
     let spelled = Redactor::new([Secret::new("A", "foofoofoofo["), Secret::new("B", "barbarbarbar")]);
     assert!(!spelled.holds(spelled.redact("foofoofoofobarbarbarbar").as_bytes()));
+    // What is left after one removal spells the next secret.
+    let twice = Redactor::new([Secret::new("A", "foofoofoofo["), Secret::new("B", "wwwwsecret:A]")]);
+    assert_eq!(twice.redact("x wwwwfoofoofoofofoofoofoofo[ y"), "x  y");
 }
 
 proptest! {
@@ -536,14 +539,15 @@ proptest! {
     }
 
     #[test]
-    fn a_letter_changed_is_still_understood(at in 0usize..40, key in 0..schema::KEYS.len(), letter in "[a-z]") {
-        let key = schema::KEYS[key];
-        prop_assume!(!key.is_for_tests() && !key.name.contains('<'));
-        let mut wrong = key.name.to_owned();
-        let at = at % wrong.len();
-        prop_assume!(wrong.as_bytes()[at] != b'.');
+    fn a_letter_changed_is_still_understood(at: prop::sample::Index, key: prop::sample::Index, letter in "[a-z]") {
+        let keys: Vec<&str> =
+            schema::KEYS.iter().filter(|key| !key.is_for_tests() && !key.name.contains('<')).map(|key| key.name).collect();
+        let key = *key.get(&keys);
+        let letters: Vec<usize> = key.match_indices(|c| c != '.').map(|(at, _)| at).collect();
+        let at = *at.get(&letters);
+        let mut wrong = key.to_owned();
         wrong.replace_range(at..=at, &letter);
-        prop_assert_eq!(schema::nearest(&wrong), Some(key.name.to_owned()));
+        prop_assert_eq!(schema::nearest(&wrong), Some(key.to_owned()));
     }
 
     #[test]

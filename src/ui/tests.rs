@@ -226,6 +226,8 @@ fn diffs_are_coloured_by_the_hunks_own_counts() {
     let text = "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@ fn\n--- gone\n+++ come\n same\n\\ No newline at end of file\n--- a/y";
     let styles: Vec<Style> = diff(text).spans().map(|(style, _)| style).step_by(2).collect();
     assert_eq!(styles, [Bold, Bold, Hunk, Removed, Added, Plain, Dim, Bold]);
+    let ends_with_removals: Vec<Style> = diff("@@ -1,3 +1 @@\n same\n--- gone\n-x\n").spans().map(|(s, _)| s).step_by(2).collect();
+    assert_eq!(ends_with_removals, [Hunk, Plain, Removed, Removed]);
     let captured = ui_with(PIPES, "");
     captured.ui.out(diff(text)).expect("written");
     assert_eq!(captured.out.take(), text);
