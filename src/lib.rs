@@ -7,8 +7,12 @@
 //!   default feature `cli`.
 
 pub mod base;
+pub mod config;
+pub mod hooks;
+pub mod process;
 pub mod project;
 pub mod prompt;
 pub mod session;
-pub mod process;
+#[cfg(feature = "cli")]
+pub mod ui;
 pub mod vcs;

@@ -1,0 +1,218 @@
+//! The one table of keys.
+//!
+//! Invariants
+//! - Every key here does something. A key for something that is not built is absent, so that setting it is an error and
+//!   not a silent promise.
+//! - `<name>` in a key stands for the name of a provider.
+//! - Defaults are written as the text that a user would write, and pass the key's own check.
+
+use super::value::{Kind, Raw, Value};
+
+pub use super::markdown::{json_schema, markdown, starter};
+
+/// Which layers may set a key, besides the user's own file, the environment and the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Any project and any session.
+    Anyone,
+    /// A session, and a project once it is trusted.
+    Session,
+    /// Only a project that is trusted.
+    Trusted,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// The default as text; empty means unset.
+    pub default: &'static str,
+    /// Which layers may set it.
+    pub scope: Scope,
+    /// One sentence for the manual.
+    pub doc: &'static str,
+    /// An example value, as text.
+    pub example: &'static str,
+}
+
+/// Providers that exist without being configured, with their default key variable.
+pub const BUILT_IN_PROVIDERS: [(&str, &str); 2] = [("gemini", "GEMINI_API_KEY"), ("openai", "OPENAI_API_KEY")];
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope, example: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default, scope, doc, example }
+}
+
+use Kind::{Bool, Choice, Duration, Int, List, Path, Text, Time};
+use Scope::{Anyone, Session, Trusted};
+
+/// Every key, in the order of the manual.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("model.default", Text, "auto", Session, "gemini/flash",
+        "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first."),
+    key("model.edit_format", Choice(&["auto", "search-replace", "whole"]), "auto", Anyone, "whole",
+        "How the model is asked to write edits; `auto` chooses by model."),
+    key("model.system_file", Path, "", Trusted, "~/prompts/system.md",
+        "A file whose text replaces the built-in system prompt."),
+    key("providers.<name>.kind", Choice(&["gemini", "openai"]), "", Trusted, "openai",
+        "The protocol that the provider speaks; needed for a provider with a name of your own."),
+    key("providers.<name>.key_env", Text, "", Trusted, "WORK_GEMINI_KEY",
+        "The variable that holds the key. Unset: `GEMINI_API_KEY` then `GOOGLE_API_KEY` for gemini, `OPENAI_API_KEY` for openai, none for others."),
+    key("providers.<name>.base_url", Text, "", Trusted, "http://127.0.0.1:8080/v1",
+        "Where requests go. Unset: the provider's own address."),
+    key("providers.<name>.timeout", Duration, "300s", Trusted, "60s",
+        "How long to wait when no data arrives."),
+    key("providers.<name>.retry.max", Int(0, 20), "5", Trusted, "2",
+        "How often a request that failed for a passing reason is sent again."),
+    key("providers.<name>.retry.base", Duration, "500ms", Trusted, "1s",
+        "The wait before the first retry; it doubles each time."),
+    key("providers.<name>.retry.cap", Duration, "30s", Trusted, "10s",
+        "The longest wait between retries."),
+    key("session.continue", Duration, "12h", Anyone, "2h",
+        "On a terminal, a message goes on with the worktree's session if its last turn is younger than this."),
+    key("vcs.commit", Choice(&["auto", "off"]), "auto", Anyone, "off",
+        "Whether applied edits are committed to your branch."),
+    key("vcs.message", Choice(&["model", "prompt"]), "model", Anyone, "prompt",
+        "Where the commit's subject comes from: a line of the answer, or your own words."),
+    key("vcs.coauthor", Bool, "false", Anyone, "true",
+        "Whether the commit names the model as co-author."),
+    key("vcs.dirty", Choice(&["separate", "commit-first", "refuse"]), "separate", Trusted, "refuse",
+        "What happens to your uncommitted lines in a file that the model edits: left uncommitted, committed first, or the edit is refused."),
+    key("context.history_tokens", Int(0, i64::MAX), "0", Anyone, "20000",
+        "How many tokens of earlier turns are sent; 0 is what the model's window allows."),
+    key("context.instructions", Bool, "true", Anyone, "false",
+        "Whether `AGENTS.md`, `CLAUDE.md` or `GEMINI.md` is sent."),
+    key("check.max_reflections", Int(0, 10), "3", Anyone, "1",
+        "How often rejected edits go back to the model."),
+    key("hooks.response", List, "parse", Trusted, "parse",
+        "Handlers that read the answer."),
+    key("hooks.plan", List, "store", Trusted, "store",
+        "Handlers that take the edits before any file changes."),
+    key("hooks.edits", List, "apply", Trusted, "apply",
+        "Handlers that write the files."),
+    key("hooks.commit", List, "commit", Trusted, "commit",
+        "Handlers that commit what was written."),
+    key("store.path", Path, "data/retort.db", Trusted, "/var/tmp/retort.db",
+        "The index database. It can be deleted: it is rebuilt from the repositories."),
+    key("ui.color", Choice(&["auto", "always", "never"]), "auto", Anyone, "never",
+        "When output is coloured; `auto` is on terminals."),
+    key("debug.clock", Time, "", Trusted, "2026-01-31T09:30:00Z",
+        "A clock that starts here and moves only when it is read."),
+    key("debug.seed", Int(0, i64::MAX), "", Trusted, "1",
+        "Ids are numbered from this seed instead of being random."),
+    key("debug.fault", Text, "", Trusted, "wal.prompt",
+        "The process kills itself at this fault point."),
+];
+
+/// A key together with the name that a user wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A key that takes a value.
+    Key(usize),
+    /// A table with keys below it.
+    Group,
+    /// Neither.
+    Unknown,
+}
+
+/// Whether a provider can have this name: it must fit in a variable and in `provider/model`.
+fn is_provider_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+fn fits(pattern: &str, part: &str) -> bool {
+    pattern == part || (pattern == "<name>" && is_provider_name(part))
+}
+
+pub(super) fn find_parts(parts: &[&str]) -> Found {
+    for (at, key) in KEYS.iter().enumerate() {
+        let mut pattern = key.name.split('.');
+        if parts.iter().all(|part| pattern.next().is_some_and(|p| fits(p, part))) {
+            return if pattern.next().is_none() { Found::Key(at) } else { Found::Group };
+        }
+    }
+    Found::Unknown
+}
+
+/// The key that `name` stands for; `providers.gemini.timeout` stands for `providers.<name>.timeout`.
+pub fn find(name: &str) -> Option<&'static Key> {
+    match find_parts(&name.split('.').collect::<Vec<_>>()) {
+        Found::Key(at) => KEYS.get(at),
+        Found::Group | Found::Unknown => None,
+    }
+}
+
+impl Key {
+    /// The default, checked.
+    pub fn default_value(&self) -> Value {
+        self.read(&self.kind.raw_of(self.default)).unwrap_or(Value::Unset)
+    }
+
+    /// Whether it is for the project's own tests rather than for users.
+    pub fn is_for_tests(&self) -> bool {
+        self.name.starts_with("debug.")
+    }
+
+    pub(super) fn read(&self, raw: &Raw) -> Result<Value, String> {
+        self.kind.check(raw, self.default.is_empty())
+    }
+
+    /// Checks a value given as text, as from a variable or flag.
+    pub fn read_text(&self, text: &str) -> Result<Value, String> {
+        let raw = if self.default.is_empty() && text.is_empty() { Raw::Text(String::new()) } else { self.kind.raw_of(text) };
+        self.read(&raw)
+    }
+}
+
+/// The valid key or table that looks most like `name`, if any looks like it at all.
+pub fn nearest(name: &str) -> Option<String> {
+    let given: Vec<&str> = name.split('.').collect();
+    let last = given.last().copied().unwrap_or_default();
+    let mut best: Option<(usize, String)> = None;
+    for key in KEYS.iter().filter(|key| !key.is_for_tests()) {
+        let parts: Vec<&str> = key
+            .name
+            .split('.')
+            .enumerate()
+            .map(|(at, part)| match given.get(at) {
+                Some(own) if part == "<name>" && is_provider_name(own) => own,
+                _ => part,
+            })
+            .collect();
+        for length in 1..=parts.len() {
+            let candidate = parts[..length].join(".");
+            let edits = edit_distance(name, &candidate);
+            // `color` alone, or under the wrong table, is more likely the right word in the wrong place than a typing error.
+            let displaced = length == parts.len() && parts[length - 1] == last;
+            let distance = if displaced { edits.min(2) } else { edits };
+            let close = displaced || edits <= name.chars().count().div_ceil(3).min(4);
+            if close && best.as_ref().is_none_or(|(least, _)| distance < *least) {
+                best = Some((distance, candidate));
+            }
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// Levenshtein's distance in characters. Names over 100 characters are not typing errors, and are far from everything.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(101).collect();
+    if a.len() > 400 || b.len() > 100 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,341 @@
+//! The merged values as types.
+//!
+//! Invariants
+//! - Every field is filled: what nobody set has its default from the table of keys.
+//! - An enum here has a variant for each word that its key allows ([`tests`](super::tests) tries them all).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::schema;
+use super::value::Value;
+use crate::base::clock::Timestamp;
+
+/// Makes an enum for a key that takes one of a few words; the first is the default.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident = $first_word:literal, $($(#[$word_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum $name { $(#[$first_doc])* #[default] $first, $($(#[$word_doc])* $variant),+ }
+
+        impl $name {
+            /// The word in a configuration file.
+            pub const fn as_str(self) -> &'static str {
+                match self { Self::$first => $first_word, $(Self::$variant => $word),+ }
+            }
+
+            /// The variant of a word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $first_word => Some(Self::$first), $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// How edits are asked for.
+    EditFormat {
+        /// By model.
+        Auto = "auto",
+        /// Search/replace blocks.
+        SearchReplace = "search-replace",
+        /// Whole files.
+        Whole = "whole",
+    }
+}
+words! {
+    /// What a provider speaks.
+    Protocol {
+        /// Gemini's own.
+        Gemini = "gemini",
+        /// OpenAI-compatible chat completions.
+        OpenAi = "openai",
+    }
+}
+words! {
+    /// Whether edits are committed.
+    CommitMode {
+        /// Each exchange makes a commit.
+        Auto = "auto",
+        /// Files are written and left uncommitted.
+        Off = "off",
+    }
+}
+words! {
+    /// Where the subject of a commit comes from.
+    MessageSource {
+        /// The model's line.
+        Model = "model",
+        /// The user's words.
+        Prompt = "prompt",
+    }
+}
+words! {
+    /// What happens to the user's uncommitted lines in a file that is edited.
+    DirtyMode {
+        /// They stay uncommitted.
+        Separate = "separate",
+        /// They are committed first, on their own.
+        CommitFirst = "commit-first",
+        /// The edit is refused.
+        Refuse = "refuse",
+    }
+}
+words! {
+    /// When output is coloured.
+    Color {
+        /// On terminals.
+        Auto = "auto",
+        /// Even in pipes.
+        Always = "always",
+        /// Nowhere.
+        Never = "never",
+    }
+}
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `[model]`
+    pub model: ModelSettings,
+    /// `[providers.<name>]`: the built-in ones and those that are configured.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// `[session]`
+    pub session: SessionSettings,
+    /// `[vcs]`
+    pub vcs: VcsSettings,
+    /// `[context]`
+    pub context: ContextSettings,
+    /// `[check]`
+    pub check: CheckSettings,
+    /// `[hooks]`
+    pub hooks: HookSettings,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[ui]`
+    pub ui: UiSettings,
+    /// `[debug]`
+    pub debug: DebugSettings,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// `provider/model`, an alias, or `auto`.
+    pub default: String,
+    /// How edits are asked for.
+    pub edit_format: EditFormat,
+    /// A file that replaces the system prompt.
+    pub system_file: Option<PathBuf>,
+}
+
+/// `[providers.<name>]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// What it speaks.
+    pub kind: Protocol,
+    /// The variable with its key, if not the well-known one.
+    pub key_env: Option<String>,
+    /// Its address, if not its own. Set for every provider that is not built in.
+    pub base_url: Option<String>,
+    /// How long to wait without data.
+    pub timeout: Duration,
+    /// When to try again.
+    pub retry: RetrySettings,
+}
+
+/// `[providers.<name>.retry]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetrySettings {
+    /// How many times after the first.
+    pub max: u32,
+    /// The first wait.
+    pub base: Duration,
+    /// The longest wait.
+    pub cap: Duration,
+}
+
+/// `[session]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `session.continue`: how old a last turn may be to be gone on with.
+    pub continue_within: Duration,
+}
+
+/// `[vcs]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VcsSettings {
+    /// Whether to commit.
+    pub commit: CommitMode,
+    /// Where the subject comes from.
+    pub message: MessageSource,
+    /// Whether the model is named as co-author.
+    pub coauthor: bool,
+    /// What happens to uncommitted lines.
+    pub dirty: DirtyMode,
+}
+
+/// `[context]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextSettings {
+    /// Tokens of earlier turns; `None` is what the window allows.
+    pub history_tokens: Option<u64>,
+    /// Whether instruction files are sent.
+    pub instructions: bool,
+}
+
+/// `[check]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckSettings {
+    /// How often rejected edits go back to the model.
+    pub max_reflections: u32,
+}
+
+/// `[hooks]`: handler names by point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookSettings {
+    /// After the answer.
+    pub response: Vec<String>,
+    /// Before files change.
+    pub plan: Vec<String>,
+    /// Writing files.
+    pub edits: Vec<String>,
+    /// Committing.
+    pub commit: Vec<String>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The index database.
+    pub path: PathBuf,
+}
+
+/// `[ui]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UiSettings {
+    /// When to colour.
+    pub color: Color,
+}
+
+/// `[debug]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DebugSettings {
+    /// Where a numbered clock starts.
+    pub clock: Option<Timestamp>,
+    /// The seed of numbered ids.
+    pub seed: Option<u64>,
+    /// The fault point to die at.
+    pub fault: Option<String>,
+}
+
+/// Merged values by key, with the table's default for what is absent.
+pub(super) struct Merged<'a>(pub(super) &'a dyn Fn(&str) -> Value);
+
+impl Merged<'_> {
+    fn text(&self, key: &str) -> Option<String> {
+        match (self.0)(key) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn word<T: Default>(&self, key: &str, from_word: fn(&str) -> Option<T>) -> T {
+        self.text(key).and_then(|word| from_word(&word)).unwrap_or_default()
+    }
+
+    fn yes(&self, key: &str) -> bool {
+        (self.0)(key) == Value::Bool(true)
+    }
+
+    fn int(&self, key: &str) -> Option<u64> {
+        match (self.0)(key) {
+            Value::Int(n) => u64::try_from(n).ok(),
+            _ => None,
+        }
+    }
+
+    fn small(&self, key: &str) -> u32 {
+        self.int(key).and_then(|n| u32::try_from(n).ok()).unwrap_or_default()
+    }
+
+    fn time(&self, key: &str) -> Duration {
+        match (self.0)(key) {
+            Value::Duration(time) => time,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        match (self.0)(key) {
+            Value::List(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        match (self.0)(key) {
+            Value::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// All settings. `configured` names the providers that any layer mentions.
+    pub(super) fn settings(&self, configured: &BTreeSet<String>) -> Settings {
+        let built_in = schema::BUILT_IN_PROVIDERS.iter().map(|(name, _)| (*name).to_owned());
+        let providers = built_in.chain(configured.iter().cloned()).map(|name| (name.clone(), self.provider(&name))).collect();
+        Settings {
+            model: ModelSettings {
+                default: self.text("model.default").unwrap_or_default(),
+                edit_format: self.word("model.edit_format", EditFormat::from_word),
+                system_file: self.path("model.system_file"),
+            },
+            providers,
+            session: SessionSettings { continue_within: self.time("session.continue") },
+            vcs: VcsSettings {
+                commit: self.word("vcs.commit", CommitMode::from_word),
+                message: self.word("vcs.message", MessageSource::from_word),
+                coauthor: self.yes("vcs.coauthor"),
+                dirty: self.word("vcs.dirty", DirtyMode::from_word),
+            },
+            context: ContextSettings {
+                history_tokens: self.int("context.history_tokens").filter(|n| *n > 0),
+                instructions: self.yes("context.instructions"),
+            },
+            check: CheckSettings { max_reflections: self.small("check.max_reflections") },
+            hooks: HookSettings {
+                response: self.list("hooks.response"),
+                plan: self.list("hooks.plan"),
+                edits: self.list("hooks.edits"),
+                commit: self.list("hooks.commit"),
+            },
+            store: StoreSettings { path: self.path("store.path").unwrap_or_default() },
+            ui: UiSettings { color: self.word("ui.color", Color::from_word) },
+            debug: DebugSettings {
+                clock: match (self.0)("debug.clock") {
+                    Value::Time(time) => Some(time),
+                    _ => None,
+                },
+                seed: self.int("debug.seed"),
+                fault: self.text("debug.fault"),
+            },
+        }
+    }
+
+    fn provider(&self, name: &str) -> ProviderSettings {
+        let key = |rest: &str| format!("providers.{name}.{rest}");
+        let own_kind = if name == "gemini" { Protocol::Gemini } else { Protocol::OpenAi };
+        ProviderSettings {
+            kind: self.text(&key("kind")).and_then(|word| Protocol::from_word(&word)).unwrap_or(own_kind),
+            key_env: self.text(&key("key_env")),
+            base_url: self.text(&key("base_url")),
+            timeout: self.time(&key("timeout")),
+            retry: RetrySettings {
+                max: self.small(&key("retry.max")),
+                base: self.time(&key("retry.base")),
+                cap: self.time(&key("retry.cap")),
+            },
+        }
+    }
+}

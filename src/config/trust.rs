@@ -1,0 +1,135 @@
+//! Which projects the user trusts, in `trust.toml` beside the user's own configuration.
+//!
+//! Invariants
+//! - Trust is in bytes, not in a place: a record holds the SHA-256 of every file that may act, and a file that was
+//!   changed, added or removed since ends it until the user looks again.
+//! - A damaged trust.toml is an error, never trust.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use super::{ConfigError, write};
+use crate::base::hash::Sha256;
+use crate::base::text;
+
+/// Whether a project's own files may act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It has no file that could.
+    Nothing,
+    /// It was never trusted.
+    Untrusted,
+    /// It was, and these files are not what they were.
+    Changed(Vec<String>),
+    /// It is.
+    Trusted,
+}
+
+/// Files under `.retort/` that may act, by their path in it.
+type Files = BTreeMap<String, Sha256>;
+
+/// How deep directories are followed, so that a link to a parent cannot loop.
+const DEPTH: usize = 8;
+
+/// Every file below `dir` by its path with `/`, in order. No directory is no files. A name that is not UTF-8 cannot be
+/// the name of a template, so it cannot act and is left out.
+pub(super) fn walk(dir: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
+    let mut found = BTreeMap::new();
+    walk_into(dir, "", DEPTH, &mut found)?;
+    Ok(found)
+}
+
+fn walk_into(dir: &Path, prefix: &str, depth: usize, found: &mut BTreeMap<String, PathBuf>) -> Result<(), ConfigError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(ConfigError::io("list", dir)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(ConfigError::io("list", dir))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(|name| format!("{prefix}{name}")) else { continue };
+        // Links are followed: what counts is the bytes that would be read.
+        if path.is_file() {
+            found.insert(name, path);
+        } else if path.is_dir() && depth > 0 {
+            walk_into(&path, &format!("{name}/"), depth - 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn acting_files(project_root: &Path) -> Result<Files, ConfigError> {
+    let dir = project_root.join(".retort");
+    let mut paths: BTreeMap<String, PathBuf> =
+        walk(&dir.join("templates"))?.into_iter().map(|(name, path)| (format!("templates/{name}"), path)).collect();
+    for name in ["config.toml", "config.json"] {
+        let path = dir.join(name);
+        if path.is_file() {
+            paths.insert(name.to_owned(), path);
+        }
+    }
+    let hash = |path: &Path| std::fs::read(path).map(|bytes| Sha256::of(&bytes)).map_err(ConfigError::io("read", path));
+    paths.into_iter().map(|(name, path)| Ok((name, hash(&path)?))).collect()
+}
+
+/// A project's name in trust.toml. Percent signs mark a path that is not UTF-8; such a name cannot equal a real path's,
+/// which starts with the root.
+fn name_of(project_root: &Path) -> Result<String, ConfigError> {
+    let path = project_root.canonicalize().map_err(ConfigError::io("find", project_root))?;
+    Ok(path.to_str().map_or_else(|| format!("bytes:{}", text::percent_encode(path.as_os_str().as_encoded_bytes())), str::to_owned))
+}
+
+fn read(home: &Path) -> Result<(PathBuf, DocumentMut), ConfigError> {
+    let path = home.join("trust.toml");
+    let document = match std::fs::read_to_string(&path) {
+        Ok(text) => write::parse(&path, &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => DocumentMut::new(),
+        Err(error) => return Err(ConfigError::io("read", &path)(error)),
+    };
+    Ok((path, document))
+}
+
+/// Whether the project's files are those that the user trusted.
+pub fn status(home: &Path, project_root: &Path) -> Result<Status, ConfigError> {
+    let (_, document) = read(home)?;
+    let record = document.get(&name_of(project_root)?).and_then(Item::as_table_like);
+    let files = acting_files(project_root)?;
+    let Some(record) = record else {
+        return Ok(if files.is_empty() { Status::Nothing } else { Status::Untrusted });
+    };
+    let recorded: BTreeMap<&str, Option<Sha256>> =
+        record.iter().map(|(name, hash)| (name, hash.as_str().and_then(|hash| hash.parse().ok()))).collect();
+    let mut changed: Vec<String> = files
+        .iter()
+        .filter(|(name, hash)| recorded.get(name.as_str()) != Some(&Some(**hash)))
+        .map(|(name, _)| name.clone())
+        .collect();
+    changed.extend(recorded.keys().filter(|name| !files.contains_key(**name)).map(|name| (*name).to_owned()));
+    changed.sort();
+    Ok(if changed.is_empty() { Status::Trusted } else { Status::Changed(changed) })
+}
+
+/// Trusts the project's files as they are now, and returns their names.
+pub fn trust(home: &Path, project_root: &Path) -> Result<Vec<String>, ConfigError> {
+    let files = acting_files(project_root)?;
+    let (path, mut document) = read(home)?;
+    let mut record = Table::new();
+    for (name, hash) in &files {
+        record.insert(name, value(hash.to_string()));
+    }
+    document.insert(&name_of(project_root)?, Item::Table(record));
+    write::replace(&path, document.to_string().as_bytes())?;
+    Ok(files.into_keys().collect())
+}
+
+/// Ends trust; false when there was none.
+pub fn untrust(home: &Path, project_root: &Path) -> Result<bool, ConfigError> {
+    let (path, mut document) = read(home)?;
+    let had = document.remove(&name_of(project_root)?).is_some();
+    if had {
+        write::replace(&path, document.to_string().as_bytes())?;
+    }
+    Ok(had)
+}
