@@ -105,7 +105,17 @@ impl Wal {
         }
     }
 
-    /// What was written when the turn opened.
+    /// The names of its files.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// What was written when the turn opened, or last put in its place.
     pub fn opened(&self) -> io::Result<Vec<u8>> {
         fs::read(self.directory.join(OPEN))
     }

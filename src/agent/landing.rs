@@ -1,0 +1,129 @@
+//! Getting changes into the files and onto the user's branch, for every kind of turn.
+//!
+//! Invariants
+//! - Files are written all together or not at all, then committed; what cannot be committed stays in the files and is said.
+//! - The commit carries the turn's key, by which recovery and undo find it.
+
+use crate::base::change::{ChangeSet, FileState};
+use crate::base::id::{Oid, TurnKey};
+use crate::base::path::RepoPath;
+use crate::base::text::subject;
+use crate::config::{DirtyMode, MessageSource};
+use crate::session::request::ModelId;
+use crate::vcs::{Landed, Landing, VcsError};
+
+use super::Error;
+use super::workspace::Workspace;
+
+/// The commit's trailer that names the turn.
+pub fn trailer(key: TurnKey) -> String {
+    format!("Retort-Turn: {key}")
+}
+
+/// What a commit says.
+#[derive(Debug, Clone, Copy)]
+pub struct Wording<'a> {
+    /// The subject that the model gave.
+    pub given: Option<&'a str>,
+    /// The user's words.
+    pub prompt: &'a str,
+    pub model: Option<&'a ModelId>,
+}
+
+/// The whole commit message.
+pub fn message(ws: &Workspace, wording: Wording<'_>, changes: &ChangeSet, key: TurnKey) -> String {
+    let vcs = ws.config.settings().vcs;
+    let words = match vcs.message {
+        MessageSource::Model => wording.given.and_then(|text| subject(text, 72)),
+        MessageSource::Prompt => subject(wording.prompt, 72),
+    };
+    let words = words.unwrap_or_else(|| from_files(changes));
+    let mut out = format!("{words}\n\n");
+    if let (true, Some(model)) = (vcs.coauthor, wording.model) {
+        out.push_str(&format!("Co-authored-by: {model} <retort@invalid>\n"));
+    }
+    out.push_str(&trailer(key));
+    out.push('\n');
+    out
+}
+
+/// A subject from what was touched, when nobody gave one.
+fn from_files(changes: &ChangeSet) -> String {
+    let verb = |before: &Option<FileState>, after: &Option<FileState>| match (before, after) {
+        (None, _) => "Add",
+        (_, None) => "Delete",
+        _ => "Update",
+    };
+    let all: Vec<_> = changes.iter().collect();
+    let line = match all[..] {
+        [(path, change)] => format!("{} {path}", verb(&change.before, &change.after)),
+        [(first, _), ..] => format!("Update {first} and {} more", all.len() - 1),
+        [] => "Update files".to_owned(),
+    };
+    subject(&line, 72).unwrap_or(line)
+}
+
+/// Writes the files. User lines in them are treated as `vcs.dirty` says.
+pub fn write(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
+    match ws.config.settings().vcs.dirty {
+        DirtyMode::Separate => {}
+        DirtyMode::Refuse => {
+            let dirty = dirty_among(ws, changes)?;
+            if !dirty.is_empty() {
+                return Err(Error::Dirty(dirty));
+            }
+        }
+        DirtyMode::CommitFirst => commit_first(ws, changes, key)?,
+    }
+    ws.backend.apply(changes, &temp(key))?;
+    Ok(())
+}
+
+/// The tag of temporary files of this turn.
+pub fn temp(key: TurnKey) -> String {
+    key.to_string()[..12].to_owned()
+}
+
+/// Commits what is in the files.
+pub fn commit(ws: &Workspace, changes: &ChangeSet, wording: Wording<'_>, key: TurnKey) -> Result<Landed, VcsError> {
+    let now = ws.now();
+    let message = message(ws, wording, changes, key);
+    let trailer = trailer(key);
+    ws.backend.land(&Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer })
+}
+
+fn dirty_among(ws: &Workspace, changes: &ChangeSet) -> Result<Vec<RepoPath>, Error> {
+    let dirty = ws.backend.dirty()?;
+    Ok(dirty.into_iter().map(|f| f.path).filter(|path| changes.get(path).is_some()).collect())
+}
+
+/// `vcs.dirty = "commit-first"`: the user's own lines of the files that are about to be edited become a commit of theirs.
+fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
+    let paths = dirty_among(ws, changes)?;
+    let tree = head_tree(ws)?;
+    let mut own = ChangeSet::default();
+    for path in &paths {
+        let Some(change) = changes.get(path) else { continue };
+        let old = match (tree, path.as_str()) {
+            (Some(tree), Some(text)) => ws.backend.file(tree, text)?,
+            _ => None,
+        };
+        let mode = change.before.as_ref().map(|s| s.mode).unwrap_or_default();
+        own.record(path.clone(), old.map(|bytes| FileState { mode, bytes }), change.before.clone());
+    }
+    if own.is_empty() {
+        return Ok(());
+    }
+    let now = ws.now();
+    let trailer = format!("Retort-Before: {key}");
+    let names: Vec<String> = own.iter().map(|(path, _)| path.to_string()).collect();
+    let line = format!("Work in progress on {}", names.join(", "));
+    let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));
+    ws.backend.land(&Landing { changes: &own, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer })?;
+    Ok(())
+}
+
+fn head_tree(ws: &Workspace) -> Result<Option<Oid>, Error> {
+    let Some(head) = ws.backend.head()?.commit else { return Ok(None) };
+    Ok(ws.backend.commit(head)?.map(|c| c.tree))
+}

@@ -1,0 +1,200 @@
+//! A turn while it is open: its directory holds at any moment what a later process needs to record it.
+//!
+//! The directory's files: `t/<path>` the files of the turn's commit as far as they are known (`/` written as `%2F`), `open`
+//! its message, `place` where it belongs, `head` and `raw` the response as it arrives.
+//!
+//! Invariants
+//! - Everything is durable before what depends on it: the request before it is sent, the answer before it is read, the
+//!   edits with both sides before a file changes.
+//! - [`OpenTurn::close`] appends to the session first and removes the directory last.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde_json::{Value, json};
+
+use crate::base::id::{Oid, SessionId};
+use crate::base::json::canonical;
+use crate::session::codec;
+use crate::session::cursor::Cursor;
+use crate::session::meta::Fact;
+use crate::session::turn::{Header, Turn};
+use crate::vcs::wal::Wal;
+
+use super::Error;
+use super::store::{Appended, Begins};
+use super::workspace::Workspace;
+
+/// Where a turn goes when it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The turn before it.
+    pub parent: Option<Oid>,
+    /// Whether its session begins with it.
+    pub begins: Begins,
+    /// The name of the session that begins.
+    pub name: Option<String>,
+    /// A session that loses its name to this one, because its tail was undone; and the tail's end.
+    pub replaces: Option<(SessionId, crate::base::id::TurnKey)>,
+}
+
+/// An open turn.
+pub struct OpenTurn {
+    pub turn: Turn,
+    pub place: Place,
+    wal: Wal,
+}
+
+/// The name of a commit's file in the directory.
+fn file_name(path: &str) -> String {
+    format!("t%2F{}", path.replace('%', "%25").replace('/', "%2F"))
+}
+
+impl OpenTurn {
+    /// Opens a turn: all that is known of it is durable when this returns.
+    pub fn create(ws: &Workspace, turn: Turn, place: Place) -> Result<Self, Error> {
+        ws.faults.point("open.before");
+        let parts = codec::encode(&turn);
+        let place_json = canonical(&place.encode(ws)).unwrap_or_else(|e| unreachable!("place: {e}"));
+        let names: Vec<(String, &[u8])> = parts.files.iter().map(|(path, bytes)| (file_name(path), &bytes[..])).collect();
+        let mut files: Vec<(&str, &[u8])> = names.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        files.push(("place", &place_json));
+        let key = turn.header.key.to_string();
+        let common = &ws.backend.layout().common_dir;
+        let wal = Wal::create(common, &key, &files, &parts.message).map_err(Error::unfinished(common))?;
+        ws.faults.point("open.after");
+        Ok(Self { turn, place, wal })
+    }
+
+    /// The directory that the response is streamed into.
+    pub const fn wal(&mut self) -> &mut Wal {
+        &mut self.wal
+    }
+
+    /// Makes the present state of the turn durable: its edits, its header.
+    pub fn save(&self, ws: &Workspace) -> Result<(), Error> {
+        let parts = codec::encode(&self.turn);
+        let changed: Vec<(String, &[u8])> = parts
+            .files
+            .iter()
+            .filter(|(path, _)| path.starts_with("edits/") || path.as_str() == "events.ndjson")
+            .map(|(path, bytes)| (file_name(path), &bytes[..]))
+            .collect();
+        let directory = &ws.backend.layout().common_dir;
+        self.wal.put_new(&changed).map_err(Error::unfinished(directory))?;
+        self.wal.put("open", &parts.message).map_err(Error::unfinished(directory))?;
+        Ok(())
+    }
+
+    /// Records the turn, moves the cursor to it and removes the directory.
+    pub fn close(mut self, ws: &Workspace) -> Result<(Turn, Appended), Error> {
+        let appended = record(ws, &mut self.turn, &self.place)?;
+        let cursor = Cursor { session: appended.session, turn: Some(self.turn.header.key), redo: Vec::new() };
+        ws.store().set_cursor(&cursor)?;
+        ws.faults.point("close.cursor");
+        self.wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+        ws.faults.point("close.after");
+        Ok((self.turn, appended))
+    }
+}
+
+/// Appends a turn where it belongs, and keeps what is said about sessions: the name of one that begins, the end of one that
+/// is left behind.
+pub fn record(ws: &Workspace, turn: &mut Turn, place: &Place) -> Result<Appended, Error> {
+    let (store, author) = (ws.store(), ws.author()?);
+    let appended = store.append(turn, place.parent, place.begins, &author, ws.new_session())?;
+    ws.faults.point("close.appended");
+    annotate(ws, &appended, place)?;
+    Ok(appended)
+}
+
+/// The annotations that go with a recorded turn. Making them twice changes nothing that counts.
+pub fn annotate(ws: &Workspace, appended: &Appended, place: &Place) -> Result<(), Error> {
+    let (store, author) = (ws.store(), ws.author()?);
+    if let Some((session, tail)) = place.replaces {
+        store.annotate(session, Fact::Abandoned(tail), ws.now(), &author)?;
+    }
+    let named = match (&place.name, appended.forked) {
+        (Some(name), _) => Some(name.clone()),
+        (None, true) => store.meta(appended.session)?.name().is_none().then(|| "fork".to_owned()),
+        (None, false) => None,
+    };
+    if let Some(name) = named
+        && store.meta(appended.session)?.name().is_none()
+    {
+        let name = if appended.forked { super::sessions::free_name(ws, &name)? } else { name };
+        store.annotate(appended.session, Fact::Name(name), ws.now(), &author)?;
+    }
+    Ok(())
+}
+
+impl Place {
+    fn encode(&self, ws: &Workspace) -> Value {
+        let mut value = json!({
+            "begins": self.begins == Begins::Session,
+            "git_dir": crate::base::text::percent_encode(ws.backend.layout().git_dir.as_os_str().as_encoded_bytes()),
+        });
+        if let Some(parent) = self.parent {
+            value["parent"] = json!(parent.to_string());
+        }
+        if let Some(name) = &self.name {
+            value["name"] = json!(name);
+        }
+        if let Some((session, tail)) = self.replaces {
+            value["replaces"] = json!([session.to_string(), tail.to_string()]);
+        }
+        value
+    }
+}
+
+/// A dead process's turn as its directory has it.
+pub struct Found {
+    pub turn: Turn,
+    pub place: Place,
+    /// The git directory of its worktree, percent-encoded.
+    pub git_dir: String,
+    /// Status and headers of the response, when they had arrived.
+    pub head: Option<(u16, BTreeMap<String, String>)>,
+    /// The response's bytes, when the request had been sent.
+    pub raw: Option<Vec<u8>>,
+}
+
+/// Reads the directory of an unfinished turn.
+pub fn read(wal: &Wal) -> Result<Found, Error> {
+    let io = |source: io::Error| Error::Unfinished { path: "retort/wal".to_owned(), source };
+    let message = wal.opened().map_err(io)?;
+    let header: Header = codec::decode_header(&message)?;
+    let mut failed = None;
+    let mut file = |path: &str| match wal.get(&file_name(path)) {
+        Ok(bytes) => bytes,
+        Err(e) => {
+            failed.get_or_insert(e);
+            None
+        }
+    };
+    let prefix = file_name("");
+    let names = wal.names().map_err(io)?;
+    let mut list = |directory: &str| {
+        let below = format!("{prefix}{}%2F", directory.replace('/', "%2F"));
+        names.iter().filter_map(|n| n.strip_prefix(&below)).filter(|n| !n.contains("%2F")).map(|n| n.replace("%25", "%")).collect()
+    };
+    let turn = codec::decode_tree(header, &mut file, &mut list)?;
+    if let Some(error) = failed {
+        return Err(io(error));
+    }
+    let place: Value = serde_json::from_slice(&wal.get("place").map_err(io)?.unwrap_or_default()).unwrap_or_default();
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let head = wal.get("head").map_err(io)?.and_then(|raw| serde_json::from_slice::<(u16, BTreeMap<String, String>)>(&raw).ok());
+    Ok(Found {
+        turn,
+        place: Place {
+            parent: place["parent"].as_str().and_then(|p| p.parse().ok()),
+            begins: if place["begins"] == json!(true) { Begins::Session } else { Begins::Nothing },
+            name: place["name"].as_str().map(str::to_owned),
+            replaces: place["replaces"][0].as_str().and_then(|s| s.parse().ok()).zip(text(&place["replaces"][1]).parse().ok()),
+        },
+        git_dir: text(&place["git_dir"]),
+        head,
+        raw: wal.get("raw").map_err(io)?,
+    })
+}

@@ -1,0 +1,209 @@
+//! From a message to the exact request: which files go along, what the session already said, and what it costs.
+//!
+//! Invariants
+//! - Reads the repository and writes nothing, so `--show-prompt` runs exactly this.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::id::{Oid, SessionId, TurnKey};
+use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+use crate::edit::EditFormat;
+use crate::llm::{Provider, WireCall};
+use crate::project;
+use crate::prompt::{self, Budget, FileInput, Fragment, Inputs};
+use crate::session::request::{ModelId, ModelRequest, Part};
+use crate::session::turn::{Access, SessionState};
+
+use super::Error;
+use super::edits::Gathered;
+use super::workspace::Workspace;
+
+/// What is left for the answer when the window is known.
+const RESERVE_OUTPUT: Tokens = Tokens(8_192);
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The turn that it continues; `None` for a new session.
+    pub parent: Option<Oid>,
+    /// The session to append to; `None` begins a new one.
+    pub session: Option<SessionId>,
+    /// A name for the session that begins; made from the message when there is none.
+    pub name: Option<String>,
+    /// The session whose undone tail is left behind, and that tail's end.
+    pub replaces: Option<(SessionId, TurnKey)>,
+}
+
+/// One message to a model.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub text: String,
+    pub stdin: Option<String>,
+    /// Files given by hand.
+    pub files: Vec<(RepoPath, Access)>,
+    pub start: Start,
+    pub model: ModelId,
+    pub format: EditFormat,
+}
+
+/// Why a file goes along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Included {
+    pub path: RepoPath,
+    pub access: Access,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The message names it.
+    Named,
+    /// A flag gave it.
+    Given,
+    /// The session has it.
+    Session,
+}
+
+/// A request that is ready to be sent.
+pub struct Prepared {
+    pub call: WireCall,
+    pub state: SessionState,
+    pub fragments: Vec<Fragment>,
+    pub tokens: Tokens,
+    pub files: Vec<Included>,
+    /// Files that hold a secret; they stay here.
+    pub withheld: BTreeSet<RepoPath>,
+    /// Base names in the message that fit several files.
+    pub ambiguous: Vec<project::Ambiguous>,
+    /// The message with secrets replaced.
+    pub text: String,
+}
+
+/// Builds the first request of an exchange.
+pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Result<Prepared, Error> {
+    let store = ws.store();
+    let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
+    let mut state = match message.start.parent {
+        Some(parent) => store.turn(&store.link(parent)?)?.state,
+        None => SessionState::default(),
+    };
+    let tree = ws.backend.worktree()?;
+    let text = ws.redactor.redact(&message.text).into_owned();
+    let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
+    let named = project::named_files(&text, &*tree);
+    let mut files: Vec<Included> = Vec::new();
+    for path in state.files.keys() {
+        files.push(Included { path: path.clone(), access: state.files[path], why: Why::Session });
+    }
+    let given = message.files.iter().map(|(path, access)| (path.clone(), *access, Why::Given));
+    let in_message = named.files.into_iter().map(|n| (n.path, Access::ReadWrite, Why::Named));
+    for (path, access, why) in given.chain(in_message) {
+        // What was said by hand, now or earlier, outweighs a name in the message.
+        if why == Why::Named && state.files.contains_key(&path) {
+            continue;
+        }
+        state.files.insert(path.clone(), access);
+        files.retain(|f| f.path != path);
+        files.push(Included { path, access, why });
+    }
+    let (inputs, withheld) = file_inputs(ws, &*tree, state.files.iter().map(|(p, a)| (p.clone(), *a)))?;
+    files.retain(|f| !withheld.contains(&f.path));
+    let instructions = if ws.config.settings().context.instructions {
+        let found = project::instruction_files(&*tree, ws.directory.as_ref()).map_err(|source| Error::Read { what: "the instruction files".to_owned(), source })?;
+        found.into_iter().filter(|(_, text)| !ws.redactor.holds(text.as_bytes())).map(|(path, text)| (path.to_string(), text)).collect()
+    } else {
+        Vec::new()
+    };
+    limit_history(ws, &previous)?;
+    let prompt = prompt::build(&Inputs {
+        previous: &previous,
+        message: &text,
+        stdin: stdin.as_deref(),
+        files: &inputs,
+        tracked: tree.paths(),
+        instructions: &instructions,
+        edit_format: template_format(message.format),
+        commit_subject: asks_for_subject(ws),
+        budget: budget(provider, &message.model),
+        templates: &ws.templates,
+    })?;
+    let tokens = prompt.tokens();
+    let request = ModelRequest { model: message.model.clone(), parts: prompt.parts, max_output: None };
+    let call = provider.encode(&request)?;
+    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous: named.ambiguous, text })
+}
+
+/// Builds the request that answers an answer: what did not fit goes back, files that it had not seen go along.
+pub fn reflection(
+    ws: &Workspace,
+    parent: Oid,
+    model: &ModelId,
+    state: &mut SessionState,
+    gathered: &Gathered,
+    provider: &dyn Provider,
+) -> Result<(WireCall, Tokens), Error> {
+    let previous = ws.store().conversation(parent)?;
+    let tree = ws.backend.worktree()?;
+    let unseen = gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite));
+    let (inputs, _) = file_inputs(ws, &*tree, unseen)?;
+    state.files.extend(gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite)));
+    let rejects: Vec<prompt::RejectInfo> = gathered.rejects.iter().map(|r| r.for_model.clone()).collect();
+    let prompt = prompt::reflect(&prompt::Reflection {
+        previous: &previous,
+        rejects: &rejects,
+        held: &gathered.held(),
+        files: &inputs,
+        commit_subject: asks_for_subject(ws),
+        budget: budget(provider, model),
+        templates: &ws.templates,
+    })?;
+    let tokens = prompt.tokens();
+    let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
+    Ok((provider.encode(&request)?, tokens))
+}
+
+fn budget<'a>(provider: &dyn Provider, model: &ModelId) -> Budget<'a> {
+    Budget { window: provider.context_window(&model.model), reserve_output: RESERVE_OUTPUT, counter: &BytesPerFour }
+}
+
+/// The form in which edits are asked for. Every model of today manages search and replace better than whole files.
+const fn template_format(format: EditFormat) -> &'static str {
+    match format {
+        EditFormat::Auto => EditFormat::SearchReplace.as_str(),
+        other => other.as_str(),
+    }
+}
+
+fn asks_for_subject(ws: &Workspace) -> bool {
+    use crate::config::{CommitMode, MessageSource};
+    let vcs = ws.config.settings().vcs;
+    vcs.commit == CommitMode::Auto && vcs.message == MessageSource::Model
+}
+
+fn limit_history(ws: &Workspace, previous: &[Part]) -> Result<(), Error> {
+    let Some(limit) = ws.config.settings().context.history_tokens.filter(|n| *n > 0) else { return Ok(()) };
+    let used: Tokens = previous.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
+    if used > Tokens(limit) { Err(Error::HistoryTooLong { used, limit: Tokens(limit) }) } else { Ok(()) }
+}
+
+/// The present content of files; those that hold a secret are named apart.
+fn file_inputs(
+    ws: &Workspace,
+    tree: &dyn SourceTree,
+    files: impl Iterator<Item = (RepoPath, Access)>,
+) -> Result<(Vec<FileInput>, BTreeSet<RepoPath>), Error> {
+    let mut inputs = BTreeMap::new();
+    let mut withheld = BTreeSet::new();
+    for (path, access) in files {
+        let state = tree.read(&path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        let content = state.map(|s| s.bytes);
+        if content.as_ref().is_some_and(|bytes| ws.redactor.holds(bytes)) {
+            withheld.insert(path);
+        } else {
+            inputs.insert(path.clone(), FileInput { path, access, content });
+        }
+    }
+    Ok((inputs.into_values().collect(), withheld))
+}

@@ -1,0 +1,137 @@
+//! What every action works with: the repository, the settings, time and randomness. Built once, from plain values.
+//!
+//! Invariants
+//! - Nothing here reads an environment variable; those that matter are given.
+//! - A secret that is known here is replaced in every text that comes in from the user, and a file that holds one is neither
+//!   sent nor edited.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::base::clock::{Clock, Entropy, Timestamp};
+use crate::base::id::{SessionId, TurnKey};
+use crate::base::path::RepoPath;
+use crate::config::Config;
+use crate::config::secret::Redactor;
+use crate::hooks::{Pipeline, Point};
+use crate::process::fault::Faults;
+use crate::prompt::{Override, Templates};
+use crate::vcs::git::Git;
+use crate::vcs::{Backend, Signature};
+
+use super::Error;
+use super::store::Store;
+
+/// A repository with everything that is needed to work on it.
+pub struct Workspace {
+    pub backend: Box<dyn Backend>,
+    pub config: Config,
+    /// The variables of the process: keys are looked up in them.
+    pub env: BTreeMap<String, String>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub faults: Faults,
+    pub redactor: Redactor,
+    pub templates: Templates,
+    pub pipeline: Pipeline,
+    /// The directory that the user is in, inside the repository; `None` at its root.
+    pub directory: Option<RepoPath>,
+}
+
+/// What a workspace is built from.
+pub struct Parts {
+    pub backend: Git,
+    pub config: Config,
+    pub env: BTreeMap<String, String>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub faults: Faults,
+}
+
+impl Workspace {
+    /// A workspace for someone who is in `directory`.
+    pub fn new(parts: Parts, directory: &Path) -> Result<Self, Error> {
+        let Parts { backend, config, env, clock, entropy, faults } = parts;
+        let mut overrides: BTreeMap<String, Override> = BTreeMap::new();
+        for (name, template) in config.templates()? {
+            let name = name.strip_suffix(".j2").unwrap_or(&name).to_owned();
+            overrides.insert(name, Override { source: template.text, origin: template.path.display().to_string() });
+        }
+        if let (Some(text), Some(path)) = (config.system_text()?, &config.settings().model.system_file) {
+            overrides.insert("system".to_owned(), Override { source: text, origin: path.display().to_string() });
+        }
+        let hooks = &config.settings().hooks;
+        let pipeline = Pipeline::new(|point| match point {
+            Point::Response => &hooks.response,
+            Point::Plan => &hooks.plan,
+            Point::Edits => &hooks.edits,
+            Point::Commit => &hooks.commit,
+        })?;
+        use std::os::unix::ffi::OsStrExt as _;
+        let inside = directory.strip_prefix(&backend.layout().root).ok();
+        let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
+        Ok(Self {
+            redactor: Redactor::new(config.secrets(&env)),
+            templates: Templates::new(&overrides)?,
+            backend: Box::new(backend),
+            config,
+            env,
+            clock,
+            entropy,
+            faults,
+            pipeline,
+            directory,
+        })
+    }
+
+    /// The repository's turns.
+    pub fn store(&self) -> Store<'_> {
+        Store::new(&*self.backend)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The user, as the author of a commit made at this moment.
+    pub fn author(&self) -> Result<Signature, Error> {
+        let now = self.now();
+        Ok(self.backend.author(now, self.clock.offset(now))?)
+    }
+
+    pub fn new_key(&self) -> TurnKey {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        TurnKey::from_bytes(bytes)
+    }
+
+    pub fn new_session(&self) -> SessionId {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes);
+        SessionId::new(bytes, self.now())
+    }
+
+    /// A path that the user wrote, relative to the directory that they are in, as one of the repository.
+    pub fn path(&self, written: &str) -> Result<RepoPath, Error> {
+        let absolute = Path::new(written).is_absolute();
+        let start = match &self.directory {
+            Some(directory) if !absolute => self.backend.layout().root.join(directory.to_os()),
+            _ => self.backend.layout().root.clone(),
+        };
+        let mut full = std::path::PathBuf::new();
+        for part in start.join(written).components() {
+            match part {
+                std::path::Component::ParentDir => {
+                    full.pop();
+                }
+                std::path::Component::CurDir => {}
+                other => full.push(other),
+            }
+        }
+        use std::os::unix::ffi::OsStrExt as _;
+        let outside = || Error::OutsideRepository(written.to_owned());
+        let inside = full.strip_prefix(&self.backend.layout().root).map_err(|_| outside())?;
+        RepoPath::new(inside.as_os_str().as_bytes()).map_err(|_| outside())
+    }
+}
