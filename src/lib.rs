@@ -7,4 +7,6 @@
 //!   default feature `cli`.
 
 pub mod base;
+pub mod llm;
+pub mod net;
 pub mod session;
