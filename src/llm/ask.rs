@@ -98,7 +98,7 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// What they mean.
+    /// What they mean. Token counts may still come after the stop.
     fn on_event(&mut self, _event: &ModelEvent) {}
 
     /// The attempt failed, the next one begins after `wait`.

@@ -3,7 +3,7 @@
 //! Invariants
 //! - The status is looked at first, then the body as JSON whatever its content type says; a body that is no JSON is the
 //!   message itself.
-//! - [`LlmError::message`] is the provider's own text, shortened, never ours.
+//! - Where the provider said something, [`LlmError::message`] is its own text, at most shortened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,11 +108,16 @@ pub fn from_response(provider: &str, status: u16, headers: &BTreeMap<String, Str
         413 => Fault::ContextTooLong,
         429 if body.quota_is_used_up() => Fault::QuotaUsedUp,
         429 => Fault::RateLimited { after: after.or_else(|| body.has("perminute").then_some(Duration::from_mins(1))) },
+        501 => Fault::BadRequest,
         408 | 409 | 500.. => Fault::Overloaded { after },
         300..=399 => Fault::Protocol,
         _ => body.client_fault(),
     };
-    let message = if body.message.is_empty() { "no message".to_owned() } else { body.message };
+    let message = match status {
+        300..=399 => "the server redirects elsewhere, which is not followed; check the provider's address".to_owned(),
+        _ if body.message.is_empty() => "no message".to_owned(),
+        _ => body.message,
+    };
     LlmError { fault, provider: provider.to_owned(), status, message }
 }
 
@@ -282,6 +287,7 @@ mod tests {
         assert_eq!(fault(429, "slow down, try again in 1.5s"), Fault::RateLimited { after: Some(Duration::from_millis(1500)) });
         assert_eq!(fault(429, "Please retry in 120ms."), Fault::RateLimited { after: Some(Duration::from_millis(120)) });
         assert_eq!(fault(503, "<html>busy</html>"), Fault::Overloaded { after: None });
+        assert_eq!(fault(501, ""), Fault::BadRequest);
         assert_eq!(fault(529, ""), Fault::Overloaded { after: None });
         assert_eq!(fault(404, "{}"), Fault::NotFound);
         assert_eq!(fault(422, "[]"), Fault::BadRequest);

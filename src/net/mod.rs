@@ -192,7 +192,7 @@ fn header_map(headers: &[(&str, &str)]) -> Result<HeaderMap, NetError> {
     Ok(map)
 }
 
-/// The innermost messages are the ones that help, so all are joined; addresses are dropped because of their queries.
+/// The address is dropped because of its query.
 fn translate(host: &str, error: reqwest::Error) -> NetError {
     let error = error.without_url();
     let (host, detail) = (host.to_owned(), chain(&error));
@@ -219,6 +219,7 @@ fn is_certificate(error: &(dyn StdError + 'static)) -> bool {
         .any(|e| matches!(e, rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented))
 }
 
+/// The two innermost messages; the outer ones only say that a request failed.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     for text in causes(error).map(ToString::to_string) {
@@ -227,7 +228,7 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
             texts.push(text);
         }
     }
-    texts.join(": ")
+    texts[texts.len().saturating_sub(2)..].join(": ")
 }
 
 /// The server that tests of this module and of those above it talk to.

@@ -48,6 +48,7 @@ fn errors_show_no_secrets() {
     };
     let refused = fail(&format!("http://{dead}/?key=SECRET"), "SECRET");
     assert!(matches!(&refused, NetError::Broken { host, .. } if *host == dead.to_string()), "{refused}");
+    assert!(refused.to_string().ends_with("tcp connect error: Connection refused (os error 111)"), "{refused}");
     let cut = run(async {
         let response = client.post(&format!("{}/?key=SECRET", server.url()), &[("x-key", "SECRET")], vec![]).await.expect("head");
         response.body.try_collect::<Vec<_>>().await.expect_err("cut")
