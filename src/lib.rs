@@ -6,9 +6,13 @@
 //! - The library is usable without the command line: everything that parses arguments or knows a terminal is behind the
 //!   default feature `cli`.
 
+pub mod agent;
 pub mod base;
 pub mod config;
+pub mod edit;
 pub mod hooks;
+pub mod llm;
+pub mod net;
 pub mod process;
 pub mod project;
 pub mod prompt;

@@ -1,0 +1,516 @@
+//! The driver of an exchange: does what the machine says, and is the only place that awaits.
+//!
+//! Invariants
+//! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
+//! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use crate::base::clock::Timestamp;
+use crate::base::hash::Sha256;
+use crate::base::id::{Oid, TurnKey};
+use crate::base::money::Tokens;
+use crate::hooks::Handler;
+use crate::llm::{self, Answer, AskError, LlmError, Sink, TokioTimer, WireCall};
+use crate::process::fault::Faults;
+use crate::session::event::Event;
+use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::{
+    ChangeStatus, FileStat, ForkPoint, Header, Outcome, RequestDigest, RequestRecord, SessionState, StoredEdits, Turn, TurnKind,
+};
+use crate::vcs::{Landed, Withheld};
+
+use super::Error;
+use super::edits::{Gathered, Rules};
+use super::landing::{self, Wording};
+use super::machine::{Effect, End, Input, Machine};
+use super::models::Model;
+use super::open::{OpenTurn, Place};
+use super::prepare::{self, Message, Prepared};
+use super::store::{Appended, Begins};
+use super::workspace::Workspace;
+
+/// What happens, for whoever watches.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The request is ready and about to be sent.
+    Prepared { prepared: &'a Prepared, turn: &'a Header, name: Option<&'a str>, new: bool },
+    /// What did not fit goes back to the model.
+    Reflecting { turn: &'a Header, gathered: &'a Gathered, tokens: Tokens, left: u32 },
+    Text(&'a str),
+    Reasoning(&'a str),
+    Retrying { wait: Duration, error: &'a LlmError },
+    /// The answer could not be used as it is.
+    Rejected(&'a Gathered),
+    Written(&'a Gathered),
+    NotWritten(&'a Error),
+    Landed(&'a Landed),
+    NotCommitted(&'a Error),
+    Closed { turn: &'a Turn, appended: &'a Appended },
+}
+
+/// Is told what happens.
+pub trait Observer {
+    fn observe(&mut self, progress: &Progress<'_>);
+}
+
+/// How far an exchange goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Edits are committed.
+    Committed,
+    /// Edits are written, not committed.
+    Written,
+    /// Edits are stored only.
+    Stored,
+}
+
+/// How an exchange went.
+#[derive(Debug)]
+pub struct Finished {
+    pub end: End,
+    /// The last turn.
+    pub turn: Turn,
+    pub appended: Appended,
+    /// Why there is no answer, or why the edits are not in the files or not committed.
+    pub error: Option<Error>,
+}
+
+/// Runs a message to its end.
+pub async fn run(
+    ws: &Workspace,
+    message: &Message,
+    model: &Model,
+    until: Until,
+    observer: &mut dyn Observer,
+    interrupt: &mut (dyn Future<Output = ()> + Unpin),
+) -> Result<Finished, Error> {
+    let pipeline = match until {
+        Until::Committed if ws.config.settings().vcs.commit == crate::config::CommitMode::Auto => ws.pipeline.clone(),
+        Until::Committed | Until::Written => ws.pipeline.clone().until(Handler::Commit),
+        Until::Stored => ws.pipeline.clone().until(Handler::Apply),
+    };
+    let max = ws.config.settings().check.max_reflections;
+    let mut machine = Machine::new(pipeline, max);
+    let mut driver = Driver::new(ws, message, model, observer, max);
+    let mut effect = machine.handle(Input::Begin);
+    loop {
+        let input = match effect {
+            Effect::Open { reflection: false } => driver.open_first()?,
+            Effect::Open { reflection: true } => driver.open_reflection()?,
+            Effect::Ask => driver.ask(interrupt).await?,
+            Effect::Run(Handler::Parse) => driver.parse()?,
+            Effect::Run(Handler::Store) => driver.store()?,
+            Effect::Run(Handler::Apply) => driver.apply()?,
+            Effect::Run(Handler::Commit) => driver.commit()?,
+            Effect::Close(outcome) => driver.close(outcome)?,
+            Effect::Finish(end) => return driver.finish(end),
+        };
+        effect = machine.handle(input);
+    }
+}
+
+struct Driver<'a> {
+    ws: &'a Workspace,
+    message: &'a Message,
+    model: &'a Model,
+    observer: &'a mut dyn Observer,
+    state: SessionState,
+    withheld: std::collections::BTreeSet<crate::base::path::RepoPath>,
+    gathered: Gathered,
+    text: String,
+    exchange: Option<TurnKey>,
+    open: Option<Open>,
+    last: Option<(Turn, Appended)>,
+    error: Option<Error>,
+    reflections_left: u32,
+}
+
+/// The turn that is open, and its call.
+struct Open {
+    turn: OpenTurn,
+    call: WireCall,
+}
+
+impl<'a> Driver<'a> {
+    fn new(ws: &'a Workspace, message: &'a Message, model: &'a Model, observer: &'a mut dyn Observer, reflections: u32) -> Self {
+        Self {
+            ws,
+            message,
+            model,
+            observer,
+            state: SessionState::default(),
+            withheld: std::collections::BTreeSet::new(),
+            gathered: Gathered::default(),
+            text: String::new(),
+            exchange: None,
+            open: None,
+            last: None,
+            error: None,
+            reflections_left: reflections,
+        }
+    }
+
+    fn open(&mut self) -> Result<&mut Open, Error> {
+        // The machine opens a turn before it asks for anything else.
+        self.open.as_mut().ok_or_else(|| Error::Bug("no turn is open".to_owned()))
+    }
+
+    fn open_first(&mut self) -> Result<Input, Error> {
+        let prepared = prepare::first(self.ws, self.message, &*self.model.provider)?;
+        self.state.clone_from(&prepared.state);
+        self.withheld.clone_from(&prepared.withheld);
+        self.text.clone_from(&prepared.text);
+        let start = &self.message.start;
+        let new = start.session.is_none();
+        let name = match (&start.name, new) {
+            (Some(name), _) => Some(name.clone()),
+            (None, true) => Some(super::sessions::name_for(self.ws, &prepared.text)?),
+            (None, false) => None,
+        };
+        let place = Place {
+            parent: start.parent,
+            begins: if new { Begins::Session } else { Begins::Nothing },
+            name: name.clone(),
+            replaces: start.replaces,
+        };
+        let shown = match &name {
+            Some(name) => Some(name.clone()),
+            None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
+        };
+        let mut header = self.header(start.session, start.parent)?;
+        if new && let Some(parent) = start.parent {
+            let from = self.ws.store().link(parent)?.header;
+            header.forked_from = Some(ForkPoint { session: from.session, turn: from.key });
+        }
+        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: shown.as_deref(), new });
+        let prompt = Some(prepared.text.clone().into_bytes());
+        self.open_turn(header, place, prompt, prepared.call)
+    }
+
+    fn open_reflection(&mut self) -> Result<Input, Error> {
+        let (parent, session) = match &self.last {
+            Some((_, appended)) => (appended.commit, appended.session),
+            None => return Err(Error::Bug("nothing to reflect on".to_owned())),
+        };
+        let provider = &*self.model.provider;
+        let (call, tokens) = prepare::reflection(self.ws, parent, &self.message.model, &mut self.state, &self.gathered, provider)?;
+        let header = self.header(Some(session), Some(parent))?;
+        self.reflections_left = self.reflections_left.saturating_sub(1);
+        let left = self.reflections_left;
+        self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
+        let place = Place { parent: Some(parent), begins: Begins::Nothing, name: None, replaces: None };
+        self.open_turn(header, place, None, call)
+    }
+
+    fn header(&mut self, session: Option<crate::base::id::SessionId>, parent: Option<Oid>) -> Result<Header, Error> {
+        let key = self.ws.new_key();
+        let exchange = *self.exchange.get_or_insert(key);
+        let mut header = new_header(self.ws, TurnKind::Turn, key, exchange, session, parent)?;
+        header.subject = crate::base::text::subject(&self.text, 72).unwrap_or_default();
+        header.model = Some(self.message.model.clone());
+        Ok(header)
+    }
+
+    fn open_turn(&mut self, mut header: Header, place: Place, prompt: Option<Vec<u8>>, call: WireCall) -> Result<Input, Error> {
+        let body = call.body.bytes();
+        header.request = Some(RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 });
+        let known = self.ws.store().known_manifest(place.parent)?;
+        let mut parts = BTreeMap::new();
+        for segment in &call.body.segments {
+            let label = Sha256::of(&segment.bytes);
+            if !known.contains(&label) {
+                parts.insert(label, segment.bytes.clone());
+            }
+        }
+        let manifest = call.body.manifest();
+        let turn = Turn {
+            header,
+            state: self.state.clone(),
+            prompt,
+            request: Some(RequestRecord { envelope: call.envelope.clone(), manifest, parts }),
+            response: None,
+            edits: StoredEdits::default(),
+            events: Vec::new(),
+        };
+        let turn = OpenTurn::create(self.ws, turn, place)?;
+        self.open = Some(Open { turn, call });
+        Ok(Input::Opened)
+    }
+
+    async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
+        let (ws, model) = (self.ws, self.model);
+        let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
+        let mut tap =
+            Tap { turn: &mut open.turn, observer: &mut *self.observer, faults: &ws.faults, now: ws.now(), partial: Answer::default() };
+        let result = {
+            let asking =
+                llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
+            tokio::select! {
+                result = asking => Some(result),
+                () = &mut *interrupt => None,
+            }
+        };
+        let partial = std::mem::take(&mut tap.partial);
+        open.turn.wal().end_stream().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+        ws.faults.point("answer.synced");
+        let input = match result {
+            Some(Ok(answer)) => {
+                let input = match &answer.record.stop {
+                    Some(Stop::Length) => {
+                        self.error = Some(Error::CutAtLimit);
+                        Input::Cut
+                    }
+                    Some(Stop::Refused(why)) => {
+                        self.error = Some(Error::Refused(why.clone()));
+                        if answer.record.text.is_empty() { Input::Failed } else { Input::Cut }
+                    }
+                    _ => Input::Answered,
+                };
+                self.take_answer(answer)?;
+                input
+            }
+            Some(Err(AskError { error, partial, .. })) => {
+                let cut = !partial.record.text.is_empty();
+                self.take_answer(*partial)?;
+                self.error = Some(error.into());
+                if cut { Input::Cut } else { Input::Failed }
+            }
+            None => {
+                self.take_answer(partial)?;
+                self.error = Some(Error::Interrupted);
+                Input::Interrupted
+            }
+        };
+        Ok(input)
+    }
+
+    fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
+        let (provider, model, now) = (&self.model.provider, &self.model.id, self.ws.now());
+        let price = provider.price(&model.model, &answer.usage, now);
+        let turn = &mut self.open()?.turn.turn;
+        turn.header.usage = answer.usage;
+        turn.header.served = answer.served;
+        // Nothing that was used costs nothing, and is not known to cost anything.
+        turn.header.price = price.filter(|_| answer.usage != Usage::default());
+        turn.header.cost = turn.header.price.map(|p| p.cost(&answer.usage));
+        for call in &answer.calls {
+            turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
+        }
+        if answer.record.status != 0 || !answer.record.raw.is_empty() || answer.record.stop.is_some() {
+            turn.response = Some(answer.record);
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self) -> Result<Input, Error> {
+        let ws = self.ws;
+        let text = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
+        let tree = ws.backend.worktree()?;
+        let rules = Rules { state: &self.state, withheld: &self.withheld, ask_for_unseen: true };
+        let read = |source| Error::Read { what: "a file that the answer edits".to_owned(), source };
+        self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(read)?;
+        let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
+        let now = ws.now();
+        let lines: Vec<Event> = self.gathered.rejects.iter().map(|r| Event::new(now, "reject").with("what", &r.line)).collect();
+        self.open()?.turn.turn.events.extend(lines);
+        if misfits + unseen > 0 {
+            self.observer.observe(&Progress::Rejected(&self.gathered));
+        }
+        ws.faults.point("parsed");
+        Ok(Input::Parsed { fit, misfits, unseen })
+    }
+
+    fn store(&mut self) -> Result<Input, Error> {
+        let (stored, files) = (self.gathered.stored(ChangeStatus::Held), FileStat::of(&self.gathered.changes));
+        let ws = self.ws;
+        let open = self.open()?;
+        open.turn.turn.edits = stored;
+        open.turn.turn.header.files = files;
+        open.turn.save(ws)?;
+        ws.faults.point("stored");
+        Ok(Input::Stored)
+    }
+
+    fn apply(&mut self) -> Result<Input, Error> {
+        let ws = self.ws;
+        let key = self.open()?.turn.turn.header.key;
+        // What recovery reads must say that the files may be written before the first one is.
+        let stored = self.gathered.stored(ChangeStatus::Written);
+        self.open()?.turn.turn.edits = stored;
+        let ws_save = self.ws;
+        self.open()?.turn.save(ws_save)?;
+        ws.faults.point("apply.before");
+        match landing::write(ws, &self.gathered.changes, key) {
+            Ok(()) => {
+                ws.faults.point("applied");
+                self.keep_files();
+                self.observer.observe(&Progress::Written(&self.gathered));
+                Ok(Input::Applied)
+            }
+            Err(error) => {
+                self.open()?.turn.turn.edits = self.gathered.stored(ChangeStatus::Held);
+                self.observer.observe(&Progress::NotWritten(&error));
+                self.error = Some(error);
+                Ok(Input::NotApplied)
+            }
+        }
+    }
+
+    /// Files that the exchange made or changed belong to the session from now on.
+    fn keep_files(&mut self) {
+        for (path, change) in self.gathered.changes.iter() {
+            if change.after.is_some() {
+                self.state.files.entry(path.clone()).or_insert(crate::session::turn::Access::ReadWrite);
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<Input, Error> {
+        let ws = self.ws;
+        let key = self.open()?.turn.turn.header.key;
+        let wording = Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) };
+        match landing::commit(ws, &self.gathered.changes, wording, key) {
+            Ok(landed) => {
+                ws.faults.point("landed");
+                self.observer.observe(&Progress::Landed(&landed));
+                let now = ws.now();
+                let turn = &mut self.open()?.turn.turn;
+                turn.header.commit = landed.commit;
+                turn.events.extend(landed.uncommitted.iter().map(|(path, why)| {
+                    Event::new(now, "uncommitted").with("path", path).with("why", withheld_word(why))
+                }));
+                if landed.commit.is_some() {
+                    return Ok(Input::Committed);
+                }
+                self.error = Some(Error::NothingCommitted(landed.uncommitted));
+                Ok(Input::NotCommitted)
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                self.observer.observe(&Progress::NotCommitted(&error));
+                self.error = Some(error);
+                Ok(Input::NotCommitted)
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: Outcome) -> Result<Input, Error> {
+        let ws = self.ws;
+        let Some(Open { mut turn, .. }) = self.open.take() else { return Err(Error::Bug("no turn is open".to_owned())) };
+        let record = &mut turn.turn;
+        record.header.outcome = outcome;
+        record.header.end = ws.now();
+        record.state.clone_from(&self.state);
+        if record.edits == StoredEdits::default() && (!self.gathered.changes.is_empty() || outcome == Outcome::Rejected) {
+            record.edits = self.gathered.stored(ChangeStatus::Held);
+        }
+        if let Some(error) = &self.error {
+            record.events.push(Event::new(record.header.end, "error").with("what", ws.redactor.redact(&error.to_string())));
+        }
+        let (turn, appended) = turn.close(ws)?;
+        self.observer.observe(&Progress::Closed { turn: &turn, appended: &appended });
+        self.last = Some((turn, appended));
+        Ok(Input::Closed)
+    }
+
+    fn finish(mut self, end: End) -> Result<Finished, Error> {
+        let (turn, appended) = self.last.take().ok_or_else(|| Error::Bug("no turn was made".to_owned()))?;
+        Ok(Finished { end, turn, appended, error: self.error.take() })
+    }
+}
+
+/// The stored word for why a file is not in the commit.
+pub const fn withheld_word(why: &Withheld) -> &'static str {
+    match why {
+        Withheld::Overlap => "overlap",
+        Withheld::Untracked => "untracked",
+        Withheld::IndexConflict => "index-conflict",
+    }
+}
+
+/// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.
+pub fn new_header(
+    ws: &Workspace,
+    kind: TurnKind,
+    key: TurnKey,
+    exchange: TurnKey,
+    session: Option<crate::base::id::SessionId>,
+    parent: Option<Oid>,
+) -> Result<Header, Error> {
+    let seq = parent.map(|p| ws.store().link(p)).transpose()?.map_or(0, |l| l.header.seq) + 1;
+    let head = ws.backend.head()?;
+    let now = ws.now();
+    Ok(Header {
+        subject: String::new(),
+        kind,
+        key,
+        exchange,
+        session: session.unwrap_or_else(|| ws.new_session()),
+        seq,
+        model: None,
+        served: None,
+        usage: Usage::default(),
+        price: None,
+        cost: None,
+        start: now,
+        end: now,
+        base: head.commit,
+        branch: head.branch,
+        commit: None,
+        files: Vec::new(),
+        outcome: Outcome::Interrupted,
+        request: None,
+        forked_from: None,
+    })
+}
+
+/// Keeps what arrives, then shows it.
+struct Tap<'a> {
+    turn: &'a mut OpenTurn,
+    observer: &'a mut dyn Observer,
+    faults: &'a Faults,
+    now: Timestamp,
+    /// What arrived, for when the call is dropped in the middle.
+    partial: Answer,
+}
+
+impl Sink for Tap<'_> {
+    fn on_attempt(&mut self, number: u32) -> io::Result<()> {
+        self.partial = Answer::default();
+        if number > 1 {
+            self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
+        }
+        self.turn.wal().start_stream("raw")
+    }
+
+    fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
+        self.partial.record.status = status;
+        self.partial.record.headers.clone_from(headers);
+        self.faults.point("head");
+        self.turn.wal().put("head", &serde_json::to_vec(&(status, headers))?)
+    }
+
+    fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.partial.record.raw.extend_from_slice(bytes);
+        let kept = self.turn.wal().append(bytes);
+        self.faults.point("raw");
+        kept
+    }
+
+    fn on_event(&mut self, event: &ModelEvent) {
+        self.partial.take(event);
+        match event {
+            ModelEvent::Text(text) => self.observer.observe(&Progress::Text(text)),
+            ModelEvent::Reasoning(text) => self.observer.observe(&Progress::Reasoning(text)),
+            _ => {}
+        }
+    }
+
+    fn on_retry(&mut self, wait: Duration, error: &LlmError) {
+        self.turn.turn.events.push(Event::new(self.now, "retry").with("why", error).with("wait-ms", wait.as_millis()));
+        self.observer.observe(&Progress::Retrying { wait, error });
+    }
+}

@@ -1,0 +1,216 @@
+//! Which file a block means: reading a path out of the line that names it.
+//!
+//! A line is a path only as a whole, apart from decoration; a path inside a sentence names nothing. A guess is taken only
+//! where it is the only one possible, and never for a file that is to be created.
+
+use std::collections::BTreeMap;
+
+use crate::base::path::RepoPath;
+
+use super::plan::BadTarget;
+
+/// The paths that a model may mean.
+pub(super) struct Known(BTreeMap<Vec<u8>, Vec<RepoPath>>);
+
+/// Files that are commonly named by one word without a dot.
+const PLAIN_NAMES: [&str; 12] = [
+    "Makefile",
+    "Dockerfile",
+    "Containerfile",
+    "Justfile",
+    "justfile",
+    "Gemfile",
+    "Rakefile",
+    "Procfile",
+    "LICENSE",
+    "README",
+    "CHANGELOG",
+    "CODEOWNERS",
+];
+
+impl Known {
+    pub(super) fn new(paths: &[RepoPath]) -> Self {
+        let mut by_name: BTreeMap<Vec<u8>, Vec<RepoPath>> = BTreeMap::new();
+        for path in paths {
+            by_name.entry(path.file_name().to_vec()).or_default().push(path.clone());
+        }
+        Self(by_name)
+    }
+
+    fn named(&self, path: &str) -> &[RepoPath] {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.0.get(name.as_bytes()).map_or(&[], Vec::as_slice)
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.named(path).iter().any(|known| known.as_bytes() == path.as_bytes())
+    }
+
+    /// The path in its plain form: no leading `./`, and `/` between the parts.
+    fn plain(&self, written: &str) -> String {
+        let mut path = written.trim();
+        while let Some(rest) = path.strip_prefix("./") {
+            path = rest;
+        }
+        if path.contains('\\') && !self.has(path) { path.replace('\\', "/") } else { path.to_owned() }
+    }
+
+    /// The file that `written` names. Unless it is to be taken exactly, an unknown path that is the end of one known path
+    /// means that one.
+    pub(super) fn resolve(&self, written: &str, exactly: bool) -> Result<RepoPath, BadTarget> {
+        let plain = self.plain(written);
+        let path = RepoPath::new(plain.as_str()).map_err(|why| BadTarget { written: written.to_owned(), why })?;
+        if exactly || self.has(&plain) {
+            return Ok(path);
+        }
+        let tail = format!("/{plain}");
+        let mut ends = self.named(&plain).iter().filter(|known| known.as_bytes().ends_with(tail.as_bytes()));
+        match (ends.next(), ends.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            _ => Ok(path),
+        }
+    }
+
+    /// The path that `line` consists of, if it is one.
+    pub(super) fn path_line(&self, line: &str) -> Option<String> {
+        if line.len() > 2048 {
+            return None;
+        }
+        let (bare, quoted) = undecorated(line);
+        self.is_path(bare, quoted).then(|| bare.to_owned())
+    }
+
+    /// A path in a fence's info string: ```` ```rust src/a.rs ````, ```` ```src/a.rs ````, ```` ```rust:src/a.rs ````.
+    pub(super) fn path_in_info(&self, info: &str) -> Option<String> {
+        info.split_whitespace()
+            .map(|word| word.split_once(':').map_or(word, |(_, path)| path))
+            .find_map(|word| self.path_line(word))
+    }
+
+    /// Whether a sentence speaks of a file other than `path`.
+    pub(super) fn mentions_other(&self, sentence: &str, path: &str) -> bool {
+        let own = self.resolve(path, false).ok();
+        sentence.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric() && !"./_-[]".contains(c))).any(
+            |word| {
+                let word = word.trim_end_matches('.');
+                let file_like = word.contains('/') && self.is_path(word, false);
+                (file_like || !self.named(&self.plain(word)).is_empty()) && self.resolve(word, false).ok() != own
+            },
+        )
+    }
+
+    fn is_path(&self, text: &str, quoted: bool) -> bool {
+        if text.is_empty() || text.len() > 1024 || text.chars().any(char::is_control) {
+            return false;
+        }
+        if self.has(&self.plain(text)) || PLAIN_NAMES.contains(&text) {
+            return true;
+        }
+        if text.contains(|c: char| "{};=<>|\"*?`".contains(c))
+            || (!quoted && (text.contains(char::is_whitespace) || text.ends_with('.')))
+        {
+            return false;
+        }
+        text.contains(['/', '\\']) || text.split('.').skip(1).any(|part| part.starts_with(char::is_alphanumeric))
+    }
+}
+
+/// `line` without the decoration that people and models put around a path, and whether that decoration quoted it.
+fn undecorated(line: &str) -> (&str, bool) {
+    let mut text = line.trim().trim_start_matches('#').trim_start();
+    for lead in ["// ", "- ", "* "] {
+        text = text.strip_prefix(lead).map_or(text, str::trim_start);
+    }
+    if let Some((number, rest)) = text.split_once(". ")
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+    {
+        text = rest.trim_start();
+    }
+    let mut quoted = false;
+    loop {
+        let before = text;
+        text = text.trim_end_matches(':').trim();
+        for word in ["File:", "file:", "Path:", "path:", "Filename:", "filename:", "**File:**", "**Path:**"] {
+            text = text.strip_prefix(word).map_or(text, str::trim_start);
+        }
+        if text.ends_with(')')
+            && let Some((path, _)) = text.rsplit_once(" (")
+        {
+            text = path.trim_end();
+        }
+        for sign in ["**", "`", "*", "\""] {
+            if let Some(inner) = text.strip_prefix(sign).and_then(|t| t.strip_suffix(sign)) {
+                (text, quoted) = (inner.trim(), true);
+            }
+        }
+        if text == before {
+            return (text, quoted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Known {
+        let paths = ["src/lib.rs", "src/a/mod.rs", "src/b/mod.rs", "My File.txt", "bin/tool"];
+        Known::new(&paths.map(|p| RepoPath::new(p).expect("a path")))
+    }
+
+    #[test]
+    fn decorated_paths_are_read_and_sentences_are_not() {
+        for line in [
+            "src/lib.rs",
+            "**src/lib.rs**",
+            "**`src/lib.rs`**",
+            "### `src/lib.rs`",
+            "`src/lib.rs`:",
+            "- src/lib.rs",
+            "2. src/lib.rs",
+            "// src/lib.rs",
+            "# src/lib.rs",
+            "File: src/lib.rs",
+            "**File:** src/lib.rs",
+            "`src/lib.rs` (new file):",
+            "**src/lib.rs:**",
+        ] {
+            assert_eq!(known().path_line(line).as_deref(), Some("src/lib.rs"), "{line:?}");
+        }
+        for (line, path) in [
+            ("My File.txt", "My File.txt"),
+            ("bin/tool", "bin/tool"),
+            ("`new dir/x.md`", "new dir/x.md"),
+            ("../up.rs", "../up.rs"),
+            (".env", ".env"),
+        ] {
+            assert_eq!(known().path_line(line).as_deref(), Some(path));
+        }
+        for no in ["Then:", "Now change src/lib.rs", "Done.", "...", "e.g.", "foo(x);", "let x = a.b", "", "**", "`"] {
+            assert_eq!(known().path_line(no), None, "{no:?}");
+        }
+        assert_eq!(known().path_in_info("rust src/x.rs").as_deref(), Some("src/x.rs"));
+        assert_eq!(known().path_in_info("markdown:docs/x.md").as_deref(), Some("docs/x.md"));
+        assert_eq!(known().path_in_info("rust,no_run"), None);
+    }
+
+    #[test]
+    fn a_path_is_completed_only_when_one_is_meant() {
+        let resolve = |text, exactly| known().resolve(text, exactly).map(|p| p.to_string()).map_err(|bad| bad.written);
+        assert_eq!(resolve("lib.rs", false), Ok("src/lib.rs".to_owned()));
+        assert_eq!(resolve("lib.rs", true), Ok("lib.rs".to_owned()));
+        assert_eq!(resolve("mod.rs", false), Ok("mod.rs".to_owned()));
+        assert_eq!(resolve("ib.rs", false), Ok("ib.rs".to_owned()));
+        assert_eq!(resolve("././src\\lib.rs", false), Ok("src/lib.rs".to_owned()));
+        assert_eq!(resolve("/etc/passwd", false), Err("/etc/passwd".to_owned()));
+    }
+
+    #[test]
+    fn mentions() {
+        assert!(known().mentions_other("now in `bin/tool`:", "src/lib.rs"));
+        assert!(known().mentions_other("and the mod.rs file", "src/lib.rs"));
+        assert!(!known().mentions_other("also in lib.rs, at the end.", "src/lib.rs"));
+        assert!(!known().mentions_other("Then add the function.", "src/lib.rs"));
+    }
+}

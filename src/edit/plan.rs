@@ -1,0 +1,196 @@
+//! What was read from an answer, as data.
+
+use std::ops::Range;
+
+use crate::base::path::{BadPath, RepoPath};
+
+use super::marker::{self, Marker};
+
+/// In which form the model was asked for edits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EditFormat {
+    /// Whatever it likes best of the forms that cannot be mistaken.
+    #[default]
+    Auto,
+    /// SEARCH/REPLACE blocks.
+    SearchReplace,
+    /// Whole files; here, and only here, a path line above a plain fenced block is one.
+    WholeFile,
+}
+
+impl EditFormat {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::SearchReplace => "search-replace",
+            Self::WholeFile => "whole-file",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Auto, Self::SearchReplace, Self::WholeFile].into_iter().find(|f| f.as_str() == text)
+    }
+}
+
+/// What a block named, when that is no path inside the repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct BadTarget {
+    /// As the model wrote it.
+    pub written: String,
+    pub why: BadPath,
+}
+
+/// One edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    pub path: Result<RepoPath, BadTarget>,
+    pub op: Op,
+    /// The edit's own text in the answer.
+    pub source: String,
+}
+
+impl Edit {
+    /// The path, or what stood in its place.
+    pub fn path_text(&self) -> String {
+        match &self.path {
+            Ok(path) => path.to_string(),
+            Err(bad) => bad.written.clone(),
+        }
+    }
+}
+
+/// What to do with the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Lines for lines; a blank search creates the file.
+    Replace(Replacement),
+    /// The whole content.
+    Write {
+        content: String,
+    },
+    Delete,
+}
+
+/// The text between a block's markers, not yet divided if several of its lines could be the divider: only the file can
+/// tell which one is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    body: String,
+    dividers: Vec<Range<usize>>,
+    /// The block's first marker; none if the two parts did not come as a block.
+    head: Option<Marker>,
+}
+
+impl Replacement {
+    /// A replacement of `search` by `replace`; both are whole lines.
+    pub fn new(search: &str, replace: &str) -> Self {
+        Self { body: format!("{search}{replace}"), dividers: std::iter::once(search.len()..search.len()).collect(), head: None }
+    }
+
+    /// `dividers` are ranges of whole lines in `body`, in order, at least one.
+    pub(super) fn undivided(body: String, dividers: Vec<Range<usize>>, head: Marker) -> Self {
+        Self { body, dividers, head: Some(head) }
+    }
+
+    /// Whether the block would have ended, or another have begun, at this line.
+    pub(super) fn is_marker(&self, line: &str) -> bool {
+        self.head.is_some_and(|head| head.owns(marker::head(line).or_else(|| marker::end(line))))
+    }
+
+    /// Every (search, replace) that the text can mean; nearly always one.
+    pub fn readings(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.dividers.iter().map(|at| (&self.body[..at.start], &self.body[at.end..]))
+    }
+}
+
+/// Something that looked like an edit and could not be read as one. The edits of the plan are then not all that the model
+/// meant: nothing is written before it was asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseIssue {
+    /// The line of the answer where it begins, from 1.
+    pub line: usize,
+    pub kind: IssueKind,
+    /// The file as the model wrote it, when it named one.
+    pub path: Option<String>,
+    /// The text in question.
+    pub source: String,
+}
+
+/// What was wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IssueKind {
+    #[error("the answer ends inside this block")]
+    Cut,
+    #[error("no line says which file this block is for; put the path on the line above it")]
+    NoPath,
+    #[error("the lines above this block name different files; put one path on the line above it")]
+    TwoPaths,
+    #[error("there is no line of `=======` between SEARCH and REPLACE; this block and all after it were not read")]
+    NoDivider,
+    #[error(
+        "a SEARCH marker stands inside this block; this block and all after it were not read. End every block with its REPLACE marker; if the file itself has such lines, use 9 characters in all three markers of the block"
+    )]
+    NestedMarker,
+    #[error(
+        "a REPLACE marker stands outside any block; the block before it and all after it were not read. If the file itself has such lines, use 9 characters in all three markers of the block"
+    )]
+    StrayEnd,
+    #[error(
+        "it is not clear where this file's fenced block ends; it and all after it were not read. Use `=== FILE: path ===` and a fence that is longer than any fence in the content"
+    )]
+    UnclearFence,
+    #[error("`=== FILE: path ===` must be followed by a fenced block with the whole content; nothing from here on was read")]
+    NoFence,
+    #[error("this line stands inside a fenced block and was not acted on; if it is meant, put it outside")]
+    Quoted,
+    #[error("the fenced block has no path on the line above it, so it was not taken as a file")]
+    Unnamed,
+}
+
+impl ParseIssue {
+    /// One line for a person.
+    pub fn line(&self) -> String {
+        match &self.path {
+            Some(path) => format!("{path}: {}", self.kind),
+            None => format!("line {} of the answer: {}", self.line, self.kind),
+        }
+    }
+
+    /// For the model: what was wrong, and with which text.
+    pub fn for_model(&self) -> String {
+        format!("{}\nIt reads:\n{}", self.line(), super::reject::fenced(&super::reject::shortened(&self.source, 40)))
+    }
+}
+
+/// Reported while the answer still arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParseEvent {
+    /// An edit was closed. Later text can still take it back, so the plan counts, not the events.
+    Edit(Edit),
+}
+
+/// An answer, read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EditPlan {
+    /// The answer without its edits.
+    pub prose: String,
+    pub edits: Vec<Edit>,
+    pub issues: Vec<ParseIssue>,
+    /// The commit subject that the model gave.
+    pub message: Option<String>,
+    /// Whether the answer had reached its end. One that had not is never written.
+    pub complete: bool,
+}
+
+impl EditPlan {
+    /// Whether the edits are all that the model meant.
+    pub fn is_whole(&self) -> bool {
+        self.complete && self.issues.is_empty()
+    }
+
+    /// The files that the edits are for, each once, in path order.
+    pub fn paths(&self) -> std::collections::BTreeSet<&RepoPath> {
+        self.edits.iter().filter_map(|edit| edit.path.as_ref().ok()).collect()
+    }
+}

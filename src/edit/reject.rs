@@ -1,0 +1,133 @@
+//! An edit that did not fit, and how to say so.
+
+use crate::session::turn::StoredReject;
+
+use super::nearest::Region;
+
+/// An edit that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Its place among the edits that were given.
+    pub index: usize,
+    /// The file, or what the model wrote in its place.
+    pub path: String,
+    pub reason: Reason,
+    /// Where the search nearly stands, or the first of several places.
+    pub nearest: Option<Region>,
+    /// The line where the replacement already stands, from 1.
+    pub already: Option<usize>,
+    /// The edit's own text.
+    pub edit: String,
+}
+
+/// Why it was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    #[error("{0}")]
+    BadPath(String),
+    #[error("a file of this name cannot be created: {0}")]
+    BadName(&'static str),
+    #[error("the file was given for reading only")]
+    ReadOnly,
+    #[error("it is a symbolic link, and links are not edited")]
+    Symlink,
+    #[error("the file is not UTF-8 text")]
+    Binary,
+    #[error("it is a directory")]
+    Directory,
+    #[error("{0} is a file, so nothing can be created below it")]
+    ParentIsFile(String),
+    #[error("{0} exists and differs from this path only in upper and lower case")]
+    CaseCollision(String),
+    #[error("there is no such file{}", did_you_mean(.0))]
+    Missing(Vec<String>),
+    #[error("the SEARCH part is empty, which creates a file, but the file exists and is not empty")]
+    Exists,
+    #[error("the SEARCH text is not in the file{}", after(": ", .0))]
+    NotFound(Option<String>),
+    #[error("the SEARCH text is only a part of line {0}; it must consist of whole lines")]
+    PartialLine(usize),
+    #[error("the SEARCH text stands in the file {} times, at lines {}; add lines until it is unique", count(.0), places(.0))]
+    Ambiguous(Vec<usize>),
+    #[error(
+        "the SEARCH text stands at line {0} with another indentation, and it is not clear how to indent the replacement; repeat both with the file's own indentation"
+    )]
+    Indentation(usize),
+    #[error(
+        "several lines of `=======` in the block could be the divider; repeat the block with 9 characters in all three markers"
+    )]
+    Dividers,
+    #[error(
+        "line {0} of the file is itself a marker line, so the block cannot be told from the text; repeat it with 9 characters in all three markers"
+    )]
+    Markers(usize),
+}
+
+fn after(lead: &str, text: &Option<String>) -> String {
+    text.as_ref().map_or_else(String::new, |text| format!("{lead}{text}"))
+}
+
+fn did_you_mean(paths: &[String]) -> String {
+    if paths.is_empty() { String::new() } else { format!("; did you mean {}?", paths.join(" or ")) }
+}
+
+/// Places are collected up to a bound.
+const MANY: usize = 200;
+
+fn count(lines: &[usize]) -> String {
+    if lines.len() >= MANY { format!("{MANY} or more") } else { lines.len().to_string() }
+}
+
+fn places(lines: &[usize]) -> String {
+    let shown: Vec<String> = lines.iter().take(5).map(ToString::to_string).collect();
+    shown.join(", ") + if lines.len() > 5 { ", …" } else { "" }
+}
+
+impl Reject {
+    /// What was wrong, in one sentence.
+    pub fn sentence(&self) -> String {
+        match self.already {
+            Some(line) => format!("{}; the replacement already stands at line {line}", self.reason),
+            None => self.reason.to_string(),
+        }
+    }
+
+    /// One line for a person.
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.path, self.sentence())
+    }
+
+    /// For the model: what was wrong, what stands there instead, and which edit it was.
+    pub fn for_model(&self) -> String {
+        let mut out = format!("{}\n", self.line());
+        if let Some(region) = &self.nearest {
+            let last = region.first_line + region.text.lines().count().saturating_sub(1);
+            out.push_str(&format!("Lines {} to {last} of the file are:\n{}\n", region.first_line, fenced(&region.text)));
+        }
+        out.push_str(&format!("The edit was:\n{}", fenced(&shortened(&self.edit, 80))));
+        out
+    }
+
+    /// What a turn keeps of it.
+    pub fn stored(&self) -> StoredReject {
+        StoredReject { path: self.path.clone(), reason: self.sentence(), edit: self.edit.clone() }
+    }
+}
+
+/// `text` between fences that nothing in it can close.
+pub(super) fn fenced(text: &str) -> String {
+    let longest = text.lines().map(|line| line.trim_start()).map(|t| t.len() - t.trim_start_matches('`').len()).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}\n{text}{gap}{fence}")
+}
+
+/// `text` without its middle when it has more lines than `max`.
+pub(super) fn shortened(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= max {
+        return text.into();
+    }
+    let (head, tail) = (&lines[..max / 2], &lines[lines.len() - max / 2..]);
+    format!("{}\n[{} lines]\n{}\n", head.join("\n"), lines.len() - head.len() - tail.len(), tail.join("\n")).into()
+}

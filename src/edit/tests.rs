@@ -1,0 +1,433 @@
+//! Scenarios from tests/fixtures/edit, and properties of reading and applying together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::change::{FileMode, FileState};
+use crate::base::path::RepoPath;
+use crate::base::tree::{MemoryTree, SourceTree as _};
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::new(text).expect("a path")
+}
+
+fn file(text: &str) -> FileState {
+    FileState { mode: FileMode::Regular, bytes: text.into() }
+}
+
+fn tree(files: &[(&str, &str)]) -> MemoryTree {
+    MemoryTree::new(files.iter().map(|(name, text)| (path(name), file(text))))
+}
+
+fn applied(tree: &MemoryTree, answer: &str) -> (EditPlan, Applied) {
+    let plan = parse(EditFormat::Auto, tree.paths(), answer, true);
+    let applied = apply(&plan.edits, tree, &Rules::default()).expect("memory can be read");
+    (plan, applied)
+}
+
+/// The content of `name` afterwards, or what was wrong.
+fn outcome(tree: &MemoryTree, name: &str, answer: &str) -> Result<String, String> {
+    let (plan, applied) = applied(tree, answer);
+    let mut wrong: Vec<String> = plan.issues.iter().map(ParseIssue::line).collect();
+    wrong.extend(applied.rejects.iter().map(Reject::line));
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n"));
+    }
+    let after = applied.changes.get(&path(name)).map(|change| change.after.clone());
+    let state = after.unwrap_or_else(|| tree.read(&path(name)).expect("memory can be read"));
+    Ok(state.map_or_else(|| "(no file)".to_owned(), |state| String::from_utf8(state.bytes).expect("text")))
+}
+
+fn block(name: &str, search: &str, replace: &str, width: usize) -> String {
+    let marks = |sign: &str| sign.repeat(width);
+    format!("{name}\n```\n{} SEARCH\n{search}{}\n{replace}{} REPLACE\n```\n", marks("<"), marks("="), marks(">"))
+}
+
+/// Every file below `root`, by relative path.
+fn files_below(root: &Path, prefix: &str, out: &mut BTreeMap<RepoPath, FileState>) {
+    for entry in fs::read_dir(root).into_iter().flatten() {
+        let entry = entry.expect("an entry");
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            files_below(&entry.path(), &format!("{name}/"), out);
+        } else {
+            out.insert(path(&name), FileState { mode: FileMode::Regular, bytes: fs::read(entry.path()).expect("a file") });
+        }
+    }
+}
+
+/// A scenario is a directory: `before/` the files, `answer.md`, optionally `format`; then `after/` the files that the edits
+/// write, and `report.txt` everything else that comes of it.
+#[test]
+fn scenarios() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/edit");
+    let mut names: Vec<_> = fs::read_dir(&root).expect("the scenarios").map(|entry| entry.expect("an entry").path()).collect();
+    names.sort();
+    assert!(names.len() >= 8);
+    for dir in names {
+        let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+        files_below(&dir.join("before"), "", &mut before);
+        files_below(&dir.join("after"), "", &mut after);
+        let tree = MemoryTree::new(before);
+        let answer = fs::read_to_string(dir.join("answer.md")).expect("an answer");
+        let format = fs::read_to_string(dir.join("format"))
+            .map_or(EditFormat::Auto, |text| EditFormat::parse(text.trim()).expect("a format"));
+        let plan = parse(format, tree.paths(), &answer, true);
+        let mut slow = Parser::new(format, tree.paths());
+        for c in answer.chars() {
+            slow.feed(c.encode_utf8(&mut [0; 4]));
+        }
+        assert_eq!(slow.finish(true), plan, "{}", dir.display());
+        let done = apply(&plan.edits, &tree, &Rules::default()).expect("memory can be read");
+        let written = done.changes.iter().filter_map(|(path, change)| Some((path.clone(), change.after.clone()?))).collect();
+        assert_eq!(after, written, "{}", dir.display());
+        let mut report = String::new();
+        if let Some(message) = &plan.message {
+            report.push_str(&format!("subject: {message}\n"));
+        }
+        for (gone, _) in done.changes.iter().filter(|(_, change)| change.after.is_none()) {
+            report.push_str(&format!("deleted: {gone}\n"));
+        }
+        plan.issues.iter().for_each(|issue| report.push_str(&format!("--- issue\n{}\n", issue.for_model())));
+        done.rejects.iter().for_each(|reject| report.push_str(&format!("--- reject\n{}\n", reject.for_model())));
+        report.push_str(&format!("--- prose\n{}", plan.prose));
+        if std::path::Path::new("/tmp/h-edit/bless").exists() {
+            fs::write(dir.join("report.txt"), &report).unwrap();
+        }
+        let want = fs::read_to_string(dir.join("report.txt")).expect("a report");
+        assert_eq!(report, want, "{}: report.txt", dir.display());
+    }
+}
+
+#[test]
+fn hostile_or_impossible_targets_are_rejected() {
+    let mut files: Vec<(RepoPath, FileState)> =
+        [("src/a.rs", "a\n"), ("link/x", "a\n"), ("locked", "a\n"), ("Makefile", "a\n"), ("aux.c", "a\n")]
+            .map(|(name, text)| (path(name), file(text)))
+            .to_vec();
+    files.push((path("sym"), FileState { mode: FileMode::Symlink, bytes: b"a\n".to_vec() }));
+    files.push((path("bin"), file("a\n\0")));
+    let tree = MemoryTree::new(files);
+    let rules = Rules { read_only: [path("locked")].into() };
+    for (answer, reason) in [
+        (
+            block("../up.rs", "a\n", "b\n", 7),
+            Reason::BadPath("\"../up.rs\" leaves the repository or is not in its plain form".to_owned()),
+        ),
+        (
+            block("/etc/passwd", "", "b\n", 7),
+            Reason::BadPath("\"/etc/passwd\" is an absolute path; paths are relative to the repository's root".to_owned()),
+        ),
+        (
+            block(".git/hooks/pre-commit", "", "b\n", 7),
+            Reason::BadPath("\".git/hooks/pre-commit\" is inside git's own directory".to_owned()),
+        ),
+        (block("src/con.txt", "", "b\n", 7), Reason::BadName("Windows keeps it for a device")),
+        (block("Com1/x.rs", "", "b\n", 7), Reason::BadName("Windows keeps it for a device")),
+        (block("locked", "a\n", "b\n", 7), Reason::ReadOnly),
+        ("=== DELETE: locked ===\n".to_owned(), Reason::ReadOnly),
+        (block("sym", "a\n", "b\n", 7), Reason::Symlink),
+        (block("bin", "a\n", "b\n", 7), Reason::Binary),
+        ("=== DELETE: a.rs ===\n".to_owned(), Reason::Missing(vec!["src/a.rs".to_owned()])),
+        (block("lib/a.rs", "a\n", "b\n", 7), Reason::Missing(vec!["src/a.rs".to_owned()])),
+        (block("src/a.rs/b.rs", "", "b\n", 7), Reason::ParentIsFile("src/a.rs".to_owned())),
+        (block("**src/**", "", "b\n", 7), Reason::BadPath("\"src/\" leaves the repository or is not in its plain form".to_owned())),
+        ("=== FILE: src ===\n```\nb\n```\n".to_owned(), Reason::Directory),
+        (block("SRC/A.rs", "", "b\n", 7), Reason::CaseCollision("src/a.rs".to_owned())),
+        (block("src/a.rs", "", "b\n", 7), Reason::Exists),
+        (block("src/a.rs", "\n", "b\n", 7), Reason::Exists),
+    ] {
+        let plan = parse(EditFormat::Auto, tree.paths(), &answer, true);
+        let done = apply(&plan.edits, &tree, &rules).expect("memory can be read");
+        assert_eq!(done.rejects.iter().map(|r| &r.reason).collect::<Vec<_>>(), [&reason], "{answer}{:?}", plan.issues);
+        assert!(done.changes.is_empty());
+    }
+    assert_eq!(outcome(&tree, "aux.c", &block("aux.c", "a\n", "b\n", 7)), Ok("b\n".to_owned()), "an existing file keeps its name");
+}
+
+#[test]
+fn edits_are_taken_in_order() {
+    let tree = tree(&[("a.rs", "one\ntwo\n"), ("dir/x", "x\n")]);
+    let answer =
+        block("a.rs", "one\n", "three\n", 7) + &block("a.rs", "three\ntwo\n", "four\n", 7) + &block("a.rs", "one\n", "five\n", 7);
+    let (plan, done) = applied(&tree, &answer);
+    assert_eq!((plan.edits.len(), &done.landed), (3, &vec![0, 1]));
+    assert_eq!(done.rejects[0].line(), "a.rs: the SEARCH text is not in the file");
+    assert_eq!(done.changes.get(&path("a.rs")).and_then(|c| c.after.clone()), Some(file("four\n")));
+    let renamed = format!("=== DELETE: a.rs ===\n{}", block("A.rs", "", "one\n", 7));
+    assert_eq!(outcome(&tree, "A.rs", &renamed), Ok("one\n".to_owned()));
+    let moved = format!("=== DELETE: dir/x ===\n{}", block("dir/y/z", "", "x\n", 7));
+    assert_eq!(outcome(&tree, "dir/y/z", &moved), Ok("x\n".to_owned()));
+    assert_eq!(outcome(&tree, "dir", "=== DELETE: dir/x ===\n=== FILE: dir ===\n```\nd\n```\n"), Ok("d\n".to_owned()));
+    assert_eq!(
+        outcome(&tree, "a.rs", "=== DELETE: a.rs ===\n=== FILE: a.rs ===\n```\none\ntwo\n```\n"),
+        Ok("one\ntwo\n".to_owned())
+    );
+    assert_eq!(
+        outcome(&tree, "b", &(block("b", "", "x\n", 7) + &block("B", "", "x\n", 7))),
+        Err("B: b exists and differs from this path only in upper and lower case".to_owned())
+    );
+}
+
+#[test]
+fn a_file_keeps_its_manner() {
+    let mut state = file("#!/bin/sh\r\necho a\r\nexit");
+    state.mode = FileMode::Executable;
+    let tree = MemoryTree::new([(path("run"), state)]);
+    let (_, done) = applied(&tree, &block("run", "echo a\nexit\n", "echo b\nexit\n", 7));
+    let after = done.changes.get(&path("run")).and_then(|change| change.after.clone()).expect("a change");
+    assert_eq!((after.mode, after.bytes.as_slice()), (FileMode::Executable, &b"#!/bin/sh\r\necho b\r\nexit"[..]));
+    assert_eq!(outcome(&tree, "run", "=== FILE: run ===\n```\n#!/bin/sh\n```\n"), Ok("#!/bin/sh".to_owned()));
+    assert_eq!(
+        outcome(&tree, "run", &block("run", "#!/bin/sh\necho a\nexit\n", "", 7)),
+        Ok(String::new()),
+        "a file can be emptied"
+    );
+    assert_eq!(
+        outcome(&tree, "run", &block("run", "echo a\n", "echo b\n", 7).replace('\n', "\r\n")),
+        Ok("#!/bin/sh\r\necho b\r\nexit".to_owned())
+    );
+    assert_eq!(outcome(&tree, "new", &block("new", "", "x\n", 7).replace('\n', "\r\n")), Ok("x\n".to_owned()));
+}
+
+#[test]
+fn a_misfit_says_what_is_there() {
+    let tree =
+        tree(&[("a.rs", "fn a() {\n    b();\n}\nfn c() {\n    b();\n}\nfn d() {}\n"), ("doc.md", "x\n>>>>>>> REPLACE\ny\n")]);
+    for (search, replace, want) in [
+        (
+            "    b();\n",
+            "    e();\n",
+            "a.rs: the SEARCH text stands in the file 2 times, at lines 2, 5; add lines until it is unique",
+        ),
+        ("fn d()\n", "fn e()\n", "a.rs: the SEARCH text is only a part of line 7; it must consist of whole lines"),
+        (
+            "fn e() {}\n",
+            "fn d() {}\n",
+            "a.rs: the SEARCH text is not in the file: line 7 of the file is \"fn d() {}\", line 1 of the search is \"fn e() {}\"; the replacement already stands at line 7",
+        ),
+        (
+            "fn c() { \n    b();\n",
+            "",
+            "a.rs: the SEARCH text is not in the file: line 1 of the search differs from line 4 of the file in white space at its end",
+        ),
+    ] {
+        assert_eq!(outcome(&tree, "a.rs", &block("a.rs", search, replace, 7)), Err(want.to_owned()));
+    }
+    assert!(
+        outcome(&tree, "doc.md", &block("doc.md", "x\n", "z\n", 7))
+            .is_err_and(|why| why.contains("line 2 of the file is itself a marker"))
+    );
+    assert_eq!(outcome(&tree, "doc.md", &block("doc.md", "x\n>>>>>>> REPLACE\n", "z\n", 9)), Ok("z\ny\n".to_owned()));
+    let (_, done) = applied(&tree, &block("a.rs", "fn d() {}\n", "fn d() {}\n", 7));
+    assert_eq!((done.unchanged, done.landed, done.rejects), (vec![0], vec![], vec![]));
+}
+
+#[test]
+fn what_cannot_be_read_is_an_issue_and_is_not_guessed() {
+    let tree = tree(&[("a.rs", "one\ntwo\n"), ("b.rs", "one\n")]);
+    let good = block("a.rs", "one\n", "1\n", 7);
+    let kinds = |answer: &str| {
+        let plan = parse(EditFormat::Auto, tree.paths(), answer, true);
+        (plan.edits.len(), plan.issues.iter().map(|issue| issue.kind).collect::<Vec<_>>())
+    };
+    let half = |upto: &str| good[..good.find(upto).expect("there")].to_owned();
+    assert_eq!(kinds(&(good.clone() + &half(">>>>>>>"))), (1, vec![IssueKind::Cut]));
+    assert_eq!(kinds(&(good.clone() + &half("======="))), (1, vec![IssueKind::Cut]));
+    assert_eq!(kinds("=== FILE: c.rs ===\n````\nx\n```\n"), (0, vec![IssueKind::Cut]));
+    assert_eq!(kinds("=== FILE: c.rs ===\nx\n=== DELETE: a.rs ===\n"), (0, vec![IssueKind::NoFence]));
+    assert_eq!(kinds("=== FILE: c.rs ===\n"), (0, vec![IssueKind::NoFence]));
+    assert_eq!(kinds(&good.replace("a.rs\n", "")), (0, vec![IssueKind::NoPath]));
+    assert_eq!(kinds(&good.replace("```\n<", "```rust b.rs\n<")), (0, vec![IssueKind::TwoPaths]));
+    assert_eq!(kinds(&good.replace("=======\n", "")), (0, vec![IssueKind::NoDivider]));
+    assert_eq!(kinds(&block("a.rs", "one\n", "1\n>>>>>>> REPLACE\n2\n", 7)), (0, vec![IssueKind::StrayEnd]));
+    assert_eq!(kinds(&block("a.rs", "one\n", "<<<<<<< SEARCH\n", 7)), (0, vec![IssueKind::NestedMarker]));
+    assert_eq!(kinds("=== FILE: c.md ===\n```\na\n```sh\nx\n```\nb\n```\n"), (0, vec![IssueKind::UnclearFence]));
+    assert_eq!(kinds("=== FILE: c.md ===\n```\na\n```\nx\n```\nb\n```\n"), (0, vec![IssueKind::UnclearFence]));
+    // A cut answer: the fence may be the beginning of one with a language.
+    let plan = parse(EditFormat::Auto, &[], "=== FILE: c.md ===\n```\na\n```", false);
+    assert_eq!((plan.edits.len(), plan.issues[0].kind, plan.complete, plan.is_whole()), (0, IssueKind::Cut, false, false));
+    let unnamed = parse(EditFormat::WholeFile, &[], "Here you are:\n```rust\nx\n```\n", true);
+    assert_eq!(unnamed.issues.iter().map(|issue| issue.kind).collect::<Vec<_>>(), [IssueKind::Unnamed]);
+}
+
+#[test]
+fn events_come_as_edits_are_closed() {
+    let mut parser = Parser::new(EditFormat::Auto, &[]);
+    let answer = block("a.rs", "one\n", "1\n", 7);
+    let (first, rest) = answer.split_at(answer.find("REPLACE").expect("there") + 7);
+    assert_eq!(parser.feed(first), []);
+    assert_eq!(parser.feed(rest).len(), 1);
+    assert_eq!(parser.feed("=== DELETE: b.rs ===\n").len(), 1);
+    assert_eq!(parser.finish(true).paths().into_iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.rs", "b.rs"]);
+}
+
+/// Pieces of answers that look like form.
+fn answer() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a.rs",
+        "**src/b.rs**",
+        "../x",
+        "text of a.rs",
+        "```",
+        "```rust",
+        "````",
+        "~~~",
+        "```rust c.rs",
+        "<<<<<<< SEARCH",
+        "=======",
+        ">>>>>>> REPLACE",
+        "<<<<<<<<< SEARCH",
+        "=========",
+        ">>>>>>>>> REPLACE",
+        "=== FILE: a.rs ===",
+        "=== DELETE: a.rs ===",
+        "=== COMMIT: é ===",
+        "one",
+        "two",
+        "    one",
+        "",
+        "é",
+        "\r",
+    ]);
+    let end = prop::sample::select(vec!["\n", "\n", "\n", "\r\n", ""]);
+    prop::collection::vec((piece, end), 0..40).prop_map(|lines| lines.into_iter().flat_map(|(text, end)| [text, end]).collect())
+}
+
+/// A file's lines before and after one change: (lines, first, how many, new lines).
+fn change(
+    old: Vec<&'static str>,
+    new: Vec<&'static str>,
+) -> impl Strategy<Value = (Vec<&'static str>, usize, usize, Vec<&'static str>)> {
+    let line = prop::sample::select(old);
+    let new = prop::collection::vec(prop::sample::select(new), 0..6);
+    (prop::collection::vec(line, 1..20), any::<(prop::sample::Index, prop::sample::Index)>(), new).prop_map(
+        |(lines, (at, len), new)| {
+            let at = at.index(lines.len());
+            let len = 1 + len.index(lines.len() - at);
+            (lines, at, len, new)
+        },
+    )
+}
+
+fn joined(lines: &[&str], end: &str) -> String {
+    lines.iter().flat_map(|line| [*line, end]).collect()
+}
+
+const PLAIN: [&str; 8] = ["alpha", "    beta", "    gamma();", "}", "", "    }", "\tdelta", "epsilon {"];
+const FORM: [&str; 10] =
+    ["alpha", "    beta", "", "=======", "=====", "<<<<<<< SEARCH", "```", "```rust", "=== DELETE: f.rs ===", ">>>>>>> REPLACE"];
+
+proptest! {
+    #[test]
+    fn the_plan_does_not_depend_on_the_chunks(answer in answer(), cuts: Vec<prop::sample::Index>, complete: bool, whole: bool) {
+        let format = if whole { EditFormat::WholeFile } else { EditFormat::Auto };
+        let known = [path("a.rs"), path("src/b.rs")];
+        let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(answer.len() + 1)).filter(|at| answer.is_char_boundary(*at)).collect();
+        at.extend([0, answer.len()]);
+        at.sort_unstable();
+        let mut parser = Parser::new(format, &known);
+        for pair in at.windows(2) {
+            parser.feed(&answer[pair[0]..pair[1]]);
+        }
+        prop_assert_eq!(parser.finish(complete), parse(format, &known, &answer, complete));
+    }
+
+    #[test]
+    fn any_text_is_taken_and_rejects_change_nothing(answer in prop_oneof![answer(), any::<String>()], content in "(one|two|    one|\n|\r\n){0,8}", whole: bool) {
+        let format = if whole { EditFormat::WholeFile } else { EditFormat::Auto };
+        let tree = tree(&[("a.rs", &content), ("src/b.rs", "b\n")]);
+        let plan = parse(format, tree.paths(), &answer, true);
+        let rules = Rules { read_only: [path("src/b.rs")].into() };
+        let done = apply(&plan.edits, &tree, &rules).expect("memory can be read");
+        prop_assert_eq!(done.landed.len() + done.unchanged.len() + done.rejects.len(), plan.edits.len());
+        prop_assert!(done.changes.get(&path("src/b.rs")).is_none());
+        for reject in &done.rejects {
+            let alone = apply(&plan.edits[reject.index..=reject.index], &tree, &rules).expect("memory can be read");
+            prop_assert!(alone.rejects.is_empty() || alone.changes.is_empty());
+            prop_assert!(!reject.for_model().is_empty() && !reject.line().contains('\n'));
+        }
+        let kept: Vec<Edit> = done.landed.iter().map(|at| plan.edits[*at].clone()).collect();
+        prop_assert_eq!(apply(&kept, &tree, &rules).expect("memory can be read").changes, done.changes, "rejects leave no trace");
+    }
+
+    #[test]
+    fn a_change_written_as_a_block_comes_out_exactly((lines, at, len, new) in change(PLAIN.to_vec(), PLAIN.to_vec()), crlf: bool, bare_end: bool, crlf_answer: bool) {
+        let end = if crlf { "\r\n" } else { "\n" };
+        let mut after = lines.clone();
+        after.splice(at..at + len, new.iter().copied());
+        let content = |lines: &[&str]| { let text = joined(lines, end); if bare_end { text.strip_suffix(end).unwrap_or(&text).to_owned() } else { text } };
+        let (before, want) = (content(&lines), content(&after));
+        // A last line that is empty and has no end is no line.
+        prop_assume!(!bare_end || (lines.last() != Some(&"") && after.last() != Some(&"")));
+        let search = &lines[at..at + len];
+        let unique = lines.windows(len).filter(|window| *window == search).count() == 1;
+        let mut answer = block("f.rs", &joined(search, "\n"), &joined(&new, "\n"), 7);
+        if crlf_answer { answer = answer.replace('\n', "\r\n"); }
+        let tree = tree(&[("f.rs", &before)]);
+        let got = outcome(&tree, "f.rs", &answer);
+        if search == new {
+            prop_assert_eq!(got, Ok(before));
+        } else if unique && search.iter().any(|line| !line.is_empty()) {
+            prop_assert_eq!(got, Ok(want));
+        } else {
+            prop_assert!(got.is_err());
+        }
+    }
+
+    #[test]
+    fn a_shifted_block_is_exact_or_rejected((lines, at, len, new) in change(PLAIN.to_vec(), PLAIN.to_vec()), width in 1_usize..6, deeper: bool, only_search: bool) {
+        let white = " ".repeat(width);
+        let shift = |lines: &[&str]| lines.iter().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{white}{line}\n") }).collect::<String>();
+        let mut after = lines.clone();
+        after.splice(at..at + len, new.iter().copied());
+        let (old, want) = if deeper { (joined(&lines, "\n"), joined(&after, "\n")) } else { (shift(&lines), shift(&after)) };
+        let put = |lines: &[&str], shifted: bool| if shifted == deeper { shift(lines) } else { joined(lines, "\n") };
+        let tree = tree(&[("f.rs", &old)]);
+        let got = outcome(&tree, "f.rs", &block("f.rs", &put(&lines[at..at + len], true), &put(&new, !only_search), 7));
+        if !only_search && let Ok(got) = got {
+            // The search may fit elsewhere as it is written; then it is not shifted at all.
+            let exact = old.contains(&put(&lines[at..at + len], true));
+            prop_assert!(exact || got == want || lines[at..at + len] == new[..], "{got:?} for {want:?}");
+        }
+    }
+
+    #[test]
+    fn wide_markers_carry_any_text((lines, at, len, new) in change(FORM.to_vec(), FORM.to_vec())) {
+        let mut after = lines.clone();
+        after.splice(at..at + len, new.iter().copied());
+        let search = &lines[at..at + len];
+        prop_assume!(lines.windows(len).filter(|window| *window == search).count() == 1 && search.iter().any(|line| !line.is_empty()));
+        let tree = tree(&[("f.rs", &joined(&lines, "\n"))]);
+        let answer = block("f.rs", &joined(search, "\n"), &joined(&new, "\n"), 9);
+        prop_assert_eq!(outcome(&tree, "f.rs", &answer), Ok(joined(&after, "\n")));
+    }
+
+    #[test]
+    fn narrow_markers_around_such_text_are_exact_or_refused((lines, at, len, new) in change(FORM.to_vec(), FORM[..9].to_vec())) {
+        let mut after = lines.clone();
+        after.splice(at..at + len, new.iter().copied());
+        let tree = tree(&[("f.rs", &joined(&lines, "\n"))]);
+        let answer = block("f.rs", &joined(&lines[at..at + len], "\n"), &joined(&new, "\n"), 7);
+        if let Ok(got) = outcome(&tree, "f.rs", &answer) {
+            prop_assert_eq!(got, joined(&after, "\n"));
+        }
+    }
+
+    #[test]
+    fn a_whole_file_is_exact_or_refused(lines in prop::collection::vec(prop::sample::select(FORM.to_vec()), 0..20), wide: bool, old in "(alpha|\n){0,5}") {
+        let fence = if wide { "````" } else { "```" };
+        let content = joined(&lines, "\n");
+        let tree = tree(&[("other", "x\n"), ("e.rs", &old)]);
+        let got = outcome(&tree, "f.rs", &format!("=== FILE: f.rs ===\n{fence}rust\n{content}{fence}\n\nDone.\n"));
+        let form_first = lines.iter().find(|line| !line.is_empty()) == Some(&"<<<<<<< SEARCH");
+        match got {
+            Ok(got) => prop_assert_eq!(got, content),
+            Err(_) => prop_assert!(!wide || form_first),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The inside of a fenced block that is a whole file.
+//!
+//! It ends at a line of at least as many signs without an info string. A line of as many signs *with* an info string opens
+//! a block inside, and then nobody can tell whose end comes next: such a file is never written.
+
+use super::block::Step;
+use super::marker::{self, Fence};
+use super::plan::{IssueKind, Op};
+
+pub(super) struct Whole {
+    pub(super) source: String,
+    pub(super) fence: (char, usize),
+    indent: usize,
+    crlf: bool,
+    content: usize,
+}
+
+impl Whole {
+    pub(super) fn open(line: &str, fence: Fence<'_>) -> Self {
+        let source = format!("{}\n", line.trim_end());
+        Self { content: source.len(), source, fence: (fence.sign, fence.width), indent: fence.indent, crlf: line.ends_with('\r') }
+    }
+
+    /// Whether nothing but blank lines has come yet.
+    pub(super) fn is_blank(&self) -> bool {
+        self.source[self.content..].trim().is_empty()
+    }
+
+    pub(super) fn line(&mut self, raw: &str) -> Step {
+        let text = if self.crlf { raw.strip_suffix('\r').unwrap_or(raw) } else { raw };
+        let start = self.source.len();
+        self.source.push_str(text);
+        self.source.push('\n');
+        match marker::fence(text).filter(|f| f.indent == self.indent && f.reaches(self.fence)) {
+            None => Step::More,
+            Some(close) if close.info.is_empty() => Step::Done(Op::Write { content: self.source[self.content..start].to_owned() }),
+            Some(_) => Step::Lost(IssueKind::UnclearFence),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Provider adapters: a request becomes the exact bytes to send, the bytes that come back become model events.
+//!
+//! Invariants
+//! - Encoding and decoding are pure; only [`Provider::open`] does I/O. So stored bytes can be decoded again at any time,
+//!   and give the same events.
+//! - Raw bytes are handed to the caller before they are decoded: it can keep them, whatever happens next.
+//! - Decoders give the same events however the bytes are split.
+//! - The body of request n, without its closing brackets, is a prefix of the body of request n+1 as long as parts are only
+//!   appended. Framing is written in few, repeating runs, because each distinct run is stored once.
+//! - A credential is only ever in [`WireCall::secret_headers`]; it is not shown, not stored, and cut out of error bodies.
+
+pub mod answer;
+pub mod ask;
+mod catalog;
+pub mod chat;
+pub mod error;
+pub mod gemini;
+pub mod local;
+mod sse;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt as _};
+
+use crate::base::clock::Timestamp;
+use crate::base::money::Tokens;
+use crate::net::Client;
+use crate::session::request::{ModelRequest, WireBody};
+use crate::session::stream::{ModelEvent, Usage};
+use crate::session::turn::{Envelope, Price};
+
+pub use answer::{Answer, ToolCall, replay};
+pub use ask::{AskError, RetryPolicy, Sink, Timer, TokioTimer, ask};
+pub use chat::{Chat, ChatOptions};
+pub use error::{Fault, LlmError};
+pub use gemini::Gemini;
+pub use local::{Echo, Manual, Recording, Replay, format_of};
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, to be sent.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A call ready to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireCall {
+    /// Where to and how; without credentials, so it can be stored.
+    pub envelope: Envelope,
+    /// Headers that carry credentials; never stored.
+    pub secret_headers: Vec<(String, Secret)>,
+    pub body: WireBody,
+}
+
+/// One attempt's response: head now, body as it arrives.
+pub struct RawResponse {
+    /// The HTTP status, or 0 where there is none.
+    pub status: u16,
+    /// The headers that are worth keeping, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: BoxStream<'static, Result<Vec<u8>, LlmError>>,
+}
+
+/// Turns the bytes of a successful response into events.
+pub trait Decoder: Send {
+    /// Takes the next bytes and appends the events that they complete. Events before an error are still appended.
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), LlmError>;
+
+    /// Says that the stream is over. A missing [`ModelEvent::Stop`] then means that the answer was cut off.
+    fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), LlmError>;
+
+    /// How many useful pieces were read; keep-alives do not count.
+    fn progress(&self) -> u64;
+}
+
+/// Something that answers.
+pub trait Provider: Send + Sync {
+    /// The first half of `provider/model`.
+    fn name(&self) -> &str;
+
+    /// The exact bytes to send. Pure.
+    fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError>;
+
+    /// Makes one attempt. A failing status is a response, not an error.
+    fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>>;
+
+    /// A decoder for one response.
+    fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// What the model costs at `at`, for a call with this usage; `None` when it is not known.
+    fn price(&self, _model: &str, _usage: &Usage, _at: Timestamp) -> Option<Price> {
+        None
+    }
+
+    /// How many tokens fit into a request; `None` when it is not known.
+    fn context_window(&self, _model: &str) -> Option<Tokens> {
+        None
+    }
+
+    /// How long nothing useful may arrive, given what is configured. A person takes longer than a server.
+    fn idle_limit(&self, configured: Duration) -> Duration {
+        configured
+    }
+}
+
+/// One attempt over HTTP.
+async fn post(client: &Client, call: &WireCall) -> Result<RawResponse, LlmError> {
+    let provider = call.envelope.provider.clone();
+    let open = call.envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let secret = call.secret_headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
+    let headers: Vec<_> = open.chain(secret).collect();
+    let response = client.post(&call.envelope.url, &headers, call.body.bytes()).await;
+    let mut response = response.map_err(|e| LlmError::from_net(&provider, &e))?;
+    response.headers.retain(|name, _| is_kept(name));
+    let body = response.body.map(move |item| item.map_err(|e| LlmError::from_net(&provider, &e))).boxed();
+    Ok(RawResponse { status: response.status, headers: response.headers, body })
+}
+
+/// Headers that say something about the answer, the limits or whom to ask about it. Cookies and the like are not kept.
+fn is_kept(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "content-type",
+        "date",
+        "openai-processing-ms",
+        "openai-version",
+        "request-id",
+        "retry-after",
+        "retry-after-ms",
+        "server-timing",
+        "x-request-id",
+    ];
+    NAMES.contains(&name) || name.starts_with("x-ratelimit-")
+}
+
+#[cfg(test)]
+mod tests;

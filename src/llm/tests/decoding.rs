@@ -1,0 +1,161 @@
+//! Recorded and made-up streams, at every split.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::session::stream::Stop;
+
+fn events(provider: &dyn Provider, raw: &[u8], size: usize) -> (Vec<ModelEvent>, Option<LlmError>) {
+    let (mut decoder, mut out) = (provider.decoder(), Vec::new());
+    let fed = raw.chunks(size.max(1)).try_for_each(|chunk| decoder.feed(chunk, &mut out));
+    let error = fed.and_then(|()| decoder.finish(&mut out)).err();
+    (out, error)
+}
+
+/// One line an event; pieces of the same kind are joined, so that a long stream stays readable.
+fn show(events: &[ModelEvent]) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    for event in events {
+        let (kind, text) = match event {
+            ModelEvent::Text(text) => ("text", text.clone()),
+            ModelEvent::Reasoning(text) => ("reasoning", text.clone()),
+            ModelEvent::Native(bytes) => ("native", String::from_utf8_lossy(bytes).into_owned()),
+            ModelEvent::ToolCall { id, name, arguments } => ("call", format!("{id} {name} {arguments}")),
+            ModelEvent::Served(model) => ("served", model.clone()),
+            ModelEvent::Usage(u) => {
+                let counts = [u.input, u.cache_read, u.cache_write, u.output, u.reasoning].map(|t| t.0.to_string());
+                ("usage", counts.join(" "))
+            }
+            ModelEvent::Stop(stop) => ("stop", stop.as_text()),
+        };
+        match lines.last_mut() {
+            Some((last, so_far)) if *last == kind && matches!(kind, "text" | "reasoning") => so_far.push_str(&text),
+            _ => lines.push((kind, text)),
+        }
+    }
+    let lines: Vec<_> = lines.into_iter().map(|(kind, text)| format!("{kind}: {text:?}")).collect();
+    lines.join("\n")
+}
+
+fn golden(name: &str, provider: &dyn Provider, raw: &[u8]) {
+    let whole = events(provider, raw, raw.len());
+    assert_eq!(whole.1, None);
+    insta::assert_snapshot!(name, show(&whole.0));
+    // All sizes for the small ones; for the others all that can split a line or two.
+    let sizes = if raw.len() < 5000 { raw.len() } else { 300 };
+    for size in 1..=sizes {
+        assert_eq!(events(provider, raw, size), whole, "{name} in chunks of {size}");
+    }
+    let (answer, error) = replay(&from(provider.name()), 200, raw);
+    assert_eq!((error, answer.record.stop.is_some()), (None, true));
+}
+
+#[test]
+fn recorded_gemini() {
+    let provider = gemini("");
+    for name in ["pro-thinking-toolcall", "pro-thinking-toolresult", "flash-maxtokens"] {
+        golden(&format!("gemini-{name}"), &provider, &fixture(&format!("gemini/{name}.sse")));
+    }
+    golden("gemini-flash-thinking-sync", &provider, &fixture("gemini/flash-thinking-sync.json"));
+}
+
+#[test]
+fn recorded_chat() {
+    let provider = chat("openai", "");
+    for name in ["openai-chat/text", "openai-chat/toolcall", "llamacpp/toolcall", "llamacpp/timings"] {
+        golden(&name.replace('/', "-"), &provider, &fixture(&format!("{name}.sse")));
+    }
+    let payloads = String::from_utf8(fixture("xai/toolcall.chunks.txt")).expect("text");
+    let framed: Vec<_> = payloads.lines().map(|line| format!("data: {line}\n\n")).collect();
+    golden("xai-toolcall", &chat("xai", ""), framed.concat().as_bytes());
+}
+
+#[test]
+fn a_recorded_part_goes_back_with_its_own_bytes() {
+    let raw = fixture("gemini/pro-thinking-toolcall.sse");
+    let (answer, _) = replay(&from("gemini"), 200, &raw);
+    let mut parts = hello().parts;
+    parts.extend(answer.record.parts("gemini"));
+    parts.push(Part::text(Role::User, "message", "go on"));
+    let body = gemini("").encode(&request(parts)).expect("request").body.bytes();
+    let native = &answer.record.native[0].1;
+    assert!(native.starts_with(b"{\"functionCall\": {\"name\"") && find(&raw, native) && find(&body, native));
+}
+
+#[test]
+fn a_signature_on_text_becomes_a_part_of_its_own() {
+    let raw = b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\",\"thoughtSignature\":\"S\"}]},\"finishReason\":\"STOP\"}]}\n\n";
+    let (answer, error) = replay(&from("gemini"), 200, raw);
+    assert_eq!((answer.record.text.as_str(), error), ("hi", None));
+    let parts = answer.record.parts("gemini");
+    assert_eq!(parts[1].bytes, b"{\"text\":\"\",\"thoughtSignature\":\"S\"}");
+}
+
+#[test]
+fn how_streams_end() {
+    let end = |provider: &dyn Provider, raw: &str| {
+        let (answer, error) = replay(&from(provider.name()), 200, raw.as_bytes());
+        (answer.record.stop, error.map(|e| e.fault))
+    };
+    let finish = |reason: &str| format!("data: {{\"candidates\":[{{\"finishReason\":\"{reason}\"}}]}}\n\n");
+    let google = gemini("");
+    assert_eq!(end(&google, &finish("SAFETY")), (Some(Stop::Refused("SAFETY".into())), None));
+    assert_eq!(end(&google, &finish("CONTINUATION")), (Some(Stop::Length), None));
+    assert_eq!(end(&google, &finish("NEW")), (Some(Stop::Other("NEW".into())), None));
+    let blocked = "data: {\"promptFeedback\":{\"blockReason\":\"OTHER\"}}\n\n";
+    assert_eq!(end(&google, blocked), (Some(Stop::Refused("OTHER".into())), None));
+    assert_eq!(end(&google, "data: {\"error\":{\"code\":503,\"message\":\"m\"}}\n\n").1, Some(Fault::Overloaded { after: None }));
+    assert_eq!(end(&google, "data: {\n\n").1, Some(Fault::Protocol));
+    assert_eq!(end(&google, "data: {\"candidates\":").1, Some(Fault::Cut));
+    assert_eq!(end(&google, "").1, Some(Fault::Cut));
+
+    let open = chat("openai", "");
+    let choice = |rest: &str| format!("data: {{\"choices\":[{{{rest}}}]}}\n\n");
+    assert_eq!(end(&open, &choice("\"finish_reason\":\"stop\"")), (Some(Stop::End), None));
+    assert_eq!(end(&open, &choice("\"finish_reason\":\"length\"")), (Some(Stop::Length), None));
+    assert_eq!(end(&open, &choice("\"finish_reason\":\"content_filter\"")), (Some(Stop::Refused("content_filter".into())), None));
+    let refusal = choice("\"delta\":{\"refusal\":\"no\"},\"finish_reason\":\"stop\"");
+    assert_eq!(end(&open, &refusal), (Some(Stop::Refused("no".into())), None));
+    assert_eq!(end(&open, "data: [DONE]\n\n"), (Some(Stop::End), None));
+    assert_eq!(end(&open, &choice("\"delta\":{\"content\":\"a\"}")).1, Some(Fault::Cut));
+    assert_eq!(
+        end(&open, "data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\"}}\n\n").1,
+        Some(Fault::Overloaded { after: None })
+    );
+    let whole = "{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}";
+    assert_eq!(replay(&from("openai"), 200, whole.as_bytes()).0.record.text, "hi");
+}
+
+#[test]
+fn calls_without_an_index_are_told_apart_by_id() {
+    let piece = |id: &str, arguments: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{\"id\":\"{id}\",\"function\":{{\"arguments\":\"{arguments}\"}}}}]}}}}]}}\n\n"
+        )
+    };
+    let raw = format!("{}{}{}data: [DONE]\n\n", piece("a", "1"), piece("", "2"), piece("b", "3"));
+    let (answer, _) = replay(&from("x"), 200, raw.as_bytes());
+    let calls: Vec<_> = answer.calls.iter().map(|c| (c.id.as_str(), c.arguments.as_str())).collect();
+    assert_eq!(calls, [("a", "12"), ("b", "3")]);
+    assert_eq!(answer.record.stop, Some(Stop::ToolUse));
+}
+
+proptest! {
+    #[test]
+    fn decoders_take_anything(bytes: Vec<u8>, json in "data: \\{(\"[a-z]{1,12}\":[\\[\\]{}0-9\",:a-z]{0,20}){0,3}\\}\n\n", size in 1usize..40) {
+        for provider in [&gemini("") as &dyn Provider, &chat("openai", ""), &Echo] {
+            let _ = events(provider, &bytes, size);
+            let _ = events(provider, json.as_bytes(), size);
+        }
+    }
+
+    #[test]
+    fn plain_text_survives_any_split(text: String, size in 1usize..8) {
+        let (events, _) = events(&Echo, text.as_bytes(), size);
+        let mut answer = Answer::default();
+        for event in &events {
+            answer.take(event);
+        }
+        prop_assert_eq!(answer.record.text, text);
+    }
+}

@@ -1,0 +1,99 @@
+use futures_util::stream::TryStreamExt as _;
+
+use super::fake_model::{FakeModel, Reply};
+use super::*;
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(future)
+}
+
+async fn body(response: Response) -> Vec<u8> {
+    let chunks: Vec<_> = response.body.try_collect().await.expect("body");
+    chunks.concat()
+}
+
+#[test]
+fn posts_and_streams() {
+    let server = FakeModel::script(vec![
+        Reply::stream(vec![b"a".to_vec(), b"b".to_vec()]).with_header("X-Two", "1").with_header("x-two", "2"),
+    ]);
+    let client = Client::new(Options::default());
+    let (status, headers, bytes) = run(async {
+        let response = client.post(&format!("{}/p?q=1", server.url()), &[("x-key", "k")], b"hello".to_vec()).await.expect("answer");
+        (response.status, response.headers.clone(), body(response).await)
+    });
+    assert_eq!((status, &bytes[..]), (200, &b"ab"[..]));
+    assert_eq!(headers["x-two"], "1, 2");
+    let request = server.requests().remove(0);
+    assert_eq!((request.method.as_str(), request.path.as_str(), &request.body[..]), ("POST", "/p?q=1", &b"hello"[..]));
+    assert_eq!(request.headers["x-key"], "k");
+    assert_eq!(request.headers["user-agent"], concat!("retort/", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn redirects_are_answers() {
+    let server = FakeModel::script(vec![Reply::new(307, "text/plain", vec![]).with_header("location", "http://127.0.0.1:1/")]);
+    let status = run(async { Client::new(Options::default()).post(&server.url(), &[], vec![]).await.expect("answer").status });
+    assert_eq!((status, server.requests().len()), (307, 1));
+}
+
+#[test]
+fn errors_show_no_secrets() {
+    let server = FakeModel::script(vec![Reply::stream(vec![b"x".to_vec(), b"y".to_vec()]).cut_after(1)]);
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let client = Client::new(Options::default());
+    let fail = |url: &str, header: &str| match run(client.post(url, &[("x-key", header)], vec![])) {
+        Ok(_) => panic!("{url} answered"),
+        Err(error) => error,
+    };
+    let refused = fail(&format!("http://{dead}/?key=SECRET"), "SECRET");
+    assert!(matches!(&refused, NetError::Broken { host, .. } if *host == dead.to_string()), "{refused}");
+    assert!(refused.to_string().ends_with("tcp connect error: Connection refused (os error 111)"), "{refused}");
+    let cut = run(async {
+        let response = client.post(&format!("{}/?key=SECRET", server.url()), &[("x-key", "SECRET")], vec![]).await.expect("head");
+        response.body.try_collect::<Vec<_>>().await.expect_err("cut")
+    });
+    let header = fail("http://127.0.0.1:1/", "SECRET\n");
+    let user = fail("http://me:SECRET@127.0.0.1/", "");
+    let scheme = fail("ftp://127.0.0.1/?SECRET", "");
+    let garbage = fail("SECRET", "");
+    for error in [refused, cut, header, user, scheme, garbage] {
+        assert!(!error.to_string().contains("SECRET"), "{error}");
+    }
+}
+
+#[test]
+fn proxies_are_used_but_not_for_this_machine() {
+    let proxy = FakeModel::script(vec![Reply::stream(vec![b"via".to_vec()])]);
+    let server = FakeModel::script(vec![Reply::stream(vec![b"direct".to_vec()])]);
+    let client = Client::new(Options { http_proxy: Some(proxy.url()), ..Options::default() });
+    let ask = |url: &str| run(async { body(client.post(url, &[], vec![]).await.expect("answer")).await });
+    assert_eq!(ask("http://model.invalid/v1"), b"via");
+    assert_eq!(proxy.requests()[0].path, "http://model.invalid/v1");
+    assert_eq!(ask(&server.url()), b"direct");
+}
+
+#[test]
+fn settings_that_cannot_be_used() {
+    let setup = |options| match run(Client::new(options).post("https://model.invalid/", &[], vec![])) {
+        Err(NetError::Setup(text)) => text,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("answered"),
+    };
+    assert!(setup(Options { ca_file: Some("/nonexistent/ca.pem".into()), ..Options::default() }).contains("/nonexistent/ca.pem"));
+    let dir = tempfile::tempdir().expect("directory");
+    let empty = dir.path().join("ca.pem");
+    std::fs::write(&empty, "no pem").expect("file");
+    assert!(setup(Options { ca_file: Some(empty), ..Options::default() }).contains("no certificate"));
+    let proxy = setup(Options { https_proxy: Some("http://u:SECRET@[".into()), ..Options::default() });
+    assert!(proxy.contains("proxy") && !proxy.contains("SECRET"), "{proxy}");
+}
+
+#[test]
+fn tls_errors_are_errors() {
+    // A server that does not speak TLS; with an empty trust store it would not get that far.
+    let server = FakeModel::script(vec![]);
+    let url = server.url().replace("http:", "https:");
+    let result = run(Client::new(Options::default()).post(&url, &[], vec![]));
+    assert!(matches!(result, Err(NetError::Broken { .. } | NetError::Setup(_))));
+}

@@ -1,0 +1,256 @@
+//! A model server on loopback that speaks the providers' own bytes and plays a script.
+//!
+//! Invariants
+//! - Only the standard library: the double shares no code with what it tests.
+//! - Every request is recorded exactly as it came; each reply goes out in the chunks it was written in.
+//! - A request that the script does not expect is answered with 400 and a text that says so, so it fails without a retry.
+#![allow(dead_code, reason = "it is compiled into several test crates, and each uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// A request as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) method: String,
+    /// With the query; the whole address when the server is used as a proxy.
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// One scripted reply. Its default end is a whole one.
+#[derive(Default)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    chunks: Vec<Vec<u8>>,
+    /// Before chunk k, a message of the gate is awaited; a gate that is dropped closes the connection.
+    gates: BTreeMap<usize, Receiver<()>>,
+    cut: bool,
+}
+
+impl Reply {
+    /// A reply with this status and content type, sent in these chunks.
+    pub(crate) fn new(status: u16, content_type: &str, chunks: Vec<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("Content-Type".into(), content_type.into())], chunks, ..Self::default() }
+    }
+
+    /// 200 with an event stream.
+    pub(crate) fn stream(chunks: Vec<Vec<u8>>) -> Self {
+        Self::new(200, "text/event-stream", chunks)
+    }
+
+    /// A failing status with a JSON body.
+    pub(crate) fn error(status: u16, body: &str) -> Self {
+        Self::new(status, "application/json; charset=UTF-8", vec![body.into()])
+    }
+
+    /// Gemini's stream for `text`, cut into about `pieces` chunks.
+    pub(crate) fn gemini(text: &str, pieces: usize) -> Self {
+        Self::stream(gemini_chunks(&split(text, pieces)))
+    }
+
+    /// OpenAI's stream for `text`, cut into about `pieces` chunks.
+    pub(crate) fn openai(text: &str, pieces: usize) -> Self {
+        Self::stream(openai_chunks(&split(text, pieces)))
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same, holding back chunk `before` (0 is the first) and what follows until the returned sender is used.
+    /// Dropping the sender closes the connection there.
+    #[must_use]
+    pub(crate) fn gated(mut self, before: usize) -> (Self, Sender<()>) {
+        let (open, gate) = channel();
+        self.gates.insert(before, gate);
+        (self, open)
+    }
+
+    /// The same with only the first `chunks` chunks, after which the connection closes without an end.
+    #[must_use]
+    pub(crate) fn cut_after(mut self, chunks: usize) -> Self {
+        self.chunks.truncate(chunks);
+        self.cut = true;
+        self
+    }
+
+    fn send(self, stream: &mut TcpStream) -> io::Result<()> {
+        write!(stream, "HTTP/1.1 {} Scripted\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n", self.status)?;
+        for (name, value) in &self.headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        stream.write_all(b"\r\n")?;
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            if self.gates.get(&at).is_some_and(|gate| gate.recv().is_err()) {
+                return Ok(());
+            }
+            write!(stream, "{:x}\r\n", chunk.len())?;
+            stream.write_all(chunk)?;
+            stream.write_all(b"\r\n")?;
+            stream.flush()?;
+        }
+        if !self.cut {
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+        stream.flush()
+    }
+}
+
+type Script = Box<dyn FnMut(&Received) -> Reply + Send>;
+
+/// The server. Dropping it stops it.
+pub(crate) struct FakeModel {
+    address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FakeModel {
+    /// Gives these replies in order.
+    pub(crate) fn script(replies: Vec<Reply>) -> Self {
+        let mut replies = replies.into_iter();
+        Self::answering(move |_| {
+            replies.next().unwrap_or_else(|| Reply::error(400, "{\"error\":{\"message\":\"the script is over\"}}"))
+        })
+    }
+
+    /// Makes each reply from its request.
+    pub(crate) fn answering(reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("the port's address");
+        let (received, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let state = (Arc::clone(&received), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || accept(&listener, Box::new(reply), &state.0, &state.1));
+        Self { address, received, stop, thread: Some(thread) }
+    }
+
+    /// `http://127.0.0.1:port`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What was asked until now.
+    pub(crate) fn requests(&self) -> Vec<Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // The listener only looks at the flag when somebody comes.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, script: Script, received: &Arc<Mutex<Vec<Received>>>, stop: &AtomicBool) {
+    let script = Arc::new(Mutex::new(script));
+    for stream in listener.incoming() {
+        let (Ok(mut stream), false) = (stream, stop.load(Ordering::SeqCst)) else { return };
+        let (script, received) = (Arc::clone(&script), Arc::clone(received));
+        // A thread for each connection, so one that waits at a gate does not hold up the next.
+        std::thread::spawn(move || {
+            let _ = stream.set_nodelay(true);
+            let Ok(request) = read(&stream) else { return };
+            received.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+            let reply = (script.lock().unwrap_or_else(PoisonError::into_inner))(&request);
+            // A client that went away is not the server's problem.
+            let _ = reply.send(&mut stream);
+        });
+    }
+}
+
+fn read(stream: &TcpStream) -> io::Result<Received> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split_whitespace();
+    let (Some(method), Some(path)) = (words.next(), words.next()) else { return Err(io::ErrorKind::InvalidData.into()) };
+    let (method, path) = (method.to_owned(), path.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Received { method, path, headers, body })
+}
+
+/// `text` in about `pieces` pieces of the same length, never inside a character.
+pub(crate) fn split(text: &str, pieces: usize) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    chars.chunks(chars.len().div_ceil(pieces.max(1)).max(1)).map(|piece| piece.iter().collect()).collect()
+}
+
+/// Gemini's recorded framing: CRLF, counts on each chunk, and the end on an empty text with a signature.
+pub(crate) fn gemini_chunks(pieces: &[String]) -> Vec<Vec<u8>> {
+    let chunk = |part: String, finish: &str, written: usize| {
+        format!(
+            "data: {{\"candidates\": [{{\"content\": {{\"parts\": [{part}],\"role\": \"model\"}},{finish}\"index\": 0}}],\
+             \"usageMetadata\": {{\"promptTokenCount\": 1200,\"candidatesTokenCount\": {written},\"totalTokenCount\": {},\
+             \"promptTokensDetails\": [{{\"modality\": \"TEXT\",\"tokenCount\": 1200}}],\"thoughtsTokenCount\": 30,\
+             \"serviceTier\": \"standard\"}},\"modelVersion\": \"gemini-3.7-flash\",\"responseId\": \"fake\"}}\r\n\r\n",
+            1230 + written
+        )
+        .into_bytes()
+    };
+    let texts = pieces.iter().enumerate().map(|(at, piece)| chunk(format!("{{\"text\": \"{}\"}}", escape(piece)), "", at + 1));
+    let end = "{\"text\": \"\",\"thoughtSignature\": \"RmFrZVNpZ25hdHVyZQ==\"}".to_owned();
+    texts.chain([chunk(end, "\"finishReason\": \"STOP\",", pieces.len())]).collect()
+}
+
+/// OpenAI's recorded framing: a role, the text, the reason to finish, the counts, `[DONE]`.
+pub(crate) fn openai_chunks(pieces: &[String]) -> Vec<Vec<u8>> {
+    let chunk = |rest: &str| {
+        format!(
+            "data: {{\"id\":\"chatcmpl-fake\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"fake-1\",{rest}}}\n\n"
+        )
+    };
+    let choice = |delta: &str, finish: &str| {
+        chunk(&format!("\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}],\"usage\":null"))
+    };
+    let mut out = vec![choice("{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}", "null")];
+    out.extend(pieces.iter().map(|piece| choice(&format!("{{\"content\":\"{}\"}}", escape(piece)), "null")));
+    out.push(choice("{}", "\"stop\""));
+    out.push(chunk(&format!(
+        "\"choices\":[],\"usage\":{{\"prompt_tokens\":1200,\"completion_tokens\":{},\"total_tokens\":{},\
+         \"prompt_tokens_details\":{{\"cached_tokens\":200}}}}",
+        pieces.len(),
+        1200 + pieces.len()
+    )));
+    out.push("data: [DONE]\n\n".to_owned());
+    out.into_iter().map(String::into_bytes).collect()
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c < ' ' => out.extend(format!("\\u{:04x}", c as u32).chars()),
+            c => out.push(c),
+        }
+    }
+    out
+}
