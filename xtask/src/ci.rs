@@ -18,7 +18,7 @@ const STEPS: &[Step] = &[
     Step::Own("requirements --check", || requirements::run(requirements::Mode::Check)),
     Step::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], None),
     // The library without the command line: nothing below `cli` may need what only the feature brings.
-    Step::Cargo(&["check", "--lib", "--no-default-features"], Some(("RUSTFLAGS", "-D warnings"))),
+    Step::Cargo(&["clippy", "--lib", "--no-default-features", "--", "-D", "warnings"], None),
     Step::Cargo(&["test", "--workspace"], None),
     Step::Own("gen --check", || generate::run(generate::Mode::Check)),
     Step::Cargo(&["doc", "--workspace", "--no-deps"], Some(("RUSTDOCFLAGS", "-D warnings"))),
