@@ -1,1 +1,68 @@
-fn main() {}
+//! Everything that is done to the project and is not the program: checks, generated files, test repositories, benchmarks.
+//!
+//! Invariants
+//! - Only std, `syn` and `libc`: this crate is compiled before every check, so it stays small.
+//! - A failure says where, which rule, and what to do next; exit code 1 is a failed check, 2 a wrong command line.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::format_push_string,
+    reason = "a developer's tool: it runs other programs, reads the clock and talks to a terminal; the rules it breaks protect `rt`"
+)]
+
+mod bench;
+mod ci;
+mod e2e;
+mod fixtures;
+mod generate;
+mod measure;
+mod requirements;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "cargo xtask COMMAND
+
+  ci                     every check, in order; stops at the first failure
+  tidy                   layers, crate owners, file sizes, module docs, forbidden words
+  gen [--check]          docs/cli.md, docs/config.md, docs/config.schema.json, completions/, man/ from the one definition
+  fixtures [small|large] test repositories under target/fixtures, made with real git
+  bench [--runs N] [--write] [--git-only]
+                         CPU and peak memory of rt against git, as ratios in one run
+  e2e llama [--server PATH]
+                         a whole turn against a real llama-server with random weights
+  requirements [--check] count or check docs/requirements.md
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(&shell::root()),
+        ["gen"] => generate::run(generate::Mode::Write),
+        ["gen", "--check"] => generate::run(generate::Mode::Check),
+        ["fixtures"] => fixtures::run(&fixtures::Recipe::ALL),
+        ["fixtures", name] => fixtures::Recipe::named(name).and_then(|recipe| fixtures::run(&[recipe])),
+        ["bench", rest @ ..] => bench::Options::parse(rest).and_then(|options| bench::run(&options)),
+        ["e2e", "llama"] => e2e::run(None),
+        ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
+        ["requirements"] => requirements::run(requirements::Mode::Count),
+        ["requirements", "--check"] => requirements::run(requirements::Mode::Check),
+        ["measure", "--", command @ ..] if !command.is_empty() => measure::helper(command),
+        ["burn", millis, mebibytes] => measure::burn(millis, mebibytes),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
