@@ -289,7 +289,8 @@ impl<'a> Driver<'a> {
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
         let (provider, model, now) = (&self.model.provider, &self.model.id, self.ws.now());
-        let price = provider.price(&model.model, &answer.usage, now);
+        // An alias such as `flash` has no price; what it stands for has.
+        let price = provider.price(answer.served.as_deref().unwrap_or(&model.model), &answer.usage, now);
         let turn = &mut self.open()?.turn.turn;
         turn.header.usage = answer.usage;
         turn.header.served = answer.served;

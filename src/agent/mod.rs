@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod checkout;
 pub mod edits;
+mod error;
 pub mod exchange;
 pub mod landing;
 pub mod machine;
@@ -20,3 +21,5 @@ pub mod sessions;
 pub mod store;
 pub mod undo;
 pub mod workspace;
+
+pub use error::Error;

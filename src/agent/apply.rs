@@ -1,0 +1,188 @@
+//! Edits without a model call: those that a turn has stored, and answers from anywhere.
+//!
+//! Invariants
+//! - Both make turns of the kind `apply`, with the same course as a model's answer: stored, written, committed.
+
+use crate::base::change::ChangeSet;
+use crate::base::merge::merge3_files;
+use crate::edit::EditFormat;
+use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
+use crate::vcs::Landed;
+
+use super::Error;
+use super::edits::{Gathered, Rules};
+use super::exchange::{Until, new_header};
+use super::landing::{self, Wording};
+use super::open::{OpenTurn, Place};
+use super::prepare::Start;
+use super::store::{Appended, Begins, Link};
+use super::workspace::Workspace;
+
+/// How applying went.
+#[derive(Debug)]
+pub struct Applied {
+    pub turn: Turn,
+    pub appended: Appended,
+    pub gathered: Gathered,
+    pub landed: Option<Landed>,
+    /// Why the edits are not in the files, or not committed.
+    pub error: Option<Error>,
+}
+
+/// Takes an answer from anywhere: parses, applies, commits.
+pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, until: Until) -> Result<Applied, Error> {
+    let state = state_of(ws, start)?;
+    let mut gathered = Gathered::default();
+    let tree = ws.backend.worktree()?;
+    let withheld = std::collections::BTreeSet::new();
+    let rules = Rules { state: &state, withheld: &withheld, ask_for_unseen: false };
+    gathered.take(text, format, &*tree, &rules).map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
+    let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
+    let whole = gathered.rejects.is_empty();
+    let mut applied = run(ws, Job { state, gathered, start, subject, until: if whole { until } else { Until::Stored }, answer: Some(text) })?;
+    if !whole {
+        applied.error = Some(Error::Partial { turn: applied.turn.header.key, rejects: applied.gathered.rejects.len() });
+    }
+    Ok(applied)
+}
+
+/// Applies and commits again what a turn has stored. With `partial` the edits that fit are enough.
+pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: Until) -> Result<Applied, Error> {
+    let source = ws.store().turn(link)?;
+    let key = source.header.key;
+    let rejects = source.edits.rejects.len();
+    if rejects > 0 && !partial {
+        return Err(Error::Partial { turn: key, rejects });
+    }
+    // An uncommitted turn is in the files already; then only the commit is missing, and writing changes nothing.
+    let wanted = match source.header.outcome {
+        Outcome::Uncommitted => source.edits.with_status(ChangeStatus::Written),
+        _ => source.edits.with_status(ChangeStatus::Held),
+    };
+    if wanted.is_empty() {
+        return Err(Error::NothingHeld(key));
+    }
+    let mut gathered = Gathered { message: source.edits.message.clone(), ..Gathered::default() };
+    let mut misfits = Vec::new();
+    let already = source.header.outcome == Outcome::Uncommitted;
+    for (path, change) in wanted.iter() {
+        let now = ws.backend.worktree()?.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        let bytes = |s: &Option<crate::base::change::FileState>| s.as_ref().map(|s| s.bytes.clone());
+        if already && now == change.after {
+            gathered.changes.record(path.clone(), change.before.clone(), change.after.clone());
+            gathered.counts.insert(path.clone(), 1);
+            continue;
+        }
+        let (before, after, here) = (bytes(&change.before), bytes(&change.after), bytes(&now));
+        match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
+            Ok(merged) => {
+                let mode = now.as_ref().or(change.after.as_ref()).or(change.before.as_ref()).map(|s| s.mode).unwrap_or_default();
+                let merged = merged.map(|bytes| crate::base::change::FileState { mode, bytes });
+                gathered.changes.record(path.clone(), now, merged);
+                gathered.counts.insert(path.clone(), 1);
+            }
+            Err(_) => misfits.push(path.clone()),
+        }
+    }
+    if !misfits.is_empty() {
+        return Err(Error::NoLongerFits { turn: key, paths: misfits });
+    }
+    if gathered.changes.is_empty() {
+        return Err(Error::NothingHeld(key));
+    }
+    let state = state_of(ws, start)?;
+    run(ws, Job { state, gathered, start, subject: source.header.subject, until, answer: None })
+}
+
+fn state_of(ws: &Workspace, start: &Start) -> Result<SessionState, Error> {
+    let store = ws.store();
+    start.parent.map_or(Ok(SessionState::default()), |parent| Ok(store.turn(&store.link(parent)?)?.state))
+}
+
+struct Job<'a> {
+    state: SessionState,
+    gathered: Gathered,
+    start: &'a Start,
+    subject: String,
+    until: Until,
+    /// The foreign answer, kept as the response.
+    answer: Option<&'a str>,
+}
+
+fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
+    let Job { mut state, gathered, start, subject, until, answer } = job;
+    let key = ws.new_key();
+    let mut header = new_header(ws, TurnKind::Apply, key, key, start.session, start.parent)?;
+    header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
+    header.files = FileStat::of(&gathered.changes);
+    let new = start.session.is_none();
+    let name = match (&start.name, new) {
+        (Some(name), _) => Some(name.clone()),
+        (None, true) => Some(super::sessions::name_for(ws, &subject)?),
+        (None, false) => None,
+    };
+    let begins = if new { Begins::Session } else { Begins::Nothing };
+    let place = Place { parent: start.parent, begins, name, replaces: start.replaces };
+    let response = answer.map(|text| crate::session::turn::ResponseRecord {
+        raw: text.as_bytes().to_vec(),
+        text: text.to_owned(),
+        stop: Some(crate::session::stream::Stop::End),
+        ..Default::default()
+    });
+    let status = if until == Until::Stored { ChangeStatus::Held } else { ChangeStatus::Written };
+    let edits: StoredEdits = gathered.stored(status);
+    let turn = Turn { header, state: state.clone(), prompt: None, request: None, response, edits, events: Vec::new() };
+    let mut open = OpenTurn::create(ws, turn, place)?;
+    let mut landed = None;
+    let mut error = None;
+    let outcome = if until == Until::Stored {
+        if gathered.rejects.is_empty() { Outcome::None } else { Outcome::Rejected }
+    } else if gathered.changes.is_empty() {
+        Outcome::None
+    } else {
+        let wording = Wording { given: gathered.message.as_deref(), prompt: &subject, model: None };
+        let (outcome, done, failed) = write_and_commit(ws, &gathered.changes, wording, key, until);
+        (landed, error) = (done, failed);
+        outcome
+    };
+    if outcome == Outcome::Rejected {
+        open.turn.edits = gathered.stored(ChangeStatus::Held);
+    } else {
+        for (path, change) in gathered.changes.iter().filter(|_| until != Until::Stored) {
+            if change.after.is_some() {
+                state.files.entry(path.clone()).or_insert(crate::session::turn::Access::ReadWrite);
+            }
+        }
+    }
+    open.turn.state = state;
+    open.turn.header.outcome = outcome;
+    open.turn.header.commit = landed.as_ref().and_then(|l| l.commit);
+    open.turn.header.end = ws.now();
+    let (turn, appended) = open.close(ws)?;
+    Ok(Applied { turn, appended, gathered, landed, error })
+}
+
+fn write_and_commit(
+    ws: &Workspace,
+    changes: &ChangeSet,
+    wording: Wording<'_>,
+    key: crate::base::id::TurnKey,
+    until: Until,
+) -> (Outcome, Option<Landed>, Option<Error>) {
+    if let Err(error) = landing::write(ws, changes, key) {
+        return (Outcome::Rejected, None, Some(error));
+    }
+    ws.faults.point("applied");
+    let commits = until == Until::Committed && ws.config.settings().vcs.commit == crate::config::CommitMode::Auto;
+    if !commits {
+        return (Outcome::Uncommitted, None, None);
+    }
+    match landing::commit(ws, changes, wording, key) {
+        Ok(landed) if landed.commit.is_some() => (Outcome::Applied, Some(landed), None),
+        Ok(landed) => {
+            let error = Error::NothingCommitted(landed.uncommitted.clone());
+            (Outcome::Uncommitted, Some(landed), Some(error))
+        }
+        Err(error) => (Outcome::Uncommitted, None, Some(error.into())),
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything that an action can fail with.
+//!
+//! Invariants
+//! - A variant exists where a caller (the command line) says something of its own or chooses an exit code; texts say what
+//!   and where, the advice is added by the command line.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::base::id::{SessionId, TurnKey};
+use crate::base::money::Tokens;
+use crate::base::path::RepoPath;
+use crate::config::ConfigError;
+use crate::hooks::HookError;
+use crate::llm::LlmError;
+use crate::prompt::{PromptError, TemplateError};
+use crate::session::codec::DecodeError;
+use crate::vcs::{VcsError, Withheld};
+
+use super::store::StoreError;
+
+/// Why an action failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Vcs(#[from] VcsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    #[error(transparent)]
+    Llm(#[from] LlmError),
+    /// An unfinished turn's directory cannot be written or read.
+    #[error("{path}: {source}")]
+    Unfinished { path: String, source: io::Error },
+    #[error("an unfinished turn cannot be read: {0}")]
+    UnfinishedTurn(#[from] DecodeError),
+    #[error("{what} cannot be read: {source}")]
+    Read { what: String, source: io::Error },
+    #[error("{0} is outside the repository")]
+    OutsideRepository(String),
+    /// No provider is set up.
+    #[error("no model is set up")]
+    NoModel,
+    #[error("{0:?} is not a model")]
+    UnknownModel(String),
+    #[error("there is no provider {0:?}")]
+    UnknownProvider(String),
+    #[error("{provider} needs a key, and none of these variables is set: {}", names.join(", "))]
+    NoKey { provider: String, names: Vec<String> },
+    /// `manual` without someone to paste.
+    #[error("the provider manual needs someone at a terminal, or an answer on standard input")]
+    NoPerson,
+    #[error("the conversation so far takes {used} tokens, more than context.history_tokens allows ({limit})")]
+    HistoryTooLong { used: Tokens, limit: Tokens },
+    #[error("the answer reached the model's length limit and is cut off; its edits were not written")]
+    CutAtLimit,
+    #[error("the model refused: {0}")]
+    Refused(String),
+    #[error("interrupted")]
+    Interrupted,
+    /// `vcs.dirty = "refuse"`.
+    #[error("{} {} uncommitted changes, and vcs.dirty is \"refuse\"", list(.0), if .0.len() == 1 { "has" } else { "have" })]
+    Dirty(Vec<RepoPath>),
+    #[error("nothing was committed: {}", withheld(.0))]
+    NothingCommitted(Vec<(RepoPath, Withheld)>),
+    /// There is nothing stored that could be applied.
+    #[error("turn {0} has no edits that wait to be applied")]
+    NothingHeld(TurnKey),
+    #[error("edits of turn {turn} do not fit the files any more: {}", list(paths))]
+    NoLongerFits { turn: TurnKey, paths: Vec<RepoPath> },
+    /// Some edits of the turn were rejected, and it was not said to take the rest.
+    #[error("{} {} of turn {turn} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" })]
+    Partial { turn: TurnKey, rejects: usize },
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    #[error("there is nothing to redo")]
+    NothingToRedo,
+    #[error("this worktree has no session yet")]
+    NoSession,
+    #[error("session {0} has no turns")]
+    EmptySession(SessionId),
+    #[error("{0}")]
+    BadName(#[from] crate::session::meta::BadName),
+    #[error("a session is already called {0:?}")]
+    NameTaken(String),
+    #[error("there is no remote {0:?}")]
+    NoRemote(String),
+    /// A state that cannot be.
+    #[error("bug: {0}")]
+    Bug(String),
+}
+
+impl Error {
+    /// An I/O error of an unfinished turn's directory.
+    pub(super) fn unfinished(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path: PathBuf = path.join("retort").join("wal");
+        move |source| Self::Unfinished { path: path.display().to_string(), source }
+    }
+}
+
+fn list(paths: &[RepoPath]) -> String {
+    paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn withheld(files: &[(RepoPath, Withheld)]) -> String {
+    let why = |w: &Withheld| match w {
+        Withheld::Overlap => "your uncommitted lines overlap with the edit",
+        Withheld::Untracked => "the file is not tracked",
+        Withheld::IndexConflict => "its index entry is in conflict",
+    };
+    files.iter().map(|(path, w)| format!("{path} ({})", why(w))).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,198 @@
+//! Undo and redo of exchanges, in any process and on any day.
+//!
+//! Invariants
+//! - Only our own change comes out: later work of the user in the same files stays, by a three-way merge; where both touch
+//!   the same lines nothing is done at all.
+//! - The session ref does not move; the cursor does. What was undone stays in the session and can be redone.
+
+use std::collections::BTreeMap;
+
+use crate::base::change::{ChangeSet, FileState};
+use crate::base::id::{Oid, TurnKey};
+use crate::base::merge::merge3_files;
+use crate::base::path::RepoPath;
+use crate::session::cursor::Cursor;
+use crate::session::turn::{ChangeStatus, Outcome, TurnKind};
+use crate::vcs::{Landing, TakenBack, VcsError};
+
+use super::Error;
+use super::landing;
+use super::store::Link;
+use super::workspace::Workspace;
+
+/// What an undo leaves as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// The files and the branch.
+    pub code: bool,
+    /// The conversation.
+    pub chat: bool,
+    /// All but the last turn of the exchange.
+    pub earlier_turns: bool,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The turns that were taken back (or brought back), the newest first.
+    pub turns: Vec<Link>,
+    /// Files that changed.
+    pub files: Vec<RepoPath>,
+    /// What happened on the branch, for each commit.
+    pub commits: Vec<(Oid, TakenBack)>,
+    pub cursor: Cursor,
+}
+
+/// Takes the exchange back in which the cursor's turn is.
+pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
+    let store = ws.store();
+    let cursor = store.cursor()?.ok_or(Error::NoSession)?;
+    let here = here(ws, &cursor)?.ok_or(Error::NothingToUndo)?;
+    let mut turns = Vec::new();
+    for link in store.chain(here.commit) {
+        let link = link?;
+        let same = turns.first().is_none_or(|first: &Link| {
+            link.header.exchange == first.header.exchange && (!keep.earlier_turns || turns.is_empty())
+        });
+        // A note says what goes along with later messages; taking it back is part of undoing what came after it.
+        if !same {
+            break;
+        }
+        turns.push(link);
+    }
+    let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns: turns.clone() };
+    if !keep.code {
+        let changes = written(ws, &turns)?;
+        take_out(ws, &changes, here.header.key)?;
+        undone.files = changes.iter().map(|(path, _)| path.clone()).collect();
+        for link in &turns {
+            let Some(commit) = landed_commit(ws, link)? else { continue };
+            let own = written(ws, std::slice::from_ref(link))?;
+            let back = take_back(ws, commit, &own, link)?;
+            undone.commits.push((commit, back));
+        }
+    }
+    if !keep.chat {
+        let before = turns.last().and_then(|oldest| oldest.parent).map(|p| store.link(p)).transpose()?;
+        let mut redo = cursor.redo;
+        redo.push(here.header.key);
+        undone.cursor = Cursor { session: cursor.session, turn: before.map(|l| l.header.key), redo };
+        store.set_cursor(&undone.cursor)?;
+    }
+    Ok(undone)
+}
+
+/// Brings the last undone exchange back.
+pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
+    let store = ws.store();
+    let cursor = store.cursor()?.ok_or(Error::NoSession)?;
+    let mut redo = cursor.redo.clone();
+    let key = redo.pop().ok_or(Error::NothingToRedo)?;
+    let tip = store.tip(cursor.session)?.ok_or(Error::EmptySession(cursor.session))?;
+    let last = store.find(tip, key)?.ok_or(Error::NothingToRedo)?;
+    let mut turns = Vec::new();
+    for link in store.chain(last.commit) {
+        let link = link?;
+        if Some(link.header.key) == cursor.turn {
+            break;
+        }
+        turns.push(link);
+    }
+    let changes = written(ws, &turns)?;
+    let merged = merge_onto_files(ws, &changes)?;
+    landing::write(ws, &merged, key)?;
+    let mut undone = Undone {
+        files: merged.iter().map(|(path, _)| path.clone()).collect(),
+        commits: Vec::new(),
+        cursor: Cursor { session: cursor.session, turn: Some(key), redo },
+        turns,
+    };
+    if undone.turns.iter().any(|t| t.header.commit.is_some()) && !merged.is_empty() {
+        let (subject, newest) = (last.header.subject.clone(), store.turn(&last)?);
+        let wording =
+            landing::Wording { given: newest.edits.message.as_deref(), prompt: &subject, model: last.header.model.as_ref() };
+        let landed = landing::commit(ws, &merged, wording, key)?;
+        undone.commits.extend(landed.commit.map(|c| (c, TakenBack::Moved(Some(c)))));
+    }
+    store.set_cursor(&undone.cursor)?;
+    Ok(undone)
+}
+
+/// The turn that the cursor stands on.
+pub fn here(ws: &Workspace, cursor: &Cursor) -> Result<Option<Link>, Error> {
+    let store = ws.store();
+    let (Some(key), Some(tip)) = (cursor.turn, store.tip(cursor.session)?) else { return Ok(None) };
+    Ok(store.find(tip, key)?)
+}
+
+/// What these turns (the newest first) wrote into the files, as one change.
+pub fn written(ws: &Workspace, turns: &[Link]) -> Result<ChangeSet, Error> {
+    let mut all = ChangeSet::default();
+    for link in turns.iter().rev() {
+        let wrote = matches!(link.header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::Recovered);
+        if wrote && link.header.kind != TurnKind::Note {
+            all = all.then(&ws.store().turn(link)?.edits.with_status(ChangeStatus::Written));
+        }
+    }
+    Ok(all)
+}
+
+/// The turn's commit, wherever it is now: the recorded one while it is on the branch, else the one that carries the key
+/// (the user may have amended or rebased).
+fn landed_commit(ws: &Workspace, link: &Link) -> Result<Option<Oid>, Error> {
+    let Some(commit) = link.header.commit else { return Ok(None) };
+    let head = ws.backend.head()?.commit;
+    match head {
+        Some(head) if ws.backend.is_ancestor(commit, head)? => Ok(Some(commit)),
+        Some(_) => Ok(on_branch(ws, &landing::trailer(link.header.key), link.header.base)?),
+        None => Ok(None),
+    }
+}
+
+fn on_branch(ws: &Workspace, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError> {
+    let found = ws.backend.find_landed(line, base)?;
+    match (found, ws.backend.head()?.commit) {
+        (Some(found), Some(head)) if ws.backend.is_ancestor(found, head)? => Ok(Some(found)),
+        _ => Ok(None),
+    }
+}
+
+/// The same change against the files as they are now.
+fn merge_onto_files(ws: &Workspace, changes: &ChangeSet) -> Result<ChangeSet, Error> {
+    let tree = ws.backend.worktree()?;
+    let mut out: BTreeMap<RepoPath, (Option<FileState>, Option<FileState>)> = BTreeMap::new();
+    for (path, change) in changes.iter() {
+        let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        let bytes = |s: &Option<FileState>| s.as_ref().map(|s| s.bytes.clone());
+        let (base, to, here) = (bytes(&change.before), bytes(&change.after), bytes(&now));
+        let merged = merge3_files(base.as_deref(), to.as_deref(), here.as_deref()).map_err(|_| VcsError::Conflict(path.clone()))?;
+        let mode = match (&change.before, &change.after, &now) {
+            (Some(b), Some(a), Some(n)) if b.mode == a.mode => n.mode,
+            (_, Some(a), _) => a.mode,
+            (b, None, n) => n.as_ref().or(b.as_ref()).map(|s| s.mode).unwrap_or_default(),
+        };
+        out.insert(path.clone(), (now, merged.map(|bytes| FileState { mode, bytes })));
+    }
+    let mut set = ChangeSet::default();
+    for (path, (before, after)) in out {
+        set.record(path, before, after);
+    }
+    Ok(set)
+}
+
+/// Takes a change out of the files.
+fn take_out(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
+    let merged = merge_onto_files(ws, &changes.inverse())?;
+    ws.backend.apply(&merged, &landing::temp(key))?;
+    Ok(())
+}
+
+fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> Result<TakenBack, Error> {
+    let now = ws.now();
+    let raw = ws.backend.commit(commit)?.map(|c| c.message).unwrap_or_default();
+    let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
+    let trailer = format!("Retort-Undo: {}", link.header.key);
+    let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
+    let landing = Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer };
+    Ok(ws.backend.take_back(commit, &landing)?)
+}
