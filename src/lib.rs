@@ -11,6 +11,7 @@ pub mod base;
 pub mod config;
 pub mod edit;
 pub mod hooks;
+pub mod index;
 pub mod llm;
 pub mod net;
 pub mod process;

@@ -13,9 +13,9 @@ use super::Error;
 use super::edits::{Gathered, Rules};
 use super::exchange::{Until, new_header};
 use super::landing::{self, Wording};
-use super::open::{OpenTurn, Place};
+use super::open::OpenTurn;
 use super::prepare::Start;
-use super::store::{Appended, Begins, Link};
+use super::store::{Appended, Link};
 use super::workspace::Workspace;
 
 /// How applying went.
@@ -39,7 +39,8 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     gathered.take(text, format, &*tree, &rules).map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
-    let mut applied = run(ws, Job { state, gathered, start, subject, until: if whole { until } else { Until::Stored }, answer: Some(text) })?;
+    let until = if whole { until } else { Until::Stored };
+    let mut applied = run(ws, Job { state, gathered, start, subject, until, answer: Some(text), exchange: None })?;
     if !whole {
         applied.error = Some(Error::Partial { turn: applied.turn.header.key, rejects: applied.gathered.rejects.len() });
     }
@@ -91,7 +92,9 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
         return Err(Error::NothingHeld(key));
     }
     let state = state_of(ws, start)?;
-    run(ws, Job { state, gathered, start, subject: source.header.subject, until, answer: None })
+    // The same exchange, so that undo takes both back and nothing is left to retry.
+    let exchange = Some(source.header.exchange);
+    run(ws, Job { state, gathered, start, subject: source.header.subject, until, answer: None, exchange })
 }
 
 fn state_of(ws: &Workspace, start: &Start) -> Result<SessionState, Error> {
@@ -107,12 +110,14 @@ struct Job<'a> {
     until: Until,
     /// The foreign answer, kept as the response.
     answer: Option<&'a str>,
+    /// The exchange that it continues.
+    exchange: Option<crate::base::id::TurnKey>,
 }
 
 fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
-    let Job { mut state, gathered, start, subject, until, answer } = job;
+    let Job { mut state, gathered, start, subject, until, answer, exchange } = job;
     let key = ws.new_key();
-    let mut header = new_header(ws, TurnKind::Apply, key, key, start.session, start.parent)?;
+    let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
     header.files = FileStat::of(&gathered.changes);
     let new = start.session.is_none();
@@ -121,8 +126,7 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
         (None, true) => Some(super::sessions::name_for(ws, &subject)?),
         (None, false) => None,
     };
-    let begins = if new { Begins::Session } else { Begins::Nothing };
-    let place = Place { parent: start.parent, begins, name, replaces: start.replaces };
+    let place = super::sessions::place(ws, start, name)?;
     let response = answer.map(|text| crate::session::turn::ResponseRecord {
         raw: text.as_bytes().to_vec(),
         text: text.to_owned(),

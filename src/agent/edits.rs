@@ -11,7 +11,7 @@ use std::io;
 use crate::base::change::{ChangeSet, FileState};
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
-use crate::edit::{self, Edit, EditFormat, EditPlan, Op};
+use crate::edit::{self, Edit, EditFormat, EditPlan, Op, ParseIssue, Reject};
 use crate::prompt;
 use crate::session::turn::{Access, ChangeStatus, SessionState, StoredChange, StoredEdits, StoredReject};
 
@@ -60,6 +60,34 @@ pub struct Misfit {
     pub source: String,
 }
 
+/// Enough of an edit for the model to know which one is meant; it has the whole in its own answer.
+fn excerpt(edit: &str) -> Option<String> {
+    (!edit.is_empty()).then(|| edit::shortened(edit, 60).into_owned())
+}
+
+impl Misfit {
+    fn from_issue(issue: &ParseIssue) -> Self {
+        let for_model = prompt::RejectInfo {
+            path: issue.path.clone(),
+            reason: issue.kind.to_string(),
+            edit: excerpt(&issue.source),
+            nearest: None,
+        };
+        Self { path: issue.path.clone(), line: issue.line(), for_model, source: issue.source.clone() }
+    }
+
+    fn from_reject(reject: &Reject) -> Self {
+        let nearest = reject.nearest.as_ref().map(|r| prompt::Nearest { line: r.first_line, text: r.text.clone() });
+        let for_model = prompt::RejectInfo {
+            path: Some(reject.path.clone()),
+            reason: reject.sentence(),
+            edit: excerpt(&reject.edit),
+            nearest,
+        };
+        Self { path: Some(reject.path.clone()), line: reject.line(), for_model, source: reject.edit.clone() }
+    }
+}
+
 impl Gathered {
     /// Takes the edits of one more answer.
     pub fn take(&mut self, answer: &str, format: EditFormat, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
@@ -91,7 +119,7 @@ impl Gathered {
                 *self.counts.entry(path.clone()).or_default() += 1;
             }
         }
-        self.rejects.extend(plan.issues.iter().filter(|i| i.kind.is_misfit()).map(Misfit::from_issue));
+        self.rejects.extend(plan.issues.iter().map(Misfit::from_issue));
         self.rejects.extend(applied.rejects.iter().map(Misfit::from_reject));
         self.unseen = unseen.into_iter().collect();
         self.changes = std::mem::take(&mut self.changes).then(&applied.changes);

@@ -33,7 +33,6 @@ use super::store::{Appended, Begins};
 use super::workspace::Workspace;
 
 /// What happens, for whoever watches.
-#[derive(Debug)]
 pub enum Progress<'a> {
     /// The request is ready and about to be sent.
     Prepared { prepared: &'a Prepared, turn: &'a Header, name: Option<&'a str>, new: bool },
@@ -170,12 +169,7 @@ impl<'a> Driver<'a> {
             (None, true) => Some(super::sessions::name_for(self.ws, &prepared.text)?),
             (None, false) => None,
         };
-        let place = Place {
-            parent: start.parent,
-            begins: if new { Begins::Session } else { Begins::Nothing },
-            name: name.clone(),
-            replaces: start.replaces,
-        };
+        let place = super::sessions::place(self.ws, start, name.clone())?;
         let shown = match &name {
             Some(name) => Some(name.clone()),
             None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),

@@ -12,7 +12,7 @@ use crate::base::id::{Oid, TurnKey};
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
-use crate::session::turn::{ChangeStatus, Outcome, TurnKind};
+use crate::session::turn::{ChangeStatus, Outcome};
 use crate::vcs::{Landing, TakenBack, VcsError};
 
 use super::Error;
@@ -130,7 +130,7 @@ pub fn written(ws: &Workspace, turns: &[Link]) -> Result<ChangeSet, Error> {
     let mut all = ChangeSet::default();
     for link in turns.iter().rev() {
         let wrote = matches!(link.header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::Recovered);
-        if wrote && link.header.kind != TurnKind::Note {
+        if wrote {
             all = all.then(&ws.store().turn(link)?.edits.with_status(ChangeStatus::Written));
         }
     }
@@ -158,7 +158,7 @@ fn on_branch(ws: &Workspace, line: &str, base: Option<Oid>) -> Result<Option<Oid
 }
 
 /// The same change against the files as they are now.
-fn merge_onto_files(ws: &Workspace, changes: &ChangeSet) -> Result<ChangeSet, Error> {
+pub(super) fn merge_onto_files(ws: &Workspace, changes: &ChangeSet) -> Result<ChangeSet, Error> {
     let tree = ws.backend.worktree()?;
     let mut out: BTreeMap<RepoPath, (Option<FileState>, Option<FileState>)> = BTreeMap::new();
     for (path, change) in changes.iter() {

@@ -16,9 +16,6 @@ use super::nearest::{Region, nearest, region};
 use super::plan::{Edit, Op, Replacement};
 use super::reject::{Reason, Reject};
 
-/// Blocks that can be divided in more ways than this are not tried.
-const READINGS_MAX: usize = 16;
-
 /// What may not be edited.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
@@ -228,42 +225,18 @@ fn written(old: Option<&str>, content: &str) -> String {
 }
 
 fn replaced(old: Option<&str>, replacement: &Replacement) -> Result<String, Stop> {
-    if replacement.readings().len() > READINGS_MAX {
-        return Err(Reason::Dividers.into());
-    }
+    let old_lines = || old.into_iter().flat_map(texts);
     // The text between the markers may have been cut short at such a line.
-    if let Some(at) = old.and_then(|old| texts(old).iter().position(|line| replacement.is_marker(line))) {
+    if let Some(at) = old_lines().position(|line| replacement.is_marker(line)) {
         return Err(Reason::Markers(at + 1).into());
     }
-    let mut fits: BTreeSet<String> = BTreeSet::new();
-    let mut misfit: Option<Box<Misfit>> = None;
-    for (search, replace) in replacement.readings() {
-        match one_reading(old, search, replace) {
-            Ok(text) => {
-                fits.insert(text);
-            }
-            // Of several misfits the one that says most: the text is there, but not in one plain place.
-            Err(found) => {
-                let says_more = |old: &Misfit| rank(&found.reason) > rank(&old.reason);
-                if misfit.as_deref().is_none_or(says_more) {
-                    misfit = Some(Box::new(found));
-                }
-            }
-        }
+    // A search that has the divider's look-alike in it can only be meant for a file that has one. Whether it is found
+    // there proves nothing: of a search with a slip in it, the part above the look-alike may still be found.
+    if replacement.is_ambiguous() && old_lines().any(|line| replacement.is_divider(line)) {
+        return Err(Reason::Dividers.into());
     }
-    match (fits.len(), fits.pop_first(), misfit) {
-        (1, Some(text), _) => Ok(text),
-        (0, _, Some(misfit)) => Err(Stop::Misfit(misfit)),
-        _ => Err(Reason::Dividers.into()),
-    }
-}
-
-fn rank(reason: &Reason) -> u8 {
-    match reason {
-        Reason::Ambiguous(_) | Reason::Indentation(_) => 2,
-        Reason::NotFound(Some(_)) | Reason::PartialLine(_) => 1,
-        _ => 0,
-    }
+    let (search, replace) = replacement.parts();
+    one_reading(old, search, replace).map_err(|misfit| Stop::Misfit(Box::new(misfit)))
 }
 
 fn one_reading(old: Option<&str>, search: &str, replace: &str) -> Result<String, Misfit> {

@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Markers have 5 to 9 characters. In content that has such lines itself, the three markers of the block are 8 or 9 wide:
-//! then only markers of that very width count. If several lines could be the divider, the one counts whose search text
-//! stands in the file; the block is rejected if that is not one. A whole file ends at the first line of at least as many
+//! then only markers of that very width count. If several lines could be the divider, it is the first, unless the file has
+//! such a line too: then the block is rejected. A whole file ends at the first line of at least as many
 //! fence characters without an info string, so its fence is longer than any fence in the content. In the whole-file format
 //! a path line above a fence (or in its info string) does as well as `=== FILE`; in the others a plain fenced block is an
 //! illustration and never written.
@@ -33,7 +33,6 @@
 //! A further format is a file beside `block.rs` and `whole.rs` and a state in `parse.rs`; a further way to match is a
 //! function in the list of `ladder.rs`.
 
-#[cfg(test)]
 mod apply;
 mod block;
 mod label;
@@ -52,4 +51,4 @@ pub use apply::{Applied, Rules, apply};
 pub use nearest::Region;
 pub use parse::{Parser, parse};
 pub use plan::{BadTarget, Edit, EditFormat, EditPlan, IssueKind, Op, ParseEvent, ParseIssue, Replacement};
-pub use reject::{Reason, Reject};
+pub use reject::{Reason, Reject, shortened};

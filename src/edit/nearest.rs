@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn the_region_and_the_difference_are_named() {
-        let file: String = (0..100).map(|n| format!("    line number {n};\n    }}\n")).collect();
+        let lines: Vec<String> = (0..100).map(|n| format!("    line number {n};\n    }}\n")).collect();
+        let file = lines.concat();
         let say = |search: &str| near(&file, search).map_or_else(String::new, |(first, differs)| format!("{first}: {differs}"));
         assert_eq!(
             say("    line number 40; \n    }"),

@@ -44,6 +44,8 @@ pub struct Parser {
     last_block: Option<usize>,
     /// The whole files so far and their fences: a further bare fence puts them in doubt.
     wholes: Vec<(usize, (char, usize))>,
+    /// The line before this one closed a whole file with the shortest fence.
+    just_closed: bool,
     /// Where a whole-file answer had a fenced block that no path names.
     unnamed: Option<usize>,
 }
@@ -73,6 +75,8 @@ enum State {
 /// What the lines above a block say about its file.
 enum Names {
     Path(String),
+    /// It stands where a whole file was announced.
+    Whole(String),
     None,
     Several(String),
 }
@@ -114,6 +118,7 @@ impl Parser {
             last_block: None,
             wholes: Vec::new(),
             unnamed: None,
+            just_closed: false,
         }
     }
 
@@ -143,7 +148,7 @@ impl Parser {
         match std::mem::replace(&mut self.state, State::Lost) {
             State::Outside | State::Lost => {}
             State::Header { line, path } => {
-                self.issue(line, if complete { IssueKind::NoFence } else { IssueKind::Cut }, Some(path), "")
+                self.issue(line, if complete { IssueKind::NoFence } else { IssueKind::Cut }, Some(path), "");
             }
             State::Block { line, names, block } => self.issue(line, IssueKind::Cut, names.shown(), &block.source),
             State::Whole { line, path, whole, .. } => self.issue(line, IssueKind::Cut, Some(path), &whole.source),
@@ -170,13 +175,14 @@ impl Parser {
                 if let Some(head) = marker::head(raw).filter(|_| whole.is_blank()) {
                     self.fence =
                         Some(Open { sign: whole.fence, info: String::new(), label: None, mark, edits: false, quotes: false });
-                    return self.open_block(raw, head, Names::Path(path));
+                    return self.open_block(raw, head, Names::Whole(path));
                 }
                 match whole.line(raw) {
                     Step::More => self.state = State::Whole { line, path, mark, whole },
                     Step::Lost(kind) => self.lost(line, kind, Some(path), &whole.source),
                     Step::Done(op) => {
                         self.wholes.push((self.plan.edits.len(), whole.fence));
+                        self.just_closed = whole.fence.1 == 3;
                         self.last_block = None;
                         self.plan.prose.truncate(mark);
                         self.push(path, op, whole.source, events);
@@ -187,6 +193,10 @@ impl Parser {
     }
 
     fn outside(&mut self, raw: &str, events: &mut Vec<ParseEvent>) {
+        // A bare fence that begins a block inside the file has that block's text on the next line.
+        if std::mem::take(&mut self.just_closed) && !raw.trim().is_empty() && marker::directive(raw).is_none() {
+            return self.doubt(self.plan.edits.len() - 1);
+        }
         if let Some(head) = marker::head(raw) {
             let names = self.names();
             return self.open_block(raw, head, names);
@@ -265,9 +275,7 @@ impl Parser {
         // A file that holds a bare fence as wide as its own was closed too early, and its own last fence is left over.
         let doubtful = self.wholes.iter().find(|(_, sign)| fence.info.is_empty() && fence.reaches(*sign));
         if let Some((at, _)) = doubtful {
-            let edit = self.plan.edits[*at].clone();
-            self.plan.edits.truncate(*at);
-            return self.lost(self.at, IssueKind::UnclearFence, Some(edit.path_text()), &edit.source);
+            return self.doubt(*at);
         }
         let label = self.label.take().filter(|label| label.blanks <= 1);
         if self.format == EditFormat::WholeFile {
@@ -282,6 +290,14 @@ impl Parser {
         let (sign, info) = ((fence.sign, fence.width), fence.info.to_owned());
         self.fence = Some(Open { sign, info, label, mark: self.plan.prose.len(), edits: false, quotes: false });
         self.prose(raw);
+    }
+
+    /// Takes back the whole file that is edit `at`, and all after it.
+    fn doubt(&mut self, at: usize) {
+        let taken = self.plan.edits.split_off(at);
+        if let Some(edit) = taken.first() {
+            self.lost(self.at, IssueKind::UnclearFence, Some(edit.path_text()), &edit.source);
+        }
     }
 
     fn text(&mut self, raw: &str) {
@@ -346,7 +362,11 @@ impl Parser {
     fn close_block(&mut self, line: usize, names: Names, op: Op, source: String, events: &mut Vec<ParseEvent>) {
         self.last_block = None;
         match names {
-            Names::Path(path) => {
+            // It may just as well be a new file whose text is such a block.
+            Names::Whole(path) if matches!(&op, Op::Replace(replacement) if replacement.creates()) => {
+                self.lost(line, IssueKind::UnclearFence, Some(path), &source);
+            }
+            Names::Path(path) | Names::Whole(path) => {
                 self.last_block = Some(self.plan.edits.len());
                 self.push(path, op, source, events);
             }
@@ -364,7 +384,7 @@ impl Parser {
 
     fn push(&mut self, path: String, op: Op, source: String, events: &mut Vec<ParseEvent>) {
         // Only a search proves by its text that the completed path is the one that was meant.
-        let proves = matches!(&op, Op::Replace(r) if r.readings().all(|(search, _)| !search.trim().is_empty()));
+        let proves = matches!(&op, Op::Replace(replacement) if !replacement.creates());
         let edit = Edit { path: self.known.resolve(&path, !proves), op, source };
         self.since.clear();
         self.label = None;
@@ -386,7 +406,7 @@ impl Parser {
 impl Names {
     fn shown(&self) -> Option<String> {
         match self {
-            Self::Path(path) | Self::Several(path) => Some(path.clone()),
+            Self::Path(path) | Self::Whole(path) | Self::Several(path) => Some(path.clone()),
             Self::None => None,
         }
     }

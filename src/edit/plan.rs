@@ -72,8 +72,8 @@ pub enum Op {
     Delete,
 }
 
-/// The text between a block's markers, not yet divided if several of its lines could be the divider: only the file can
-/// tell which one is.
+/// Lines to find and lines to put in their place. In a block several lines can look like the divider between them; the
+/// first one is it, unless the file has such a line itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
     body: String,
@@ -98,9 +98,26 @@ impl Replacement {
         self.head.is_some_and(|head| head.owns(marker::head(line).or_else(|| marker::end(line))))
     }
 
-    /// Every (search, replace) that the text can mean; nearly always one.
-    pub fn readings(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.dividers.iter().map(|at| (&self.body[..at.start], &self.body[at.end..]))
+    /// Search and replacement.
+    pub fn parts(&self) -> (&str, &str) {
+        let first = self.dividers.first().cloned().unwrap_or(self.body.len()..self.body.len());
+        (&self.body[..first.start], &self.body[first.end..])
+    }
+
+    /// Whether nothing is to be found, so that a file is created.
+    pub fn creates(&self) -> bool {
+        self.parts().0.trim().is_empty()
+    }
+
+    /// Whether several lines could be the divider.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.dividers.len() > 1
+    }
+
+    /// Whether a line of the file looks like the block's divider.
+    pub(super) fn is_divider(&self, line: &str) -> bool {
+        let width = |line: &str| marker::divider(line).map(|m| m.width);
+        width(line).is_some_and(|found| self.dividers.iter().any(|at| width(&self.body[at.clone()]) == Some(found)))
     }
 }
 
@@ -122,7 +139,9 @@ pub struct ParseIssue {
 pub enum IssueKind {
     #[error("the answer ends inside this block")]
     Cut,
-    #[error("no line says which file this block is for; put the path on the line above it")]
+    #[error(
+        "no line says which file this block is for; put the path on the line above it (a name without a dot or slash as `=== FILE: name ===`)"
+    )]
     NoPath,
     #[error("the lines above this block name different files; put one path on the line above it")]
     TwoPaths,
@@ -155,11 +174,6 @@ impl ParseIssue {
             Some(path) => format!("{path}: {}", self.kind),
             None => format!("line {} of the answer: {}", self.line, self.kind),
         }
-    }
-
-    /// For the model: what was wrong, and with which text.
-    pub fn for_model(&self) -> String {
-        format!("{}\nIt reads:\n{}", self.line(), super::reject::fenced(&super::reject::shortened(&self.source, 40)))
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Reason {
     Missing(Vec<String>),
     #[error("the SEARCH part is empty, which creates a file, but the file exists and is not empty")]
     Exists,
-    #[error("the SEARCH text is not in the file{}", after(": ", .0))]
+    #[error("the SEARCH text is not in the file{}", after(": ", .0.as_deref()))]
     NotFound(Option<String>),
     #[error("the SEARCH text is only a part of line {0}; it must consist of whole lines")]
     PartialLine(usize),
@@ -63,8 +63,8 @@ pub enum Reason {
     Markers(usize),
 }
 
-fn after(lead: &str, text: &Option<String>) -> String {
-    text.as_ref().map_or_else(String::new, |text| format!("{lead}{text}"))
+fn after(lead: &str, text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| format!("{lead}{text}"))
 }
 
 fn did_you_mean(paths: &[String]) -> String {
@@ -97,33 +97,14 @@ impl Reject {
         format!("{}: {}", self.path, self.sentence())
     }
 
-    /// For the model: what was wrong, what stands there instead, and which edit it was.
-    pub fn for_model(&self) -> String {
-        let mut out = format!("{}\n", self.line());
-        if let Some(region) = &self.nearest {
-            let last = region.first_line + region.text.lines().count().saturating_sub(1);
-            out.push_str(&format!("Lines {} to {last} of the file are:\n{}\n", region.first_line, fenced(&region.text)));
-        }
-        out.push_str(&format!("The edit was:\n{}", fenced(&shortened(&self.edit, 80))));
-        out
-    }
-
     /// What a turn keeps of it.
     pub fn stored(&self) -> StoredReject {
         StoredReject { path: self.path.clone(), reason: self.sentence(), edit: self.edit.clone() }
     }
 }
 
-/// `text` between fences that nothing in it can close.
-pub(super) fn fenced(text: &str) -> String {
-    let longest = text.lines().map(|line| line.trim_start()).map(|t| t.len() - t.trim_start_matches('`').len()).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    format!("{fence}\n{text}{gap}{fence}")
-}
-
 /// `text` without its middle when it has more lines than `max`.
-pub(super) fn shortened(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
+pub fn shortened(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= max {
         return text.into();

@@ -31,6 +31,10 @@ impl Whole {
         let start = self.source.len();
         self.source.push_str(text);
         self.source.push('\n');
+        // Blocks in the shortest fence were hardly meant as a file's text.
+        if self.fence.1 == 3 && marker::head(text).is_some_and(|m| m.indent == self.indent) {
+            return Step::Lost(IssueKind::UnclearFence);
+        }
         match marker::fence(text).filter(|f| f.indent == self.indent && f.reaches(self.fence)) {
             None => Step::More,
             Some(close) if close.info.is_empty() => Step::Done(Op::Write { content: self.source[self.content..start].to_owned() }),

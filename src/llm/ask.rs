@@ -82,7 +82,7 @@ impl Timer for TokioTimer {
 
 /// Who is told what happens. An error of `on_attempt`, `on_head` or `on_raw` stops the call: what cannot be kept is not
 /// asked for.
-pub trait Sink: Send {
+pub trait Sink {
     /// Attempt `number` (from 1) begins; what an earlier one left is void.
     fn on_attempt(&mut self, _number: u32) -> io::Result<()> {
         Ok(())

@@ -22,12 +22,12 @@ pub struct Nearest {
 /// An edit that did not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectInfo {
-    /// `None` when the answer did not say which file it meant.
-    pub path: Option<RepoPath>,
+    /// As the model wrote it; `None` when it did not say which file it meant.
+    pub path: Option<String>,
     /// A sentence: what is wrong, and how to put it right.
     pub reason: String,
-    /// The lines it searched for.
-    pub search: Option<String>,
+    /// The edit itself, as the model wrote it.
+    pub edit: Option<String>,
     pub nearest: Option<Nearest>,
 }
 
@@ -64,7 +64,7 @@ struct Values {
 struct Reject {
     path: String,
     reason: String,
-    search: String,
+    edit: String,
     nearest: String,
     line: usize,
     fence: String,
@@ -78,15 +78,15 @@ struct HeldValues {
 
 impl From<&RejectInfo> for Reject {
     fn from(reject: &RejectInfo) -> Self {
-        let search = reject.search.as_deref().map(file::body).unwrap_or_default();
+        let edit = reject.edit.as_deref().map(file::body).unwrap_or_default();
         let nearest = reject.nearest.as_ref().map(|n| file::body(&n.text)).unwrap_or_default();
         Self {
-            path: reject.path.as_ref().map(ToString::to_string).unwrap_or_default(),
+            path: reject.path.clone().unwrap_or_default(),
             reason: reject.reason.clone(),
-            search: search.to_owned(),
+            edit: edit.to_owned(),
             nearest: nearest.to_owned(),
             line: reject.nearest.as_ref().map_or(0, |n| n.line),
-            fence: file::fence(&[search, nearest].join("\n")),
+            fence: file::fence(&[edit, nearest].join("\n")),
         }
     }
 }

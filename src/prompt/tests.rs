@@ -110,12 +110,12 @@ fn a_reflection_names_what_fits_and_what_does_not() {
     let previous = answered(&first);
     let rejects = [
         RejectInfo {
-            path: Some(path("src/a.rs")),
+            path: Some("src/a.rs".to_owned()),
             reason: "the SEARCH lines are not in the file.".to_owned(),
-            search: Some("fn a() {\n    one();\n".to_owned()),
+            edit: Some("fn a() {\n    one();\n".to_owned()),
             nearest: Some(Nearest { line: 12, text: "fn a() {\n    // ```\n    one()\n".to_owned() }),
         },
-        RejectInfo { path: None, reason: "a block has no path line above it.".to_owned(), search: None, nearest: None },
+        RejectInfo { path: None, reason: "a block has no path line above it.".to_owned(), edit: None, nearest: None },
     ];
     let reflection = Reflection {
         previous: &previous,

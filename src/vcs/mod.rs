@@ -7,8 +7,11 @@
 //! - The user's index keeps every entry but those of paths that we commit; untracked files are never committed unless the
 //!   change created them, never deleted unless retort made them.
 
+#[doc(hidden)]
+pub mod conformance;
 pub mod durable;
 pub mod git;
+pub mod memory;
 pub mod wal;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -102,15 +102,10 @@ struct Asked {
     timer: Hand,
 }
 
-/// A caller may run it on any thread.
-fn sendable<F: Future + Send>(future: F) -> F {
-    future
-}
-
 fn asked(provider: &dyn Provider) -> Asked {
     let (mut log, timer) = (Log::default(), Hand::default());
     let call = provider.encode(&hello()).expect("body");
-    let result = run(sendable(ask(provider, &call, &policy(), &Most, &timer, &mut log)));
+    let result = run(ask(provider, &call, &policy(), &Most, &timer, &mut log));
     Asked { result, log, timer }
 }
 

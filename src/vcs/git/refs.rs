@@ -35,6 +35,9 @@ impl Git {
         if !name.starts_with("refs/retort/") {
             return Err(VcsError::Corrupt(format!("{name} is not a ref of retort")));
         }
+        if self.raw_commit(new)?.is_none() {
+            return Err(VcsError::Corrupt(format!("{name} cannot point to {new}: there is no such commit")));
+        }
         let lock_path = self.layout.common_dir.join("retort").join("refs.lock");
         if let Some(directory) = lock_path.parent() {
             durable::create_directories(directory).map_err(VcsError::io(directory))?;

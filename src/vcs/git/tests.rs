@@ -301,3 +301,63 @@ fn dirty_files_are_told_apart() {
     let want = [("a", true, false), ("b", false, true), ("c", false, true)];
     assert_eq!(shown, want.map(|(p, u, s)| (p.to_owned(), u, s)));
 }
+
+/// A repository made by real git, for the suite that every backend must pass.
+struct Real {
+    repo: Repo,
+    git: Git,
+}
+
+impl crate::vcs::conformance::Fixture for Real {
+    fn backend(&self) -> &dyn Backend {
+        &self.git
+    }
+
+    fn write(&self, path: &RepoPath, bytes: Option<&[u8]>) {
+        let full = self.repo.path().join(path.to_os());
+        match bytes {
+            Some(bytes) => {
+                std::fs::create_dir_all(full.parent().expect("a parent")).expect("made");
+                std::fs::write(full, bytes).expect("written");
+            }
+            None => std::fs::remove_file(full).expect("removed"),
+        }
+    }
+
+    fn stage(&self, path: &RepoPath) {
+        self.repo.git(&["add", "-A", "--", &path.to_string()]);
+    }
+
+    fn commit(&self, message: &str) -> Oid {
+        self.repo.git(&["commit", "-q", "-m", message]);
+        self.repo.git(&["rev-parse", "HEAD"]).trim().parse().expect("an id")
+    }
+
+    fn staged(&self, path: &RepoPath) -> Option<Vec<u8>> {
+        self.repo.show(&format!(":{path}"))
+    }
+
+    fn committed(&self, path: &RepoPath) -> Option<Vec<u8>> {
+        self.repo.show(&format!("HEAD:{path}"))
+    }
+
+    fn remote_has(&self, commit: Oid) {
+        self.repo.git(&["update-ref", "refs/remotes/origin/main", &commit.to_string()]);
+    }
+}
+
+impl Repo {
+    fn show(&self, what: &str) -> Option<Vec<u8>> {
+        let out = Spec::new("git").args(["show", what]).directory(self.path()).run().expect("git runs");
+        out.success().then_some(out.stdout)
+    }
+}
+
+#[test]
+fn conforms() {
+    crate::vcs::conformance::suite(&mut || {
+        let repo = Repo::new();
+        let git = repo.open();
+        Box::new(Real { repo, git })
+    });
+}

@@ -1,0 +1,135 @@
+//! Going to another turn: with its code, or with the conversation only.
+//!
+//! Invariants
+//! - Files change by a three-way merge of what the turns in between did; a file that no turn touched is never touched.
+//! - Before a file changes, its bytes are in a note turn, so `undo` takes a checkout back.
+
+use std::collections::BTreeSet;
+
+use crate::base::change::{ChangeSet, FileState};
+use crate::base::id::Oid;
+use crate::base::path::RepoPath;
+use crate::session::cursor::Cursor;
+use crate::session::turn::{ChangeStatus, Outcome, StoredChange, StoredEdits};
+
+use super::Error;
+use super::prepare::Start;
+use super::store::Link;
+use super::workspace::Workspace;
+use super::{landing, sessions, undo};
+
+/// What a checkout did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// Files that changed.
+    pub files: Vec<RepoPath>,
+    /// The turn that the cursor stands on now.
+    pub cursor: Cursor,
+}
+
+/// Brings code and conversation of a turn into this worktree.
+pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOut, Error> {
+    let store = ws.store();
+    let here = store.cursor()?.map(|c| undo::here(ws, &c)).transpose()?.flatten();
+    let (back, forth) = between(ws, here.as_ref(), target)?;
+    let mut wanted = undo::written(ws, &back)?.inverse().then(&undo::written(ws, &forth)?);
+    if let Some(commit) = code(ws, target)? {
+        wanted = with_committed(ws, wanted, commit)?;
+    }
+    let merged = undo::merge_onto_files(ws, &wanted)?;
+    let cursor = Cursor { session: target.header.session, turn: Some(target.header.key), redo: Vec::new() };
+    if merged.is_empty() {
+        store.set_cursor(&cursor)?;
+        return Ok(CheckedOut { files: Vec::new(), cursor });
+    }
+    let changes = merged.iter().map(|(path, change)| StoredChange {
+        path: path.clone(),
+        status: ChangeStatus::Written,
+        before: change.before.clone(),
+        after: change.after.clone(),
+    });
+    let edits = StoredEdits { changes: changes.collect(), ..StoredEdits::default() };
+    let start = Start { parent: Some(target.commit), session: is_tip.then_some(target.header.session), name: None, replaces: None };
+    let state = store.turn(target)?.state;
+    let what = format!("check out {}", target.header.subject);
+    let open = sessions::open_note(ws, &start, state, &what, edits, Outcome::Uncommitted)?;
+    ws.backend.apply(&merged, &landing::temp(open.turn.header.key))?;
+    let (turn, appended) = open.close(ws)?;
+    let cursor = Cursor { session: appended.session, turn: Some(turn.header.key), redo: Vec::new() };
+    Ok(CheckedOut { files: merged.iter().map(|(path, _)| path.clone()).collect(), cursor })
+}
+
+/// Goes on with a turn's conversation; files stay. Gives the files that are not as the session left them.
+pub fn resume(ws: &Workspace, target: &Link) -> Result<Vec<RepoPath>, Error> {
+    let store = ws.store();
+    store.set_cursor(&Cursor { session: target.header.session, turn: Some(target.header.key), redo: Vec::new() })?;
+    drift(ws, target)
+}
+
+/// Files that the turns up to this one wrote and that are different now.
+pub fn drift(ws: &Workspace, target: &Link) -> Result<Vec<RepoPath>, Error> {
+    let (_, all) = between(ws, None, target)?;
+    let wrote = undo::written(ws, &all)?;
+    let tree = ws.backend.worktree()?;
+    let mut out = Vec::new();
+    for (path, change) in wrote.iter() {
+        let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        if now != change.after {
+            out.push(path.clone());
+        }
+    }
+    Ok(out)
+}
+
+/// The turns from `here` back to where the two lines part, and from `target` back to there; each the newest first.
+fn between(ws: &Workspace, here: Option<&Link>, target: &Link) -> Result<(Vec<Link>, Vec<Link>), Error> {
+    let store = ws.store();
+    let line = |from: &Link| store.chain(from.commit).collect::<Result<Vec<Link>, _>>();
+    let forth = line(target)?;
+    let back = here.map(line).transpose()?.unwrap_or_default();
+    let known: BTreeSet<Oid> = forth.iter().map(|l| l.commit).collect();
+    let back: Vec<Link> = back.into_iter().take_while(|l| !known.contains(&l.commit)).collect();
+    let parted = match back.last() {
+        Some(oldest) => oldest.parent,
+        None => here.map(|h| h.commit),
+    };
+    let forth = forth.into_iter().take_while(|l| Some(l.commit) != parted).collect();
+    Ok((back, forth))
+}
+
+/// The commit that has the code of a turn: its own, or the one of the nearest turn before it that made one, as long as no
+/// turn since has written files without a commit.
+fn code(ws: &Workspace, target: &Link) -> Result<Option<Oid>, Error> {
+    for link in ws.store().chain(target.commit) {
+        let link = link?;
+        match (link.header.commit, link.header.outcome) {
+            (Some(commit), _) => return Ok(ws.backend.commit(commit)?.map(|c| c.id)),
+            (None, Outcome::Uncommitted | Outcome::Recovered) => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The same change, ending at what the commit has.
+fn with_committed(ws: &Workspace, wanted: ChangeSet, commit: Oid) -> Result<ChangeSet, Error> {
+    let Some(raw) = ws.backend.commit(commit)? else { return Ok(wanted) };
+    let mut out = ChangeSet::default();
+    for (path, change) in wanted.iter() {
+        let stored = match path.as_str() {
+            Some(text) => ws.backend.file(raw.tree, text)?,
+            None => change.after.as_ref().map(|s| s.bytes.clone()),
+        };
+        // Stored bytes may differ from worktree bytes by line ends or filters; then what the turn wrote is right.
+        let after = match (&change.after, stored) {
+            (Some(after), Some(bytes)) if !has_filters(&after.bytes, &bytes) => Some(FileState { mode: after.mode, bytes }),
+            (after, _) => after.clone(),
+        };
+        out.record(path.clone(), change.before.clone(), after);
+    }
+    Ok(out)
+}
+
+fn has_filters(worktree: &[u8], stored: &[u8]) -> bool {
+    worktree.contains(&b'\r') != stored.contains(&b'\r')
+}

@@ -1,0 +1,224 @@
+//! Sessions as things with names, files and settings, and their way to other clones.
+//!
+//! Invariants
+//! - What a session keeps is changed by a `note` turn, so it is part of its history and travels with it.
+//! - A push names its refs one by one; nothing else leaves. A fetch moves no local session but forward.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::id::{Oid, SessionId};
+use crate::base::text::subject;
+use crate::session::address::SESSIONS;
+use crate::session::meta::{Fact, Meta, check_name, name_from};
+use crate::session::turn::{Outcome, SessionState, StoredEdits, Turn, TurnKind};
+use crate::vcs::{Expected, RefResult, VcsError};
+
+use super::Error;
+use super::exchange::new_header;
+use super::open::{OpenTurn, Place};
+use super::prepare::Start;
+use super::store::{Appended, Begins};
+use super::workspace::Workspace;
+
+const META: &str = "refs/retort/meta/";
+const REMOTES: &str = "refs/retort/remotes/";
+
+/// The names of all sessions here that were not left behind.
+fn names(ws: &Workspace) -> Result<BTreeSet<String>, Error> {
+    let store = ws.store();
+    let mut out = BTreeSet::new();
+    for (name, _) in ws.backend.refs(META)? {
+        if let Some(session) = name.strip_prefix(META).and_then(|id| id.parse().ok()) {
+            out.extend(store.meta(session)?.name());
+        }
+    }
+    Ok(out)
+}
+
+/// A free name for a session that begins with this message.
+pub fn name_for(ws: &Workspace, message: &str) -> Result<String, Error> {
+    let taken = names(ws)?;
+    Ok(name_from(message, &|name| taken.contains(name)))
+}
+
+/// `name`, or `name` with the first free number.
+pub fn free_name(ws: &Workspace, name: &str) -> Result<String, Error> {
+    let taken = names(ws)?;
+    let numbered = (2..10_000).map(|n| format!("{name}-{n}"));
+    Ok(std::iter::once(name.to_owned()).chain(numbered).find(|n| !taken.contains(n)).unwrap_or_else(|| name.to_owned()))
+}
+
+/// Gives a session another name.
+pub fn rename(ws: &Workspace, session: SessionId, name: &str) -> Result<(), Error> {
+    check_name(name)?;
+    let store = ws.store();
+    if store.meta(session)?.name().as_deref() == Some(name) {
+        return Ok(());
+    }
+    if names(ws)?.contains(name) {
+        return Err(Error::NameTaken(name.to_owned()));
+    }
+    Ok(store.annotate(session, Fact::Name(name.to_owned()), ws.now(), &ws.author()?)?)
+}
+
+/// Appends a note: the session keeps `state` from now on.
+pub fn note(ws: &Workspace, start: &Start, state: SessionState, what: &str) -> Result<(Turn, Appended), Error> {
+    note_with(ws, start, state, what, StoredEdits::default(), Outcome::None)
+}
+
+pub(super) fn note_with(
+    ws: &Workspace,
+    start: &Start,
+    state: SessionState,
+    what: &str,
+    edits: StoredEdits,
+    outcome: Outcome,
+) -> Result<(Turn, Appended), Error> {
+    open_note(ws, start, state, what, edits, outcome)?.close(ws)
+}
+
+/// A note that is open, for those who write files before it is recorded.
+pub(super) fn open_note(
+    ws: &Workspace,
+    start: &Start,
+    state: SessionState,
+    what: &str,
+    edits: StoredEdits,
+    outcome: Outcome,
+) -> Result<OpenTurn, Error> {
+    let key = ws.new_key();
+    let mut header = new_header(ws, TurnKind::Note, key, key, start.session, start.parent)?;
+    header.subject = subject(what, 72).unwrap_or_default();
+    header.outcome = outcome;
+    let name = match (&start.name, start.session) {
+        (Some(name), _) => Some(name.clone()),
+        (None, None) => Some(name_for(ws, what)?),
+        (None, Some(_)) => None,
+    };
+    let place = place(ws, start, name)?;
+    let turn = Turn { header, state, prompt: None, request: None, response: None, edits, events: Vec::new() };
+    OpenTurn::create(ws, turn, place)
+}
+
+/// Where a turn that starts so belongs. A fetched session that nobody has gone on with here has no ref of its own yet.
+pub fn place(ws: &Workspace, start: &Start, name: Option<String>) -> Result<Place, Error> {
+    let begins = match start.session {
+        None => Begins::Session,
+        Some(session) if ws.store().tip(session)?.is_none() => {
+            adopt_meta(ws, session)?;
+            Begins::Session
+        }
+        Some(_) => Begins::Nothing,
+    };
+    Ok(Place { parent: start.parent, begins, name, replaces: start.replaces })
+}
+
+/// What is said about a fetched session is said here too.
+fn adopt_meta(ws: &Workspace, session: SessionId) -> Result<(), Error> {
+    let (store, author) = (ws.store(), ws.author()?);
+    for (name, tip) in ws.backend.refs(REMOTES)? {
+        if name.ends_with(&format!("/meta/{session}")) {
+            store.merge_meta(session, &read_meta(ws, tip)?, &author)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_meta(ws: &Workspace, tip: Oid) -> Result<Meta, Error> {
+    let Some(commit) = ws.backend.commit(tip)? else { return Ok(Meta::default()) };
+    Ok(Meta::decode(&ws.backend.file(commit.tree, "records")?.unwrap_or_default()))
+}
+
+/// What a push would send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    pub refs: Vec<String>,
+    pub turns: u64,
+    /// Bytes of all stored prompts, requests and answers, before git packs them.
+    pub bytes: u64,
+    /// Files whose content is in the requests.
+    pub files: BTreeSet<String>,
+}
+
+/// Looks through what a push of these sessions sends.
+pub fn preview(ws: &Workspace, sessions: &[SessionId]) -> Result<Preview, Error> {
+    let store = ws.store();
+    let mut out = Preview { refs: Vec::new(), turns: 0, bytes: 0, files: BTreeSet::new() };
+    let mut seen = BTreeSet::new();
+    for session in sessions {
+        let tip = store.tip(*session)?.ok_or(Error::EmptySession(*session))?;
+        out.refs.push(format!("{SESSIONS}{session}"));
+        let meta = format!("{META}{session}");
+        if ws.backend.refs(&meta)?.iter().any(|(name, _)| *name == meta) {
+            out.refs.push(meta);
+        }
+        for link in store.chain(tip) {
+            let link = link?;
+            if !seen.insert(link.commit) {
+                continue;
+            }
+            let turn = store.turn(&link)?;
+            out.turns += 1;
+            let parts = turn.request.iter().flat_map(|r| r.parts.values()).map(Vec::len).sum::<usize>();
+            let answer = turn.response.as_ref().map_or(0, |r| r.raw.len() + r.text.len());
+            let sides = turn.edits.changes.iter().flat_map(|c| [&c.before, &c.after]).flatten().map(|s| s.bytes.len()).sum::<usize>();
+            out.bytes += (parts + answer + sides) as u64;
+            let quoted = turn.request.iter().flat_map(|r| &r.manifest.entries).filter(|e| matches!(e.kind.name(), "file" | "read-only"));
+            out.files.extend(quoted.filter_map(|e| e.kind.subject().map(str::to_owned)));
+            out.files.extend(turn.edits.changes.iter().map(|c| c.path.to_string()));
+        }
+    }
+    Ok(out)
+}
+
+/// Pushes exactly the refs of a preview.
+pub fn push(ws: &Workspace, remote: &str, preview: &Preview) -> Result<Vec<RefResult>, Error> {
+    Ok(ws.backend.push(remote, &preview.refs)?)
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// A session that is not here yet.
+    New(SessionId),
+    /// The session here went forward.
+    Forward(SessionId),
+    /// Both sides have turns that the other has not; both stay.
+    Diverged(SessionId),
+}
+
+/// Fetches a remote's sessions. Those that are here go forward when they can.
+pub fn fetch(ws: &Workspace, remote: &str) -> Result<Vec<Fetched>, Error> {
+    if remote.contains(['/', ':']) || remote.starts_with('-') {
+        return Err(Error::NoRemote(remote.to_owned()));
+    }
+    let prefix = format!("{REMOTES}{remote}/");
+    let before: BTreeMap<String, Oid> = ws.backend.refs(&prefix)?.into_iter().collect();
+    ws.backend.fetch(remote)?;
+    let (store, author) = (ws.store(), ws.author()?);
+    let mut out = Vec::new();
+    for (name, tip) in ws.backend.refs(&prefix)? {
+        let Some((kind, id)) = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else { continue };
+        let Ok(session) = id.parse::<SessionId>() else { continue };
+        let local = store.tip(session)?;
+        match (kind, local) {
+            ("meta", Some(_)) => store.merge_meta(session, &read_meta(ws, tip)?, &author)?,
+            ("sessions", None) if before.get(&name) != Some(&tip) => out.push(Fetched::New(session)),
+            ("sessions", Some(local)) if local != tip => {
+                if ws.backend.is_ancestor(local, tip)? {
+                    match ws.backend.set_ref(&format!("{SESSIONS}{session}"), tip, Expected::Is(local)) {
+                        Err(VcsError::Moved { .. }) => out.push(Fetched::Diverged(session)),
+                        other => {
+                            other?;
+                            out.push(Fetched::Forward(session));
+                        }
+                    }
+                } else if !ws.backend.is_ancestor(tip, local)? {
+                    out.push(Fetched::Diverged(session));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
