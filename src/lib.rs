@@ -8,6 +8,8 @@
 
 pub mod agent;
 pub mod base;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod edit;
 pub mod hooks;

@@ -1,3 +1,7 @@
-//! The program `rt`.
+//! The program `rt`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    retort::cli::main()
+}

@@ -97,6 +97,7 @@ struct State {
     progress: Option<Progress>,
     /// stdout is a terminal and its last line has no end yet.
     mid_line: bool,
+    color: ColorChoice,
 }
 
 /// A user's view of the program.
@@ -113,7 +114,7 @@ const ERASE_LINE: &[u8] = b"\r\x1b[2K";
 impl Ui {
     /// A view over these streams.
     pub fn new(options: Options, streams: Streams) -> Self {
-        Self { options, state: Mutex::new(State { streams, progress: None, mid_line: false }) }
+        Self { options, state: Mutex::new(State { streams, progress: None, mid_line: false, color: options.color }) }
     }
 
     /// How it writes.
@@ -126,8 +127,13 @@ impl Ui {
         self.options.terminal.stdin && self.options.terminal.stderr
     }
 
-    const fn colors(&self, terminal: bool) -> bool {
-        match self.options.color {
+    /// Changes when colour is used, once the settings are known.
+    pub fn set_color(&self, color: ColorChoice) {
+        self.state().color = color;
+    }
+
+    fn colors(&self, terminal: bool) -> bool {
+        match self.state().color {
             ColorChoice::Auto => terminal,
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -142,6 +148,11 @@ impl Ui {
     pub fn out(&self, text: impl Into<Text>) -> Result<(), OutputError> {
         let terminal = self.options.terminal.stdout;
         self.out_bytes(text.into().render(self.colors(terminal), terminal).as_bytes())
+    }
+
+    /// Writes text of ours that has its colours in it already, such as help.
+    pub fn own_ansi(&self, text: &str) -> Result<(), OutputError> {
+        self.out_bytes(text.as_bytes())
     }
 
     /// Writes a line of results.
@@ -237,6 +248,7 @@ impl Ui {
     /// Draws the progress line, if it is time and nothing else stands on the line. Call it several times a second.
     pub fn tick(&self, now: Timestamp) {
         let Terminal { stderr, erases, width, .. } = self.options.terminal;
+        let colors = self.colors(true);
         let mut state = self.state();
         if self.options.quiet || !stderr || !erases || state.mid_line {
             return;
@@ -250,7 +262,7 @@ impl Ui {
         let line = format!("{} {}", progress.label, elapsed(millis));
         // A line that wraps could not be taken back.
         let line = if width > 1 { ellipsis(&line, width - 1) } else { line };
-        let shown = Text::new().add(Style::Dim, line).render(self.colors(true), true);
+        let shown = Text::new().add(Style::Dim, line).render(colors, true);
         state.write_err(ERASE_LINE);
         state.write_err(shown.as_bytes());
     }

@@ -84,7 +84,14 @@ impl Git {
         Ok(Self { repo, layout, faults })
     }
 
-    /// A clone of the settings of one key, lower-case booleans as git reads them.
+    /// The same repository with armed fault points.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// A boolean of git's configuration, false when it is not set.
     fn config_bool(&self, key: &str) -> bool {
         self.repo.config_snapshot().boolean(key).unwrap_or(false)
     }

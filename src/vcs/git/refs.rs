@@ -107,26 +107,27 @@ impl Git {
         Ok(())
     }
 
-    /// Whether `target` is one of `tips` or reachable from one. The walk ends at commits more than a day older than the
-    /// target, as clocks may disagree but not that much.
+    /// Whether `target` is one of `tips` or reachable from one. A line of history is given up after so many commits in a
+    /// row that are older than the target: clocks may be wrong, but not for that long.
     pub(super) fn reaches(&self, tips: &[Oid], target: Oid) -> Result<bool, VcsError> {
+        const PATIENCE: u32 = 256;
         let target = gix_id(target);
         let Ok(commit) = self.repo.find_commit(target) else { return Ok(false) };
-        let oldest = commit.time().map_err(VcsError::corrupt)?.seconds - 86_400;
+        let oldest = commit.time().map_err(VcsError::corrupt)?.seconds;
         let mut seen = BTreeSet::new();
-        let mut queue: Vec<gix::ObjectId> = tips.iter().map(|t| gix_id(*t)).collect();
-        while let Some(id) = queue.pop() {
+        let mut queue: Vec<(gix::ObjectId, u32)> = tips.iter().map(|t| (gix_id(*t), PATIENCE)).collect();
+        while let Some((id, patience)) = queue.pop() {
             if id == target {
                 return Ok(true);
             }
-            if !seen.insert(id) {
+            if patience == 0 || !seen.insert(id) {
                 continue;
             }
             // A shallow boundary: what lies behind it is not here.
             let Ok(commit) = self.repo.find_commit(id) else { continue };
-            if commit.time().map_err(VcsError::corrupt)?.seconds >= oldest {
-                queue.extend(commit.parent_ids().map(gix::Id::detach));
-            }
+            let younger = commit.time().map_err(VcsError::corrupt)?.seconds >= oldest;
+            let left = if younger { PATIENCE } else { patience - 1 };
+            queue.extend(commit.parent_ids().map(|p| (p.detach(), left)));
         }
         Ok(false)
     }

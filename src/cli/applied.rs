@@ -1,0 +1,64 @@
+//! How applying stored or foreign edits looks.
+
+use serde_json::json;
+
+use crate::agent::Error;
+use crate::agent::apply::Applied;
+use crate::agent::exchange::{Observer as _, Progress};
+use crate::agent::workspace::Workspace;
+use crate::session::turn::Outcome;
+
+use super::commands::ask::after;
+use super::context::Context;
+use super::error::{Failure, REJECTED};
+use super::observer::Frame;
+use super::render;
+
+/// Shows what came of it, through the same frame as an exchange.
+pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure> {
+    let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
+    let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
+    let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, None, branch, dirty);
+    if !done.gathered.rejects.is_empty() {
+        frame.observe(&Progress::Rejected(&done.gathered));
+    }
+    if matches!(done.turn.header.outcome, Outcome::Applied | Outcome::Uncommitted) {
+        frame.observe(&Progress::Written(&done.gathered));
+    }
+    if let Some(landed) = &done.landed {
+        frame.observe(&Progress::Landed(landed));
+    }
+    frame.observe(&Progress::Closed { turn: &done.turn, appended: &done.appended });
+    let broken = frame.finish();
+    after(ctx, ws);
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    if done.gathered.changes.is_empty() && done.gathered.rejects.is_empty() {
+        ctx.ui.warn("the answer holds no edits");
+    }
+    match done.error {
+        Some(error) => Err(Failure::from(error).code(REJECTED)),
+        None => Ok(()),
+    }
+}
+
+/// What an undo or redo did, as JSON.
+pub fn undone(done: &crate::agent::undo::Undone) -> serde_json::Value {
+    use crate::vcs::TakenBack;
+    let commits: Vec<_> = done
+        .commits
+        .iter()
+        .map(|(commit, back)| match back {
+            TakenBack::Moved(to) => json!({ "commit": commit.to_string(), "moved_to": to.map(|t| t.to_string()) }),
+            TakenBack::Reverted(by) => json!({ "commit": commit.to_string(), "reverted_by": by.to_string() }),
+        })
+        .collect();
+    json!({
+        "v": 1,
+        "turns": done.turns.iter().map(|l| render::header(&l.header)).collect::<Vec<_>>(),
+        "files": done.files.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "commits": commits,
+        "at": done.cursor.turn.map(|t| t.to_string()),
+    })
+}

@@ -1,0 +1,55 @@
+//! `rt apply`: an answer from anywhere as a turn.
+
+use clap::Args;
+
+use crate::agent::apply;
+use crate::agent::exchange::Until;
+
+use super::super::applied;
+use super::super::context::Context;
+use super::super::error::Failure;
+use super::ask::Format;
+
+/// Take an answer from anywhere: read its edits, apply and commit them
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rt apply answer.md\n  xclip -o | rt apply\n  rt apply --no-commit < answer.md")]
+pub struct ApplyArgs {
+    /// The file with the answer; `-` or nothing reads standard input
+    pub file: Option<String>,
+
+    /// How its edits are written
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub edit_format: Option<Format>,
+
+    /// Read and store the edits, but write no file
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Write the files, but do not commit
+    #[arg(long)]
+    pub no_commit: bool,
+
+    /// Begin a new session
+    #[arg(short, long)]
+    pub new: bool,
+}
+
+pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
+    let bytes = match args.file.as_deref().filter(|f| *f != "-") {
+        Some(file) => {
+            let path = ctx.directory.join(file);
+            std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?
+        }
+        None => ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?,
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Failure::user("the answer is not UTF-8 text"))?;
+    let ws = ctx.workspace()?;
+    let mut start = super::start_here(&ws)?;
+    if args.new {
+        start = crate::agent::prepare::Start { parent: None, session: None, name: None, replaces: None };
+    }
+    let format = args.edit_format.map_or_else(|| super::edit_format(&ws), Format::to_edit);
+    let until = if args.dry_run { Until::Stored } else { super::until(args.no_commit) };
+    let done = apply::answer(&ws, &text, format, &start, until)?;
+    applied::show(ctx, &ws, done)
+}

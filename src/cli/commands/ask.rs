@@ -1,0 +1,342 @@
+//! `rt -m`: one message to a model, and what comes of it.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::agent::exchange::{self, Until};
+use crate::agent::machine::End;
+use crate::agent::models::{self, Special};
+use crate::agent::prepare::{self, Message, Start};
+use crate::agent::store::Link;
+use crate::agent::workspace::Workspace;
+use crate::agent::{Error, undo};
+use crate::base::id::SessionId;
+use crate::edit::EditFormat;
+use crate::index::Index;
+use crate::llm::Recording;
+use crate::process::Spec;
+use crate::session::turn::Access;
+use crate::ui::{Style, Text};
+
+use super::super::context::Context;
+use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
+use super::super::observer::Frame;
+
+/// How edits are asked for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    Auto,
+    SearchReplace,
+    WholeFile,
+}
+
+impl Format {
+    pub const fn to_edit(self) -> EditFormat {
+        match self {
+            Self::Auto => EditFormat::Auto,
+            Self::SearchReplace => EditFormat::SearchReplace,
+            Self::WholeFile => EditFormat::WholeFile,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Message")]
+pub struct AskArgs {
+    /// The message; words may stay unquoted up to the next flag. `-` reads it from standard input. May be repeated
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Vec<String>,
+
+    /// Read the message from a file
+    #[arg(short = 'F', long = "from-file", value_name = "FILE")]
+    pub from_file: Option<String>,
+
+    /// Write the message in your editor
+    #[arg(short, long)]
+    pub edit: bool,
+
+    /// Go on from a session or turn; a fork if it is not the last one
+    #[arg(short, long, value_name = "ADDRESS", conflicts_with_all = ["continue_", "new"])]
+    pub session: Option<String>,
+
+    /// Go on with this worktree's session
+    #[arg(short, long = "continue", conflicts_with = "new")]
+    pub continue_: bool,
+
+    /// Begin a new session
+    #[arg(short, long)]
+    pub new: bool,
+
+    /// The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay/ADDRESS
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    /// How the model is to write edits
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub edit_format: Option<Format>,
+
+    /// Send a file that may be edited; may be repeated
+    #[arg(long = "file", value_name = "PATH")]
+    pub files: Vec<String>,
+
+    /// Send a file for reference only; may be repeated
+    #[arg(long = "read", value_name = "PATH")]
+    pub read: Vec<String>,
+
+    /// Print the exact request and stop
+    #[arg(long)]
+    pub show_prompt: bool,
+
+    /// Ask and store, but write no file
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Write the files, but do not commit
+    #[arg(long)]
+    pub no_commit: bool,
+}
+
+impl AskArgs {
+    /// Whether any of them asks for a message.
+    pub fn asks(&self) -> bool {
+        !self.message.is_empty() || self.from_file.is_some() || self.edit
+    }
+
+    fn any(&self) -> bool {
+        self.asks() || self.session.is_some() || self.continue_ || self.new || self.show_prompt || self.dry_run || self.model.is_some()
+    }
+
+    /// Whether something was given that means nothing without a message.
+    pub fn lacks_message(&self) -> bool {
+        self.any() && !self.asks()
+    }
+}
+
+pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
+    let (text, stdin) = message(ctx, args)?;
+    let ws = ctx.workspace()?;
+    let (start, base) = start(ctx, &ws, args)?;
+    let settings = kept_settings(&ws, base.as_ref())?;
+    let ws = if settings.is_empty() { ws } else { ctx.workspace_with(settings)? };
+    let mut special = Special::default();
+    let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
+    let name = match wanted.strip_prefix("replay/") {
+        Some(address) => {
+            special.recordings = recordings(ctx, &ws, address)?;
+            "replay".to_owned()
+        }
+        None => wanted,
+    };
+    let id = models::parse(&ws, &name)?;
+    if id.provider == "manual" {
+        special.paste = Some(super::super::manual::paste(ctx)?);
+    }
+    let model = models::open(&ws, id, special)?;
+    let mut files = Vec::new();
+    for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {
+        for path in list {
+            files.push((ws.path(path)?, access));
+        }
+    }
+    let format = args.edit_format.map_or_else(|| super::edit_format(&ws), Format::to_edit);
+    let message = Message { text, stdin, files, start, model: model.id.clone(), format };
+    if args.show_prompt {
+        let prepared = prepare::first(&ws, &message, &*model.provider)?;
+        ctx.ui.raw(&prepared.call.body.bytes())?;
+        ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens, about; nothing was sent", prepared.tokens)));
+        return Ok(());
+    }
+    let until = match (args.dry_run, args.no_commit) {
+        (true, _) => Until::Stored,
+        (_, true) => Until::Written,
+        _ => Until::Committed,
+    };
+    let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
+    let clock = Arc::clone(&ws.clock);
+    let finished = {
+        let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
+        let mut frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.key_name.clone(), branch, dirty);
+        let result = block_on(exchange::run(&ws, &message, &model, until, &mut frame, &mut Box::pin(interrupted())))?;
+        let broken = frame.finish();
+        let finished = result?;
+        if let Some(error) = broken {
+            after(ctx, &ws);
+            return Err(error.into());
+        }
+        finished
+    };
+    after(ctx, &ws);
+    let failure = finished.error.map(Failure::from);
+    match finished.end {
+        End::Done => Ok(()),
+        End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
+        End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
+        End::Rejected => {
+            let rejects = finished.turn.edits.rejects.len();
+            let default = || Error::Partial { turn: finished.turn.header.key, rejects }.into();
+            Err(failure.unwrap_or_else(default).code(REJECTED))
+        }
+    }
+}
+
+/// Brings the index up to date after something was recorded; a failure there is a warning.
+pub fn after(ctx: &Context, ws: &Workspace) {
+    let result = ctx.index(ws);
+    if let Err(failure) = result {
+        ctx.ui.warn(&format!("the index was not updated: {}", failure.report.error));
+    }
+    ws.faults.point("indexed");
+}
+
+/// Runs a future on a runtime of this thread.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::user(format!("the runtime cannot start: {e}")).code(BUG))?;
+    Ok(runtime.block_on(future))
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process, which recovery takes care of.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The message and, apart from it, what was piped in.
+fn message(ctx: &Context, args: &AskArgs) -> Result<(String, Option<String>), Failure> {
+    let mut parts = Vec::new();
+    let mut used_stdin = false;
+    for text in &args.message {
+        if text == "-" {
+            used_stdin = true;
+            parts.push(read_text(ctx)?);
+        } else {
+            parts.push(text.clone());
+        }
+    }
+    if let Some(file) = &args.from_file {
+        if file == "-" {
+            used_stdin = true;
+            parts.push(read_text(ctx)?);
+        } else {
+            let path = ctx.directory.join(file);
+            let text = std::fs::read_to_string(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
+            parts.push(text);
+        }
+    }
+    let mut text = parts.join("\n\n");
+    if args.edit {
+        text = edited(ctx, &text)?;
+    }
+    if text.trim().is_empty() {
+        return Err(Failure::usage("the message is empty").hint("rt -m \"what should change\""));
+    }
+    let piped = !ctx.ui.options().terminal.stdin && !used_stdin;
+    let stdin = if piped { Some(read_text(ctx)?).filter(|t| !t.trim().is_empty()) } else { None };
+    Ok((text, stdin))
+}
+
+fn read_text(ctx: &Context) -> Result<String, Failure> {
+    let bytes = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
+    String::from_utf8(bytes).map_err(|_| Failure::user("standard input is not UTF-8 text"))
+}
+
+/// Lets the user write the message in the editor that git uses.
+fn edited(ctx: &Context, draft: &str) -> Result<String, Failure> {
+    let named = ["GIT_EDITOR", "VISUAL", "EDITOR"].iter().find_map(|v| ctx.vars.get(*v).filter(|e| !e.is_empty()));
+    let editor = named.map_or("vi", String::as_str);
+    let home = ctx.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set"))?;
+    let file = home.join("MESSAGE.md");
+    let io = |e: std::io::Error| Failure::user(format!("{}: {e}", file.display()));
+    std::fs::create_dir_all(&home).map_err(io)?;
+    std::fs::write(&file, draft).map_err(io)?;
+    let line = format!("{editor} \"$1\"");
+    let code = Spec::new("sh").args(["-c", &line, "sh"]).arg(&file).directory(&ctx.directory).run_attached();
+    let code = code.map_err(|e| Failure::user(format!("the editor {editor:?} cannot be started: {e}")))?;
+    if code != Some(0) {
+        return Err(Failure::user(format!("the editor {editor:?} failed; nothing was sent")));
+    }
+    let text = std::fs::read_to_string(&file).map_err(io)?;
+    let _ = std::fs::remove_file(&file);
+    Ok(text)
+}
+
+/// Where the message goes, and the turn that it continues.
+fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option<Link>), Failure> {
+    let fresh = Start { parent: None, session: None, name: None, replaces: None };
+    if let Some(address) = &args.session {
+        let index = ctx.index(ws)?;
+        let (link, tip) = super::place(ctx, ws, &index, address)?;
+        let session = tip.then_some(link.header.session);
+        let start = Start { parent: Some(link.commit), session, name: None, replaces: None };
+        return Ok((start, Some(link)));
+    }
+    if args.new {
+        return Ok((fresh, None));
+    }
+    let store = ws.store();
+    let cursor = store.cursor()?;
+    let Some(cursor) = cursor else {
+        if args.continue_ {
+            return Err(Error::NoSession.into());
+        }
+        return Ok((fresh, None));
+    };
+    let here = undo::here(ws, &cursor)?;
+    let go_on = args.continue_ || (ctx.ui.options().terminal.stdin && here.as_ref().is_some_and(|l| is_recent(ws, l)));
+    if !go_on {
+        return Ok((fresh, None));
+    }
+    Ok((continue_from(ws, cursor.session, here.as_ref())?, here))
+}
+
+/// Whether a message without a flag goes on with this turn: same branch, and not long ago.
+fn is_recent(ws: &Workspace, link: &Link) -> bool {
+    let branch = ws.backend.head().ok().and_then(|h| h.branch);
+    let within = i64::try_from(ws.config.settings().session.continue_within.as_millis()).unwrap_or(i64::MAX);
+    link.header.branch == branch && ws.now().millis() - link.header.end.millis() < within
+}
+
+/// Going on with a session from where its worktree stands; after an undo that is a fork that takes the name.
+pub fn continue_from(ws: &Workspace, session: SessionId, here: Option<&Link>) -> Result<Start, Failure> {
+    let store = ws.store();
+    let tip = store.tip(session)?;
+    if tip.is_some() && tip == here.map(|l| l.commit) {
+        return Ok(Start { parent: tip, session: Some(session), name: None, replaces: None });
+    }
+    let Some(tip) = tip else { return Ok(Start { parent: None, session: None, name: None, replaces: None }) };
+    let end = store.link(tip)?.header.key;
+    let name = store.meta(session)?.name();
+    Ok(Start { parent: here.map(|l| l.commit), session: None, name, replaces: Some((session, end)) })
+}
+
+fn kept_settings(ws: &Workspace, base: Option<&Link>) -> Result<Vec<(String, String)>, Failure> {
+    let Some(link) = base else { return Ok(Vec::new()) };
+    Ok(ws.store().turn(link)?.state.settings.into_iter().collect())
+}
+
+/// Recorded answers: those of a turn's exchange, in order, or a file `<anything>.<provider>.sse` with a response's body.
+fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Recording>, Failure> {
+    if let Some(format) = address.strip_suffix(".sse").and_then(|stem| stem.rsplit_once('.')).map(|(_, format)| format) {
+        let path = ctx.directory.join(address);
+        let raw = std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
+        return Ok(vec![Recording { format: format.to_owned(), status: 200, raw }]);
+    }
+    let index: Index = ctx.index(ws)?;
+    let (link, _) = super::place(ctx, ws, &index, address)?;
+    let store = ws.store();
+    let mut out = Vec::new();
+    for link in store.chain(link.commit).take_while(|l| l.as_ref().is_ok_and(|l| l.header.exchange == link.header.exchange)) {
+        let turn = store.turn(&link?)?;
+        if let (Some(request), Some(response)) = (turn.request, turn.response) {
+            let format = crate::llm::format_of(&request.envelope).to_owned();
+            out.push(Recording { format, status: response.status, raw: response.raw });
+        }
+    }
+    if out.is_empty() {
+        return Err(Failure::user(format!("{address} has no recorded answer")));
+    }
+    out.reverse();
+    Ok(out)
+}

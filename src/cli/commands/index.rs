@@ -1,0 +1,58 @@
+//! `rt index`: the database that lists and searches are answered from.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::ui::{Style, Text};
+
+use super::super::context::Context;
+use super::super::error::{Failure, REJECTED};
+
+/// Make the search database anew, or check it
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    #[command(subcommand)]
+    pub command: IndexCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum IndexCommand {
+    /// Make this repository's part anew from its refs
+    Rebuild,
+    /// Compare it with the refs, row by row
+    Check,
+}
+
+pub fn run(ctx: &Context, args: &IndexArgs) -> Result<(), Failure> {
+    let ws = ctx.workspace()?;
+    let mut index = ctx.open_index(&ws)?;
+    match args.command {
+        IndexCommand::Rebuild => {
+            let report = index.rebuild(&*ws.backend)?;
+            if let Some(notice) = report.notice {
+                ctx.ui.warn(&notice);
+            }
+            if ctx.global.json {
+                return Ok(ctx.ui.json(&json!({ "v": 1, "read": report.read, "unreadable": report.unreadable }))?);
+            }
+            let bad = if report.unreadable > 0 { format!(", {} unreadable", report.unreadable) } else { String::new() };
+            Ok(ctx.ui.line(format!("read {} turns{bad}", report.read))?)
+        }
+        IndexCommand::Check => {
+            index.sync(&*ws.backend)?;
+            let mismatches = index.check(&*ws.backend)?;
+            for m in &mismatches {
+                let side = format!("{:?}", m.side).to_lowercase();
+                if ctx.global.json {
+                    ctx.ui.json(&json!({ "v": 1, "table": m.table, "side": side, "row": m.row }))?;
+                } else {
+                    ctx.ui.line(Text::new().add(Style::Bad, format!("{side} ")).plain(format!("{}: {}", m.table, m.row)))?;
+                }
+            }
+            if mismatches.is_empty() {
+                return Ok(if ctx.global.json { () } else { ctx.ui.line("the index says what the refs say")? });
+            }
+            Err(Failure::user(format!("{} rows differ", mismatches.len())).hint("rt index rebuild").code(REJECTED))
+        }
+    }
+}

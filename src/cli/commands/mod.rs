@@ -1,0 +1,61 @@
+//! One command, one file: the arguments, whose doc comments are the help, and the function that runs it.
+//!
+//! Invariants
+//! - A command reads through `agent` and `index` and writes through `agent`; what is shown is decided here.
+
+pub mod apply;
+pub mod ask;
+pub mod completions;
+pub mod config;
+pub mod debug;
+pub mod demo;
+pub mod diff;
+pub mod files;
+pub mod index;
+pub mod init;
+pub mod log;
+pub mod man;
+pub mod prompt;
+pub mod redo;
+pub mod retry;
+pub mod session;
+pub mod show;
+pub mod status;
+pub mod trust;
+pub mod undo;
+
+use crate::agent::store::Link;
+use crate::agent::workspace::Workspace;
+use crate::edit::EditFormat;
+use crate::index::Index;
+
+use super::context::Context;
+use super::error::Failure;
+
+/// The turn that an address means, and whether going on there is no fork.
+fn place(ctx: &Context, ws: &Workspace, index: &Index, address: &str) -> Result<(Link, bool), Failure> {
+    let place = ctx.resolve(ws, index, address)?;
+    let row = place.turn.ok_or_else(|| Failure::user(format!("{address} has no turn yet")))?;
+    Ok((ws.store().link(row.oid)?, place.tip))
+}
+
+/// The form in which edits are asked for and read, from the settings.
+fn edit_format(ws: &Workspace) -> EditFormat {
+    EditFormat::parse(ws.config.settings().model.edit_format.as_str()).unwrap_or_default()
+}
+
+/// Turns a command's `--no-commit` and the like into how far to go.
+const fn until(no_commit: bool) -> crate::agent::exchange::Until {
+    if no_commit { crate::agent::exchange::Until::Written } else { crate::agent::exchange::Until::Committed }
+}
+
+/// Where a turn without a model goes: the worktree's session, else a new one.
+fn start_here(ws: &Workspace) -> Result<crate::agent::prepare::Start, Failure> {
+    match ws.store().cursor()? {
+        Some(cursor) => {
+            let here = crate::agent::undo::here(ws, &cursor)?;
+            ask::continue_from(ws, cursor.session, here.as_ref())
+        }
+        None => Ok(crate::agent::prepare::Start { parent: None, session: None, name: None, replaces: None }),
+    }
+}

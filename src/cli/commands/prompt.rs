@@ -1,0 +1,59 @@
+//! `rt prompt`: what the next message would send.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::agent::models::{self, Special};
+use crate::agent::prepare::{self, Message};
+use crate::llm::{Echo, Provider};
+use crate::ui::{Style, Table, Text};
+
+use super::super::context::Context;
+use super::super::error::Failure;
+
+/// See what the next message would send
+#[derive(Debug, Args)]
+pub struct PromptArgs {
+    #[command(subcommand)]
+    pub command: PromptCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PromptCommand {
+    /// Show the parts of the next request with their tokens
+    Show {
+        /// The message that it would be for
+        #[arg(default_value = "…")]
+        message: String,
+    },
+}
+
+pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
+    let PromptCommand::Show { message } = &args.command;
+    let ws = ctx.workspace()?;
+    let start = super::start_here(&ws)?;
+    // Without a model the parts are the same; only the exact bytes depend on who is asked.
+    let model = models::parse(&ws, &ws.config.settings().model.default).and_then(|id| models::open(&ws, id, Special::default()));
+    let provider: Box<dyn Provider> = model.map_or_else(|_| Box::new(Echo) as Box<dyn Provider>, |m| m.provider);
+    let id = crate::session::request::ModelId { provider: provider.name().to_owned(), model: provider.name().to_owned() };
+    let format = super::edit_format(&ws);
+    let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: id, format };
+    let prepared = prepare::first(&ws, &message, &*provider)?;
+    if ctx.global.json {
+        for f in &prepared.fragments {
+            ctx.ui.json(&json!({ "v": 1, "kind": f.kind.0, "role": f.role.as_str(), "tokens": f.tokens.0, "new": f.new }))?;
+        }
+        return Ok(());
+    }
+    let mut table = Table::new().right(2);
+    for f in &prepared.fragments {
+        table.row([
+            Text::new().add(Style::Dim, f.role.as_str()),
+            Text::new().add(if f.new { Style::Bold } else { Style::Plain }, f.kind.0.clone()),
+            Text::new().plain(f.tokens.to_string()),
+            Text::new().add(Style::Dim, if f.new { "new" } else { "" }),
+        ]);
+    }
+    ctx.ui.table(&table)?;
+    Ok(ctx.ui.line(Text::new().plain(format!("total {} tokens, about", prepared.tokens)))?)
+}

@@ -1,0 +1,18 @@
+//! `rt redo`: forward again.
+
+use clap::Args;
+
+use crate::agent::undo::redo;
+
+use super::super::context::Context;
+use super::super::error::Failure;
+
+/// Bring the last undone exchange back
+#[derive(Debug, Args)]
+pub struct RedoArgs {}
+
+pub fn run(ctx: &Context, _: &RedoArgs) -> Result<(), Failure> {
+    let ws = ctx.workspace()?;
+    let done = redo(&ws)?;
+    super::undo::show(ctx, "brought back", &done)
+}

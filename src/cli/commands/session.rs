@@ -1,0 +1,295 @@
+//! `rt session`: sessions as things with names.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::agent::sessions::{self, Fetched};
+use crate::agent::workspace::Workspace;
+use crate::agent::{Error, checkout};
+use crate::base::id::SessionId;
+use crate::config::schema::{self, Scope};
+use crate::index::Sessions;
+use crate::ui::{Style, Table, Text, age, bytes};
+
+use super::super::context::{Context, files};
+use super::super::error::Failure;
+use super::super::render;
+
+/// List, choose, name and share sessions
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    #[command(subcommand)]
+    pub command: SessionCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List sessions, the newest first
+    List {
+        /// Also those that were left behind by an undo
+        #[arg(long)]
+        all: bool,
+    },
+    /// Begin a session without a message
+    New {
+        /// Its name
+        name: Option<String>,
+    },
+    /// Bring a turn's code and conversation into this worktree
+    #[command(after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\ndone. `rt undo` takes the checkout back.")]
+    Checkout {
+        /// A session or turn
+        address: String,
+    },
+    /// Go on with a turn's conversation; files stay as they are
+    Resume {
+        /// A session or turn
+        address: String,
+    },
+    /// Keep a setting in this worktree's session, such as `model.default flash`
+    Set {
+        /// The configuration key
+        key: String,
+        /// The value; nothing takes the setting out again
+        value: Option<String>,
+    },
+    /// Give a session another name
+    Rename {
+        /// The new name, or the session when two are given
+        name: String,
+        /// The new name, when a session is given first
+        new: Option<String>,
+    },
+    /// Send sessions to a remote, after showing what leaves
+    #[command(after_help = "Only the refs that are listed are sent, apart from any push of code. Taking a shared session back from the\nremote does not erase the copies that others have.\n\nExamples:\n  rt session push origin\n  rt session push origin paging fix-tests")]
+    Push {
+        /// The remote
+        remote: String,
+        /// The sessions; this worktree's when none is given
+        sessions: Vec<String>,
+    },
+    /// Fetch the sessions of a remote
+    Fetch {
+        /// The remote
+        #[arg(default_value = "origin")]
+        remote: String,
+    },
+}
+
+pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
+    let ws = ctx.workspace()?;
+    match &args.command {
+        SessionCommand::List { all } => list(ctx, &ws, *all),
+        SessionCommand::New { name } => new(ctx, &ws, name.as_deref()),
+        SessionCommand::Checkout { address } => check_out(ctx, &ws, address),
+        SessionCommand::Resume { address } => resume(ctx, &ws, address),
+        SessionCommand::Set { key, value } => set(ctx, &ws, key, value.as_deref()),
+        SessionCommand::Rename { name, new } => rename(ctx, &ws, name, new.as_deref()),
+        SessionCommand::Push { remote, sessions } => push(ctx, &ws, remote, sessions),
+        SessionCommand::Fetch { remote } => fetch(ctx, &ws, remote),
+    }
+}
+
+fn list(ctx: &Context, ws: &Workspace, all: bool) -> Result<(), Failure> {
+    let index = ctx.index(ws)?;
+    let which = if all { Sessions::All } else { Sessions::Live };
+    let here = ws.store().cursor()?.map(|c| c.session);
+    let mut table = Table::new().right(2);
+    for row in index.sessions(&*ws.backend, which)? {
+        if row.covered && !all {
+            continue;
+        }
+        if ctx.global.json {
+            ctx.ui.json(&render::session(&row))?;
+            continue;
+        }
+        let own = here == Some(row.id) && row.remote.is_none();
+        let turns = if row.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", row.turns) };
+        let cost = row.cost.map(|c| format!("${}", render::money(c))).unwrap_or_default();
+        let left = if row.abandoned { "left behind" } else { "" };
+        table.row([
+            Text::new().add(Style::Good, if own { "*" } else { " " }),
+            Text::new().add(Style::Bold, row.label.clone()),
+            Text::new().plain(turns),
+            Text::new().add(Style::Dim, age(row.last, ws.now())),
+            Text::new().plain(row.model.clone().unwrap_or_default()),
+            Text::new().plain(cost),
+            Text::new().add(Style::Dim, left),
+        ]);
+    }
+    Ok(ctx.ui.table(&table)?)
+}
+
+fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure> {
+    let name = match name {
+        Some(name) => {
+            crate::session::meta::check_name(name).map_err(Error::from)?;
+            let free = sessions::free_name(ws, name)?;
+            if free != name {
+                return Err(Error::NameTaken(name.to_owned()).into());
+            }
+            free
+        }
+        None => sessions::name_for(ws, "session")?,
+    };
+    let start = crate::agent::prepare::Start { parent: None, session: None, name: Some(name.clone()), replaces: None };
+    let (_, appended) = sessions::note(ws, &start, crate::session::turn::SessionState::default(), &format!("begin {name}"))?;
+    super::ask::after(ctx, ws);
+    if ctx.global.json {
+        return Ok(ctx.ui.json(&json!({ "v": 1, "session": appended.session.to_string(), "name": name }))?);
+    }
+    Ok(ctx.ui.line(Text::new().plain("session ").add(Style::Bold, name).plain(" begins here; go on with it: rt -c -m \"…\""))?)
+}
+
+fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
+    let index = ctx.index(ws)?;
+    let (link, tip) = super::place(ctx, ws, &index, address)?;
+    let done = checkout::checkout(ws, &link, tip)?;
+    super::ask::after(ctx, ws);
+    let paths: Vec<String> = done.files.iter().map(ToString::to_string).collect();
+    if ctx.global.json {
+        let turn = done.cursor.turn.map(|t| t.to_string());
+        return Ok(ctx.ui.json(&json!({ "v": 1, "session": done.cursor.session.to_string(), "turn": turn, "files": paths }))?);
+    }
+    let name = ctx.session_name(ws, done.cursor.session)?;
+    let mut line = Text::new().plain("at ").add(Style::Bold, name).plain(format!(" · {}", link.header.subject));
+    if done.files.is_empty() {
+        line.push(Style::Dim, " · the files were as that turn left them");
+    } else {
+        line.push(Style::Plain, format!(" · {} changed: {}", files(done.files.len()), paths.join(", ")));
+        line.push(Style::Dim, " · rt undo takes it back");
+    }
+    Ok(ctx.ui.line(line)?)
+}
+
+fn resume(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
+    let index = ctx.index(ws)?;
+    let (link, tip) = super::place(ctx, ws, &index, address)?;
+    let drift = checkout::resume(ws, &link)?;
+    let paths: Vec<String> = drift.iter().map(ToString::to_string).collect();
+    if ctx.global.json {
+        let session = link.header.session.to_string();
+        return Ok(ctx.ui.json(&json!({ "v": 1, "session": session, "turn": link.header.key.to_string(), "drift": paths }))?);
+    }
+    let name = ctx.session_name(ws, link.header.session)?;
+    let mut line = Text::new().plain("at ").add(Style::Bold, name).plain(format!(" · {}", link.header.subject));
+    if !tip {
+        line.push(Style::Dim, " · the next message makes a fork");
+    }
+    ctx.ui.line(line)?;
+    if !drift.is_empty() {
+        ctx.ui.warn(&format!("{} not as the session left {}: {}", if paths.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", paths.len()) }, if paths.len() == 1 { "it" } else { "them" }, paths.join(", ")));
+    }
+    Ok(())
+}
+
+fn set(ctx: &Context, ws: &Workspace, key: &str, value: Option<&str>) -> Result<(), Failure> {
+    let Some(known) = schema::find(key) else {
+        let failure = Failure::user(format!("there is no setting {key:?}"));
+        return Err(schema::nearest(key).into_iter().fold(failure, |f, near| f.hint(format!("did you mean {near}?"))));
+    };
+    if matches!(known.scope, Scope::Trusted) {
+        return Err(Failure::user(format!("{key} cannot be kept in a session: sessions can be fetched from others"))
+            .hint(format!("set it for yourself: rt config set {key} …")));
+    }
+    if let Some(value) = value {
+        known.read_text(value).map_err(|why| Failure::user(format!("{key}: {why}")))?;
+    }
+    let start = super::start_here(ws)?;
+    let mut state = match start.parent {
+        Some(parent) => ws.store().turn(&ws.store().link(parent)?)?.state,
+        None => crate::session::turn::SessionState::default(),
+    };
+    let what = match value {
+        Some(value) => {
+            state.settings.insert(key.to_owned(), value.to_owned());
+            format!("set {key} to {value}")
+        }
+        None => {
+            state.settings.remove(key);
+            format!("take {key} out")
+        }
+    };
+    let (_, appended) = sessions::note(ws, &start, state, &what)?;
+    super::ask::after(ctx, ws);
+    let name = ctx.session_name(ws, appended.session)?;
+    Ok(ctx.ui.line(Text::new().add(Style::Bold, name).plain(format!(": {what}")))?)
+}
+
+fn rename(ctx: &Context, ws: &Workspace, first: &str, second: Option<&str>) -> Result<(), Failure> {
+    let (address, name) = second.map_or(("@", first), |new| (first, new));
+    let index = ctx.index(ws)?;
+    let place = ctx.resolve(ws, &index, address)?;
+    sessions::rename(ws, place.session, name)?;
+    super::ask::after(ctx, ws);
+    Ok(ctx.ui.line(Text::new().plain(format!("session {} is called ", &place.session.to_string()[..8])).add(Style::Bold, name.to_owned()))?)
+}
+
+fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result<(), Failure> {
+    let index = ctx.index(ws)?;
+    let mut chosen: Vec<SessionId> = Vec::new();
+    if names.is_empty() {
+        chosen.push(ws.store().cursor()?.ok_or(Error::NoSession)?.session);
+    }
+    for name in names {
+        chosen.push(ctx.resolve(ws, &index, name)?.session);
+    }
+    let preview = sessions::preview(ws, &chosen)?;
+    let shown: Vec<&str> = preview.files.iter().map(String::as_str).collect();
+    let ui = &ctx.ui;
+    ui.status(Text::new().plain(format!("to {remote}: {} turns, {} before packing", preview.turns, bytes(preview.bytes))));
+    if !shown.is_empty() {
+        let more = if shown.len() > 8 { format!(" and {} more", shown.len() - 8) } else { String::new() };
+        ui.status(Text::new().plain(format!("content of {}: {}{more}", files(shown.len()), shown[..shown.len().min(8)].join(", "))));
+    }
+    for name in &preview.refs {
+        ui.status(Text::new().add(Style::Dim, format!("  {name}")));
+    }
+    if !ctx.confirm("Everyone who can read the remote can then read these prompts and answers. Push?") {
+        return Err(Failure::user("nothing was pushed").hint("--yes answers the question"));
+    }
+    let results = sessions::push(ws, remote, &preview)?;
+    let mut failed = None;
+    for result in results {
+        if ctx.global.json {
+            ctx.ui.json(&json!({ "v": 1, "ref": result.name, "ok": result.ok, "detail": result.detail }))?;
+        } else {
+            let style = if result.ok { Style::Good } else { Style::Bad };
+            ctx.ui.line(Text::new().add(style, if result.ok { "pushed  " } else { "refused " }).plain(format!("{} {}", result.name, result.detail)))?;
+        }
+        if !result.ok {
+            failed = Some(result.detail);
+        }
+    }
+    match failed {
+        None => Ok(()),
+        Some(why) => Err(Failure::user(format!("the remote refused: {why}")).hint("if it has newer turns: rt session fetch, then go on from them")),
+    }
+}
+
+fn fetch(ctx: &Context, ws: &Workspace, remote: &str) -> Result<(), Failure> {
+    let found = sessions::fetch(ws, remote)?;
+    let index = ctx.index(ws)?;
+    let rows = index.sessions(&*ws.backend, Sessions::All)?;
+    let label = |id: SessionId, fetched: bool| {
+        let row = rows.iter().find(|r| r.id == id && r.remote.is_some() == fetched);
+        row.map_or_else(|| id.to_string(), |r| r.label.clone())
+    };
+    for one in &found {
+        let (id, what, hint) = match one {
+            Fetched::New(id) => (id, "new", format!("go on with it: rt -s {id} -m \"…\"")),
+            Fetched::Forward(id) => (id, "went forward", String::new()),
+            Fetched::Diverged(id) => (id, "has other turns than yours", format!("theirs is {}", label(*id, true))),
+        };
+        let name = label(*id, matches!(one, Fetched::New(_)));
+        if ctx.global.json {
+            ctx.ui.json(&json!({ "v": 1, "session": id.to_string(), "label": name, "what": what }))?;
+        } else {
+            ctx.ui.line(Text::new().add(Style::Bold, name).plain(format!(" {what}  ")).add(Style::Dim, hint))?;
+        }
+    }
+    if found.is_empty() {
+        ctx.ui.status(Text::new().plain(format!("nothing new from {remote}")));
+    }
+    Ok(())
+}

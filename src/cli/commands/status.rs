@@ -1,0 +1,78 @@
+//! `rt status`: where this worktree stands.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::agent::{Error, undo};
+use crate::ui::{Style, Text, age};
+
+use super::super::context::{Context, files};
+use super::super::error::Failure;
+use super::super::render;
+
+/// Show the session of this worktree, its files, and edits that wait
+#[derive(Debug, Args)]
+pub struct StatusArgs {}
+
+pub fn run(ctx: &Context) -> Result<(), Failure> {
+    let ws = ctx.workspace()?;
+    let mut index = ctx.index(&ws)?;
+    let head = ws.backend.head().map_err(Error::from)?;
+    let dirty = ws.backend.dirty().map_err(Error::from)?;
+    let cursor = ws.store().cursor()?;
+    let here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
+    let turn = here.as_ref().map(|l| ws.store().turn(l)).transpose()?;
+    let waiting = index.queue(&*ws.backend)?;
+    let name = cursor.as_ref().map(|c| ctx.session_name(&ws, c.session)).transpose()?;
+    if ctx.global.json {
+        let state = turn.as_ref().map(|t| {
+            t.state.files.iter().map(|(p, a)| json!({ "path": p.to_string(), "access": a.as_str() })).collect::<Vec<_>>()
+        });
+        return Ok(ctx.ui.json(&json!({
+            "v": 1,
+            "branch": head.branch,
+            "commit": head.commit.map(|c| c.to_string()),
+            "session": cursor.as_ref().map(|c| c.session.to_string()),
+            "name": name,
+            "turn": here.as_ref().map(|l| render::header(&l.header)),
+            "redo": cursor.as_ref().map_or(0, |c| c.redo.len()),
+            "files": state,
+            "dirty": dirty.iter().map(|d| json!({ "path": d.path.to_string(), "staged": d.staged, "unstaged": d.unstaged })).collect::<Vec<_>>(),
+            "waiting": waiting.iter().map(|q| q.turn.key().map(|k| k.to_string())).collect::<Vec<_>>(),
+        }))?);
+    }
+    let ui = &ctx.ui;
+    match (&cursor, &name, &here) {
+        (Some(cursor), Some(name), Some(link)) => {
+            let h = &link.header;
+            let mut line = Text::new().add(Style::Bold, name.clone()).plain(format!(" on {} · turn ", head.short()));
+            line.push(Style::Id, index.unique_prefix(&*ws.backend, h.key)?);
+            line.push(Style::Plain, format!(" · {} · ", h.subject));
+            line.push(super::log::outcome_style(h.outcome), h.outcome.as_str().to_owned());
+            line.push(Style::Dim, format!(" · {}", age(h.end, ws.now())));
+            ui.line(line)?;
+            if !cursor.redo.is_empty() {
+                ui.line(format!("{} undone · rt redo", if cursor.redo.len() == 1 { "1 exchange".to_owned() } else { format!("{} exchanges", cursor.redo.len()) }))?;
+            }
+        }
+        (Some(_), Some(name), None) => ui.line(format!("{name} on {} · everything undone · rt redo", head.short()))?,
+        _ => ui.line(format!("no session in this worktree yet, on {} · begin one: rt -m \"…\"", head.short()))?,
+    }
+    for (path, access) in turn.iter().flat_map(|t| &t.state.files) {
+        ui.line(Text::new().plain("  ").add(Style::Path, path.to_string()).add(Style::Dim, format!("  {}", access.as_str())))?;
+    }
+    if !dirty.is_empty() {
+        ui.line(Text::new().add(Style::Dim, format!("{} with uncommitted changes of yours", files(dirty.len()))))?;
+    }
+    for row in waiting {
+        let mut line = Text::new().add(Style::Warn, "waiting  ").add(Style::Id, row.turn.prefix.clone());
+        let fit = row.held.len();
+        line.push(Style::Plain, format!("  {} to write", files(fit)));
+        if !row.rejects.is_empty() {
+            line.push(Style::Plain, format!(", {} did not fit", row.rejects.len()));
+        }
+        line.push(Style::Dim, format!(" · rt retry {}{}", row.turn.prefix, if row.rejects.is_empty() { "" } else { " --partial" }));
+        ui.line(line)?;
+    }
+    Ok(())
+}

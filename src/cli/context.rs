@@ -1,0 +1,195 @@
+//! What a command works with: the user's view, the settings, the repository, the index.
+//!
+//! Invariants
+//! - A repository is opened at most once a run, and unfinished turns of dead processes are closed before a command sees it.
+//! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::agent::recover;
+use crate::agent::workspace::{Parts, Workspace};
+use crate::base::clock::{Clock, Entropy};
+use crate::base::id::SessionId;
+use crate::config::{Color, Config, Sources};
+use crate::index::{Index, Place};
+use crate::process::fault::Faults;
+use crate::session::address::Address;
+use crate::session::turn::Outcome;
+use crate::ui::{ColorChoice, Style, Text, Ui};
+use crate::vcs::git::Git;
+use crate::vcs::{Backend as _, VcsError};
+
+use super::args::Global;
+use super::env::{Env, NumberedClock, SeededEntropy, SystemClock, SystemEntropy};
+use super::error::Failure;
+
+/// One run of a command.
+pub struct Context {
+    pub ui: Ui,
+    pub global: Global,
+    pub vars: std::collections::BTreeMap<String, String>,
+    pub directory: PathBuf,
+    pub home: Option<PathBuf>,
+    pub user_home: Option<PathBuf>,
+    /// Settings that flags of the command stand for, beside `--config`.
+    pub flags: Vec<(String, String)>,
+}
+
+impl Context {
+    pub fn new(env: Env, global: Global) -> Self {
+        let options = env.ui_options(global.quiet);
+        let (home, user_home) = (env.home(), env.user_home());
+        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home, flags: Vec::new() }
+    }
+
+    /// Where the settings come from. `root` is the worktree's, when there is one.
+    pub fn sources(&self, root: Option<PathBuf>, session: Vec<(String, String)>) -> Result<Sources, Failure> {
+        let home = self.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set").hint("set one of them to a directory"))?;
+        let mut flags = self.flags.clone();
+        for pair in &self.global.config {
+            let (key, value) = pair
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(format!("--config {pair:?} is not KEY=VALUE")).hint("such as: --config vcs.commit=off"))?;
+            flags.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(Sources { home, user_home: self.user_home.clone(), project_root: root, session, env: self.vars.clone(), flags })
+    }
+
+    /// The root of the worktree around the directory, when there is one.
+    pub fn root(&self) -> Result<Option<PathBuf>, Failure> {
+        match Git::discover(&self.directory, Faults::default()) {
+            Ok(git) => Ok(Some(git.layout().root.clone())),
+            Err(VcsError::NotARepository(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The settings without a session's own.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let root = self.root()?;
+        let config = Config::load(&self.sources(root, Vec::new())?).map_err(crate::agent::Error::from)?;
+        self.set_color(&config);
+        Ok(config)
+    }
+
+    /// `ui.color` outweighs what the terminal says; `auto` leaves it.
+    fn set_color(&self, config: &Config) {
+        match config.settings().ui.color {
+            Color::Always => self.ui.set_color(ColorChoice::Always),
+            Color::Never => self.ui.set_color(ColorChoice::Never),
+            Color::Auto => {}
+        }
+    }
+
+    /// The repository around the directory, with what dead processes left brought in order.
+    pub fn workspace(&self) -> Result<Workspace, Failure> {
+        self.workspace_with(Vec::new())
+    }
+
+    /// The same with a session's own settings.
+    pub fn workspace_with(&self, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
+        let first = session.is_empty();
+        let probe = Git::discover(&self.directory, Faults::default())?;
+        let sources = self.sources(Some(probe.layout().root.clone()), session)?;
+        let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
+        self.set_color(&config);
+        if first {
+            config.warnings().iter().for_each(|warning| self.ui.warn(warning));
+        }
+        let debug = &config.settings().debug;
+        let clock: Arc<dyn Clock> = match debug.clock {
+            Some(start) => Arc::new(NumberedClock::new(start)),
+            None => Arc::new(SystemClock),
+        };
+        let entropy: Arc<dyn Entropy> = match debug.seed {
+            Some(seed) => Arc::new(SeededEntropy::new(seed)),
+            None => Arc::new(SystemEntropy),
+        };
+        let faults = Faults::new(debug.fault.as_deref().unwrap_or_default());
+        let backend = probe.with_faults(faults.clone());
+        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
+        let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
+        if first {
+            self.recover(&ws)?;
+        }
+        Ok(ws)
+    }
+
+    fn recover(&self, ws: &Workspace) -> Result<(), Failure> {
+        for done in recover::recover(ws)? {
+            let key = &done.key.to_string()[..8];
+            let mut said = if done.only_traces {
+                format!("unfinished turn {key}: it was complete; its traces are removed")
+            } else {
+                let answer = match done.outcome {
+                    Outcome::Recovered => "the answer is kept",
+                    _ => "it was interrupted; what arrived is kept",
+                };
+                format!("unfinished turn {key}: {answer}")
+            };
+            if done.committed && !done.only_traces {
+                said.push_str(", its commit stands");
+            }
+            if !done.restored.is_empty() {
+                said.push_str(&format!(", {} put back as before", files(done.restored.len())));
+            }
+            if !done.left.is_empty() {
+                said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
+            }
+            if done.held {
+                said.push_str(&format!(" · rt retry {key} applies its edits"));
+            }
+            self.ui.status(Text::new().add(Style::Warn, said));
+        }
+        Ok(())
+    }
+
+    /// The index, caught up with the repository.
+    pub fn index(&self, ws: &Workspace) -> Result<Index, Failure> {
+        let mut index = self.open_index(ws)?;
+        let report = index.sync(&*ws.backend)?;
+        if let Some(notice) = report.notice {
+            self.ui.warn(&notice);
+        }
+        Ok(index)
+    }
+
+    /// The index as it is; one in memory when the file cannot be used.
+    pub fn open_index(&self, ws: &Workspace) -> Result<Index, Failure> {
+        match Index::open(&ws.config.settings().store.path) {
+            Ok(opened) => {
+                if let Some(notice) = opened.notice {
+                    self.ui.warn(&notice);
+                }
+                Ok(opened.index)
+            }
+            Err(error) => {
+                self.ui.warn(&format!("{error}; going on without the database"));
+                Ok(Index::in_memory()?)
+            }
+        }
+    }
+
+    /// What an address means here.
+    pub fn resolve(&self, ws: &Workspace, index: &Index, address: &str) -> Result<Place, Failure> {
+        let address: Address = address.parse()?;
+        let cursor = ws.store().cursor()?;
+        Ok(index.resolve(&*ws.backend, &address, cursor.as_ref())?)
+    }
+
+    /// How a session is called in output: its name, else the first letters of its id.
+    pub fn session_name(&self, ws: &Workspace, session: SessionId) -> Result<String, Failure> {
+        Ok(ws.store().meta(session)?.name().unwrap_or_else(|| session.to_string()[..8].to_owned()))
+    }
+
+    /// Asks, unless `--yes` was given.
+    pub fn confirm(&self, question: &str) -> bool {
+        self.global.yes || self.ui.ask(question, false)
+    }
+}
+
+/// `1 file`, `3 files`.
+pub fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}

@@ -1,0 +1,221 @@
+//! From any error to what the user reads and what the shell gets: the one place where sentences, advice and exit codes are
+//! chosen.
+//!
+//! Exit codes: 0 done, 1 user or configuration error, 2 usage, 3 broken pipe, 4 provider failed, 5 edits rejected or checks
+//! failed, 6 permission denied, 130 interrupted, 255 bug.
+//!
+//! Invariants
+//! - What went wrong, where, and what to do; a cause is shown once.
+
+
+use crate::agent::Error;
+use crate::agent::models::LOCAL_SERVERS;
+use crate::agent::store::StoreError;
+use crate::index::{IndexError, ResolveError};
+use crate::llm::{Fault, LlmError};
+use crate::prompt::PromptError;
+use crate::session::address::BadAddress;
+use crate::ui::{OutputError, Report};
+use crate::vcs::VcsError;
+
+/// Why a command failed, ready to be shown.
+#[derive(Debug)]
+pub struct Failure {
+    pub report: Report,
+    pub code: u8,
+}
+
+pub const USER: u8 = 1;
+pub const USAGE: u8 = 2;
+pub const PIPE: u8 = 3;
+pub const PROVIDER: u8 = 4;
+pub const REJECTED: u8 = 5;
+pub const INTERRUPTED: u8 = 130;
+pub const BUG: u8 = 255;
+
+impl Failure {
+    /// The user's own mistake, or a state that the user can change.
+    pub fn user(error: impl Into<String>) -> Self {
+        Self { report: Report { error: error.into(), ..Report::default() }, code: USER }
+    }
+
+    /// A command line that cannot be read.
+    pub fn usage(error: impl Into<String>) -> Self {
+        Self { code: USAGE, ..Self::user(error) }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.report.hints.push(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        match error {
+            OutputError::BrokenPipe => Self::user(error.to_string()).code(PIPE),
+            OutputError::Io(_) => Self::user(error.to_string()),
+        }
+    }
+}
+
+impl From<BadAddress> for Failure {
+    fn from(error: BadAddress) -> Self {
+        Self::usage(error.to_string()).hint("addresses: @ · @~2 · a session's name · name/3 · the first letters of a turn or session id")
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Self {
+        let text = error.to_string();
+        match error {
+            ResolveError::Index(e) => e.into(),
+            ResolveError::NoCursor => Self::user(text).hint("begin one with: rt -m \"…\"   or see: rt session list"),
+            _ => Self::user(text).hint("see: rt session list   rt log --all"),
+        }
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Vcs(e) => e.into(),
+            other => Self::user(other.to_string()).hint("the index can be made anew at any time: rt index rebuild"),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Vcs(e) => e.into(),
+            StoreError::Incomplete { .. } => Self::user(error.to_string()).hint("fetch the rest of the session: rt session fetch"),
+            StoreError::Cursor { .. } => {
+                Self::user(error.to_string()).hint("remove that file and choose a session again: rt session resume NAME")
+            }
+            other => Self::user(other.to_string()),
+        }
+    }
+}
+
+impl From<VcsError> for Failure {
+    fn from(error: VcsError) -> Self {
+        let failure = Self::user(error.to_string());
+        match error {
+            VcsError::NotARepository(_) => failure.hint("go to your project's directory, or begin one with: git init"),
+            VcsError::IndexLocked(path) => failure
+                .hint("if no git is running, remove that file, then: rt retry")
+                .hint(format!("the file: {}", path.display()))
+                .code(REJECTED),
+            VcsError::InProgress(what) => {
+                failure.hint(format!("finish or abort the {what}, then commit what is in the files with: rt retry")).code(REJECTED)
+            }
+            VcsError::NoIdentity => failure.hint("git config --global user.name \"Your Name\" · git config --global user.email you@example.com"),
+            VcsError::CommitRefused(_) => {
+                failure.hint("the edits are in the files; when the hook is content: rt retry   or take them back: rt undo").code(REJECTED)
+            }
+            VcsError::FileChanged(_) => failure.hint("nothing was written; try again with: rt retry").code(REJECTED),
+            VcsError::BadTarget(..) => failure.hint("nothing was written").code(REJECTED),
+            VcsError::Conflict(_) => failure.hint("nothing was changed; commit or stash your own lines there first").code(REJECTED),
+            VcsError::Moved { .. } => failure.hint("another process was faster; try again"),
+            VcsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => failure.hint("the disk is full"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<LlmError> for Failure {
+    fn from(error: LlmError) -> Self {
+        let failure = Self::user(error.to_string()).code(PROVIDER);
+        match error.fault {
+            Fault::Auth => failure.hint("the provider does not accept the key; check the variable that holds it"),
+            Fault::QuotaUsedUp => failure.hint("waiting a moment does not help; use another model: --model"),
+            Fault::NotFound => failure.hint("check the model's name: rt -m … --model provider/model"),
+            Fault::ContextTooLong => failure.hint("begin a new session with: rt -n -m \"…\", or give fewer files"),
+            Fault::Transport => failure.hint("is the address right, and is there a connection? rt config show --origin"),
+            Fault::Idle | Fault::Cut => failure.hint("what arrived is kept: rt show   ask again with: rt -c -m \"…\""),
+            _ => failure,
+        }
+    }
+}
+
+/// Every way to get a model, in a few lines.
+fn no_model() -> Failure {
+    let servers: Vec<&str> = LOCAL_SERVERS.iter().map(|(_, url)| *url).collect();
+    Failure::user("no model is set up")
+        .hint("a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)")
+        .hint(format!("a local server: none answers at {}", servers.join(", ")))
+        .hint("any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url")
+        .hint("no key at all: rt -m \"…\" --model manual  (paste the prompt into any chat), or see it work: rt demo")
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let user = || Self::user(text.clone());
+        match error {
+            Error::Vcs(e) => e.into(),
+            Error::Store(e) => e.into(),
+            Error::Llm(e) => e.into(),
+            Error::Config(e) => {
+                let hint = e.hint();
+                let failure = Self::user(e.to_string());
+                hint.into_iter().fold(failure, Self::hint)
+            }
+            Error::Prompt(PromptError::TooLong { .. }) => user().hint("give fewer files, or begin a new session: rt -n -m \"…\""),
+            Error::Prompt(PromptError::NotText { .. }) => user().hint("only text files can be sent; leave it out: rt files rm PATH"),
+            Error::NoModel => no_model(),
+            Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
+            Error::UnknownModel(_) => user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual"),
+            Error::UnknownProvider(name) => user()
+                .hint("the built-in ones are gemini and openai")
+                .hint(format!("for a server of your own: rt config set providers.{name}.kind openai, and providers.{name}.base_url")),
+            Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
+            Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
+            Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),
+            Error::Refused(_) => user().code(PROVIDER),
+            Error::Interrupted => user().hint("what arrived is kept: rt show").code(INTERRUPTED),
+            Error::Dirty(_) => user().hint("commit or stash them, then: rt retry").code(REJECTED),
+            Error::NothingCommitted(_) => {
+                user().hint("the edits are in the files; commit them yourself, or take them back: rt undo").code(REJECTED)
+            }
+            Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
+            Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
+            Error::NothingHeld(_) => user().hint("see what it did: rt show"),
+            Error::NothingToUndo => user().hint("see: rt log"),
+            Error::NoSession => user().hint("begin one: rt -m \"…\""),
+            Error::NameTaken(_) => user().hint("see: rt session list --all"),
+            Error::OutsideRepository(_) => user().hint("only files inside the repository can be given"),
+            Error::Unfinished { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                user().hint("the disk is full; nothing was sent or written")
+            }
+            Error::Bug(_) => user().code(BUG),
+            other => {
+                let mut failure = Self::user(other.to_string());
+                failure.report.causes = causes(&other, &failure.report.error);
+                failure
+            }
+        }
+    }
+}
+
+/// Causes that say something which the error itself does not.
+fn causes(error: &dyn std::error::Error, shown: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !shown.contains(&text) && !out.contains(&text) {
+            out.push(text);
+        }
+        next = cause.source();
+    }
+    out
+}

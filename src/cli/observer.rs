@@ -1,0 +1,295 @@
+//! How an exchange looks: the frame on stderr and the answer on stdout, or the event stream as JSON.
+//!
+//! Invariants
+//! - stdout has the answer only (or, with `--json`, one event a line); the frame goes to stderr.
+//! - A reader that went away does not stop the exchange: the answer is paid for, so it is kept, applied and recorded.
+
+use serde_json::{Value, json};
+
+use crate::agent::edits::Gathered;
+use crate::agent::exchange::{Observer, Progress};
+use crate::agent::prepare::{Prepared, Why};
+use crate::base::clock::Clock;
+use crate::base::money::Tokens;
+use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
+use crate::ui::{OutputError, Style, Text, Ui, elapsed};
+use crate::vcs::{Landed, Withheld};
+
+use super::context::files;
+use super::render;
+
+/// Shows an exchange.
+pub struct Frame<'a> {
+    ui: &'a Ui,
+    clock: &'a dyn Clock,
+    json: bool,
+    /// Where the answer's text goes.
+    stream: Option<crate::ui::Stream<'a>>,
+    /// The variable that the key comes from, for the first line.
+    key_name: Option<String>,
+    branch: String,
+    /// Other dirty files, counted once the commit is made.
+    dirty: Box<dyn Fn() -> usize + 'a>,
+    stats: Vec<FileStat>,
+    /// The first failure to write; what comes after it is not shown.
+    broken: Option<OutputError>,
+    any_text: bool,
+    written: bool,
+}
+
+impl<'a> Frame<'a> {
+    pub fn new(ui: &'a Ui, clock: &'a dyn Clock, json: bool, key_name: Option<String>, branch: String, dirty: impl Fn() -> usize + 'a) -> Self {
+        Self {
+            ui,
+            clock,
+            json,
+            stream: None,
+            key_name,
+            branch,
+            dirty: Box::new(dirty),
+            stats: Vec::new(),
+            broken: None,
+            any_text: false,
+            written: false,
+        }
+    }
+
+    /// Ends the frame; gives what went wrong on stdout.
+    pub fn finish(mut self) -> Option<OutputError> {
+        self.end_text();
+        self.broken
+    }
+
+    fn emit(&mut self, event: &Value) {
+        if self.broken.is_none()
+            && let Err(error) = self.ui.json(event)
+        {
+            self.broken = Some(error);
+        }
+    }
+
+    fn event(&mut self, kind: &str, mut fields: Value) {
+        if self.json {
+            fields["v"] = json!(1);
+            fields["event"] = json!(kind);
+            self.emit(&fields);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.ui.end_progress();
+        self.any_text = true;
+        if self.json {
+            self.event("text", json!({ "text": text }));
+        } else if self.broken.is_none() {
+            let stream = self.stream.get_or_insert_with(|| self.ui.stream());
+            if let Err(error) = stream.write(text) {
+                self.broken = Some(error);
+            }
+        }
+    }
+
+    fn end_text(&mut self) {
+        self.ui.end_progress();
+        if let Some(stream) = self.stream.take()
+            && let Err(error) = stream.finish()
+        {
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    fn prepared(&mut self, prepared: &Prepared, turn: &Header, name: Option<&str>, new: bool) {
+        let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
+        let sent: Vec<Value> = prepared
+            .files
+            .iter()
+            .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why) }))
+            .collect();
+        self.event(
+            "request",
+            json!({ "session": turn.session.to_string(), "name": name, "new": new, "turn": turn.key.to_string(), "model": model,
+                    "files": sent, "tokens": prepared.tokens.0 }),
+        );
+        let mut line = Text::new().add(Style::Bold, name.unwrap_or("session").to_owned());
+        line.push(Style::Dim, if new { " · new session · ".to_owned() } else { format!(" · turn {} · ", turn.seq) });
+        line.push(Style::Plain, model);
+        if let Some(key) = &self.key_name {
+            line.push(Style::Dim, format!(" ({key})"));
+        }
+        self.ui.status(line);
+        let mut line = Text::new();
+        for file in prepared.files.iter().filter(|f| f.why != Why::Session) {
+            line.push(if file.access == Access::ReadOnly { Style::Dim } else { Style::Added }, if file.access == Access::ReadOnly { "= " } else { "+ " });
+            line.push(Style::Path, file.path.to_string());
+            line.push(Style::Dim, format!(" ({})   ", why(file.why)));
+        }
+        let kept = prepared.files.iter().filter(|f| f.why == Why::Session).count();
+        if kept > 0 {
+            line.push(Style::Dim, format!("{} of the session   ", files(kept)));
+        }
+        line.push(Style::Dim, format!("total {} tokens", prepared.tokens));
+        self.ui.status(line);
+        for ambiguous in &prepared.ambiguous {
+            let paths: Vec<String> = ambiguous.paths.iter().take(4).map(ToString::to_string).collect();
+            self.ui.warn(&format!("{} could be {}; none is sent. Name the path, or use --file", ambiguous.name, paths.join(", ")));
+        }
+        for path in &prepared.withheld {
+            self.ui.warn(&format!("{path} holds a secret of your environment: it is not sent and not edited"));
+        }
+        self.ui.begin_progress("waiting for the answer", self.clock.now());
+    }
+
+    fn rejected(&mut self, gathered: &Gathered) {
+        self.end_text();
+        let rejects: Vec<Value> =
+            gathered.rejects.iter().map(|r| json!({ "path": r.path, "reason": r.for_model.reason, "edit": r.source })).collect();
+        let unseen: Vec<String> = gathered.unseen.iter().map(ToString::to_string).collect();
+        self.event("rejected", json!({ "rejects": rejects, "unseen": unseen, "held": gathered.changes.len() }));
+        for reject in &gathered.rejects {
+            self.ui.status(Text::new().add(Style::Bad, "does not fit  ").plain(reject.line.clone()));
+        }
+        for path in &gathered.unseen {
+            self.ui.status(Text::new().add(Style::Warn, "not seen yet  ").add(Style::Path, path.to_string()));
+        }
+    }
+
+    fn landed(&mut self, landed: &Landed) {
+        let left: Vec<String> = landed.without_user_lines.iter().map(ToString::to_string).collect();
+        let out: Vec<Value> =
+            landed.uncommitted.iter().map(|(p, w)| json!({ "path": p.to_string(), "why": withheld(w) })).collect();
+        self.event("committed", json!({ "commit": landed.commit.map(|c| c.to_string()), "without_user_lines": left, "uncommitted": out }));
+        for (path, why) in &landed.uncommitted {
+            self.ui.warn(&format!("{path} is edited but not committed: {}", withheld(why)));
+        }
+        let Some(commit) = landed.commit else { return };
+        let mut line = stat_text(&self.stats);
+        line.push(Style::Good, "committed ");
+        line.push(Style::Id, commit.short());
+        line.push(Style::Plain, format!(" on {}", self.branch));
+        let dirty = (self.dirty)();
+        let mine = landed.without_user_lines.len();
+        if mine > 0 {
+            line.push(Style::Dim, format!(" (without your changes in {})", files(mine)));
+        } else if dirty > 0 {
+            line.push(Style::Dim, format!(" ({dirty} dirty {} left out)", if dirty == 1 { "file" } else { "files" }));
+        }
+        self.ui.status(line);
+        self.written = true;
+    }
+
+    fn closed(&mut self, turn: &Turn, session: crate::base::id::SessionId, forked: bool) {
+        self.end_text();
+        let header = &turn.header;
+        if self.json {
+            let mut value = render::header(header);
+            value["session"] = json!(session.to_string());
+            value["forked"] = json!(forked);
+            self.event("turn", value);
+        }
+        if header.outcome == Outcome::Uncommitted && !self.written && !self.stats.is_empty() {
+            let mut line = stat_text(&self.stats);
+            line.push(Style::Warn, "written, not committed");
+            self.ui.status(line);
+        }
+        if header.outcome == Outcome::None && !turn.edits.changes.is_empty() {
+            let mut line = stat_text(&FileStat::of(&turn.edits.with_status(crate::session::turn::ChangeStatus::Held)));
+            line.push(Style::Warn, "stored, not written");
+            line.push(Style::Dim, " · rt retry writes them");
+            self.ui.status(line);
+        }
+        if forked {
+            self.ui.warn("another process went on with the session first; this turn is kept as a fork of its own");
+        }
+        let mut line = Text::new().add(Style::Dim, "turn ").add(Style::Id, header.key.to_string()[..4].to_owned());
+        if let Some(cost) = header.cost {
+            line.push(Style::Plain, format!(" · ${}", render::money(cost)));
+        } else if header.usage.output > Tokens(0) {
+            line.push(Style::Plain, format!(" · {} in, {} out", header.usage.input + header.usage.cache_read, header.usage.output));
+        }
+        line.push(Style::Dim, format!(" · {}", elapsed(header.end.millis() - header.start.millis())));
+        let next = match header.outcome {
+            Outcome::Applied | Outcome::Uncommitted => " · rt undo · rt show --prompt",
+            _ => " · rt show --prompt",
+        };
+        line.push(Style::Dim, next);
+        self.ui.status(line);
+        self.stats.clear();
+        self.written = false;
+        self.any_text = false;
+    }
+}
+
+impl Observer for Frame<'_> {
+    fn observe(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
+            Progress::Reflecting { turn, gathered, tokens, left } => {
+                self.event("request", json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }));
+                let what = gathered.rejects.len() + gathered.unseen.len();
+                let text = format!("asking again about {what} {} · {tokens} tokens", if what == 1 { "edit" } else { "edits" });
+                self.ui.status(Text::new().add(Style::Dim, text));
+                self.ui.begin_progress("waiting for the answer", self.clock.now());
+            }
+            Progress::Text(text) => self.text(text),
+            Progress::Reasoning(text) => {
+                self.event("reasoning", json!({ "text": text }));
+                self.ui.tick(self.clock.now());
+            }
+            Progress::Retrying { wait, error } => {
+                self.event("retry", json!({ "wait_ms": wait.as_millis() as u64, "why": error.to_string() }));
+                self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
+            }
+            Progress::Rejected(gathered) => self.rejected(gathered),
+            Progress::Written(gathered) => {
+                self.end_text();
+                self.stats = FileStat::of(&gathered.changes);
+                let files: Vec<Value> = self.stats.iter().map(render::file).collect();
+                self.event("written", json!({ "files": files }));
+            }
+            Progress::NotWritten(error) => {
+                self.end_text();
+                self.event("not-written", json!({ "why": error.to_string() }));
+            }
+            Progress::Landed(landed) => self.landed(landed),
+            Progress::NotCommitted(error) => self.event("not-committed", json!({ "why": error.to_string() })),
+            Progress::Closed { turn, appended } => self.closed(turn, appended.session, appended.forked),
+        }
+    }
+}
+
+const fn why(why: Why) -> &'static str {
+    match why {
+        Why::Named => "named",
+        Why::Given => "given",
+        Why::Session => "session",
+    }
+}
+
+const fn withheld(why: &Withheld) -> &'static str {
+    match why {
+        Withheld::Overlap => "your uncommitted lines overlap with the edit",
+        Withheld::Untracked => "it is not tracked",
+        Withheld::IndexConflict => "its staged version cannot be merged with the edit",
+    }
+}
+
+/// `src/a.rs  +4 −1   ` for each file.
+pub fn stat_text(stats: &[FileStat]) -> Text {
+    let mut line = Text::new();
+    for (at, stat) in stats.iter().enumerate() {
+        if at == 4 && stats.len() > 5 {
+            line.push(Style::Dim, format!("and {} more   ", stats.len() - at));
+            break;
+        }
+        line.push(Style::Path, stat.path.to_string());
+        match stat.status {
+            FileStatus::Added => line.push(Style::Dim, " new"),
+            FileStatus::Deleted => line.push(Style::Dim, " deleted"),
+            FileStatus::Modified => {}
+        }
+        line.push(Style::Added, format!("  +{}", stat.lines.added));
+        line.push(Style::Removed, format!(" −{}", stat.lines.removed));
+        line.push(Style::Plain, "   ");
+    }
+    line
+}
