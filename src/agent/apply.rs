@@ -36,7 +36,9 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     let tree = ws.backend.worktree()?;
     let withheld = std::collections::BTreeSet::new();
     let rules = Rules { state: &state, withheld: &withheld, ask_for_unseen: false };
-    gathered.take(text, format, &*tree, &rules).map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
+    gathered
+        .take(text, format, &*tree, &rules)
+        .map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
     let until = if whole { until } else { Until::Stored };

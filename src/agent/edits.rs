@@ -78,12 +78,8 @@ impl Misfit {
 
     fn from_reject(reject: &Reject) -> Self {
         let nearest = reject.nearest.as_ref().map(|r| prompt::Nearest { line: r.first_line, text: r.text.clone() });
-        let for_model = prompt::RejectInfo {
-            path: Some(reject.path.clone()),
-            reason: reject.sentence(),
-            edit: excerpt(&reject.edit),
-            nearest,
-        };
+        let for_model =
+            prompt::RejectInfo { path: Some(reject.path.clone()), reason: reject.sentence(), edit: excerpt(&reject.edit), nearest };
         Self { path: Some(reject.path.clone()), line: reject.line(), for_model, source: reject.edit.clone() }
     }
 }

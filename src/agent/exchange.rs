@@ -35,19 +35,35 @@ use super::workspace::Workspace;
 /// What happens, for whoever watches.
 pub enum Progress<'a> {
     /// The request is ready and about to be sent.
-    Prepared { prepared: &'a Prepared, turn: &'a Header, name: Option<&'a str>, new: bool },
+    Prepared {
+        prepared: &'a Prepared,
+        turn: &'a Header,
+        name: Option<&'a str>,
+        new: bool,
+    },
     /// What did not fit goes back to the model.
-    Reflecting { turn: &'a Header, gathered: &'a Gathered, tokens: Tokens, left: u32 },
+    Reflecting {
+        turn: &'a Header,
+        gathered: &'a Gathered,
+        tokens: Tokens,
+        left: u32,
+    },
     Text(&'a str),
     Reasoning(&'a str),
-    Retrying { wait: Duration, error: &'a LlmError },
+    Retrying {
+        wait: Duration,
+        error: &'a LlmError,
+    },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
     Written(&'a Gathered),
     NotWritten(&'a Error),
     Landed(&'a Landed),
     NotCommitted(&'a Error),
-    Closed { turn: &'a Turn, appended: &'a Appended },
+    Closed {
+        turn: &'a Turn,
+        appended: &'a Appended,
+    },
 }
 
 /// Is told what happens.
@@ -237,11 +253,15 @@ impl<'a> Driver<'a> {
     async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
         let (ws, model) = (self.ws, self.model);
         let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
-        let mut tap =
-            Tap { turn: &mut open.turn, observer: &mut *self.observer, faults: &ws.faults, now: ws.now(), partial: Answer::default() };
+        let mut tap = Tap {
+            turn: &mut open.turn,
+            observer: &mut *self.observer,
+            faults: &ws.faults,
+            now: ws.now(),
+            partial: Answer::default(),
+        };
         let result = {
-            let asking =
-                llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
+            let asking = llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
             tokio::select! {
                 result = asking => Some(result),
                 () = &mut *interrupt => None,
@@ -374,9 +394,12 @@ impl<'a> Driver<'a> {
                 let now = ws.now();
                 let turn = &mut self.open()?.turn.turn;
                 turn.header.commit = landed.commit;
-                turn.events.extend(landed.uncommitted.iter().map(|(path, why)| {
-                    Event::new(now, "uncommitted").with("path", path).with("why", withheld_word(why))
-                }));
+                turn.events.extend(
+                    landed
+                        .uncommitted
+                        .iter()
+                        .map(|(path, why)| Event::new(now, "uncommitted").with("path", path).with("why", withheld_word(why))),
+                );
                 if landed.commit.is_some() {
                     return Ok(Input::Committed);
                 }

@@ -119,7 +119,13 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
     let names: Vec<String> = own.iter().map(|(path, _)| path.to_string()).collect();
     let line = format!("Work in progress on {}", names.join(", "));
     let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));
-    ws.backend.land(&Landing { changes: &own, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer })?;
+    ws.backend.land(&Landing {
+        changes: &own,
+        message,
+        author_time: now,
+        author_offset: ws.clock.offset(now),
+        trailer: &trailer,
+    })?;
     Ok(())
 }
 

@@ -145,7 +145,16 @@ mod tests {
 
     #[test]
     fn the_whole_way() {
-        let inputs = [Input::Begin, Input::Opened, Input::Answered, parsed(2, 0, 0), Input::Stored, Input::Applied, Input::Committed, Input::Closed];
+        let inputs = [
+            Input::Begin,
+            Input::Opened,
+            Input::Answered,
+            parsed(2, 0, 0),
+            Input::Stored,
+            Input::Applied,
+            Input::Committed,
+            Input::Closed,
+        ];
         let want = [
             Effect::Open { reflection: false },
             Effect::Ask,

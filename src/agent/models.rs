@@ -50,7 +50,8 @@ pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
         "echo" | "manual" | "replay" => Ok(model(name, name)),
         _ => {
             let id: ModelId = name.parse().map_err(|_| Error::UnknownModel(name.to_owned()))?;
-            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str()) || ws.config.settings().providers.contains_key(&id.provider);
+            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str())
+                || ws.config.settings().providers.contains_key(&id.provider);
             if known { Ok(id) } else { Err(Error::UnknownProvider(id.provider)) }
         }
     }

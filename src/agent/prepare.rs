@@ -111,8 +111,13 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
     let (inputs, withheld) = file_inputs(ws, &*tree, state.files.iter().map(|(p, a)| (p.clone(), *a)))?;
     files.retain(|f| !withheld.contains(&f.path));
     let instructions = if ws.config.settings().context.instructions {
-        let found = project::instruction_files(&*tree, ws.directory.as_ref()).map_err(|source| Error::Read { what: "the instruction files".to_owned(), source })?;
-        found.into_iter().filter(|(_, text)| !ws.redactor.holds(text.as_bytes())).map(|(path, text)| (path.to_string(), text)).collect()
+        let found = project::instruction_files(&*tree, ws.directory.as_ref())
+            .map_err(|source| Error::Read { what: "the instruction files".to_owned(), source })?;
+        found
+            .into_iter()
+            .filter(|(_, text)| !ws.redactor.holds(text.as_bytes()))
+            .map(|(path, text)| (path.to_string(), text))
+            .collect()
     } else {
         Vec::new()
     };

@@ -49,7 +49,8 @@ pub fn recover(ws: &Workspace) -> Result<Vec<Recovered>, Error> {
     for (_, wal) in Wal::abandoned(&layout.common_dir).map_err(Error::unfinished(&layout.common_dir))? {
         let found = open::read(&wal)?;
         let own = crate::base::text::percent_encode(layout.git_dir.as_os_str().as_encoded_bytes());
-        let other = std::path::PathBuf::from(String::from_utf8_lossy(&crate::base::text::percent_decode(&found.git_dir)).into_owned());
+        let other =
+            std::path::PathBuf::from(String::from_utf8_lossy(&crate::base::text::percent_decode(&found.git_dir)).into_owned());
         if found.git_dir != own && other.exists() {
             // The next start in that worktree sees to it.
             continue;
@@ -95,7 +96,8 @@ fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
     let whole = turn.response.as_ref().is_some_and(|r| r.stop.is_some()) || turn.header.kind != TurnKind::Turn;
     turn.header.outcome = if whole { Outcome::Recovered } else { Outcome::Interrupted };
     turn.header.end = ws.now();
-    turn.events.push(Event::new(turn.header.end, "recover").with("committed", done.committed).with("restored", done.restored.len()));
+    turn.events
+        .push(Event::new(turn.header.end, "recover").with("committed", done.committed).with("restored", done.restored.len()));
     done.outcome = turn.header.outcome;
     done.held = turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held);
     let appended = record(ws, &mut turn, &place)?;
@@ -105,15 +107,22 @@ fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
 }
 
 /// Decodes what had arrived of the answer.
-fn take_answer(ws: &Workspace, turn: &mut Turn, head: Option<(u16, std::collections::BTreeMap<String, String>)>, raw: Option<Vec<u8>>) {
+fn take_answer(
+    ws: &Workspace,
+    turn: &mut Turn,
+    head: Option<(u16, std::collections::BTreeMap<String, String>)>,
+    raw: Option<Vec<u8>>,
+) {
     let (Some(request), Some(raw)) = (&turn.request, raw) else { return };
     let (status, headers) = head.unwrap_or_default();
     let (mut answer, _) = llm::replay(&request.envelope, status, &raw);
     answer.record.headers = headers;
     turn.header.usage = answer.usage;
     turn.header.served = answer.served;
-    if let (Some(model), Ok(id)) = (turn.header.model.clone(), super::models::parse(ws, &turn.header.model.as_ref().map(ToString::to_string).unwrap_or_default()))
-        && let Ok(known) = super::models::open(ws, id, super::models::Special::default())
+    if let (Some(model), Ok(id)) = (
+        turn.header.model.clone(),
+        super::models::parse(ws, &turn.header.model.as_ref().map(ToString::to_string).unwrap_or_default()),
+    ) && let Ok(known) = super::models::open(ws, id, super::models::Special::default())
     {
         let name = turn.header.served.clone().unwrap_or(model.model);
         turn.header.price = known.provider.price(&name, &turn.header.usage, turn.header.start);

@@ -161,9 +161,11 @@ pub fn preview(ws: &Workspace, sessions: &[SessionId]) -> Result<Preview, Error>
             out.turns += 1;
             let parts = turn.request.iter().flat_map(|r| r.parts.values()).map(Vec::len).sum::<usize>();
             let answer = turn.response.as_ref().map_or(0, |r| r.raw.len() + r.text.len());
-            let sides = turn.edits.changes.iter().flat_map(|c| [&c.before, &c.after]).flatten().map(|s| s.bytes.len()).sum::<usize>();
+            let sides =
+                turn.edits.changes.iter().flat_map(|c| [&c.before, &c.after]).flatten().map(|s| s.bytes.len()).sum::<usize>();
             out.bytes += (parts + answer + sides) as u64;
-            let quoted = turn.request.iter().flat_map(|r| &r.manifest.entries).filter(|e| matches!(e.kind.name(), "file" | "read-only"));
+            let quoted =
+                turn.request.iter().flat_map(|r| &r.manifest.entries).filter(|e| matches!(e.kind.name(), "file" | "read-only"));
             out.files.extend(quoted.filter_map(|e| e.kind.subject().map(str::to_owned)));
             out.files.extend(turn.edits.changes.iter().map(|c| c.path.to_string()));
         }

@@ -219,7 +219,14 @@ impl<'a> Store<'a> {
 
     /// Appends a turn behind `parent` to its session, whose ref must be `parent` (or absent, for a session that begins
     /// here). When somebody else was first, the turn becomes the first one of a new session `fork`.
-    pub fn append(&self, turn: &mut Turn, parent: Option<Oid>, begins: Begins, author: &Signature, fork: SessionId) -> Result<Appended, StoreError> {
+    pub fn append(
+        &self,
+        turn: &mut Turn,
+        parent: Option<Oid>,
+        begins: Begins,
+        author: &Signature,
+        fork: SessionId,
+    ) -> Result<Appended, StoreError> {
         let expected = match (begins, parent) {
             (Begins::Session, _) | (_, None) => Expected::Absent,
             (Begins::Nothing, Some(parent)) => Expected::Is(parent),

@@ -51,9 +51,9 @@ pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
     let mut turns = Vec::new();
     for link in store.chain(here.commit) {
         let link = link?;
-        let same = turns.first().is_none_or(|first: &Link| {
-            link.header.exchange == first.header.exchange && (!keep.earlier_turns || turns.is_empty())
-        });
+        let same = turns
+            .first()
+            .is_none_or(|first: &Link| link.header.exchange == first.header.exchange && (!keep.earlier_turns || turns.is_empty()));
         // A note says what goes along with later messages; taking it back is part of undoing what came after it.
         if !same {
             break;

@@ -6,6 +6,7 @@
 //!   sent nor edited.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,7 +69,6 @@ impl Workspace {
             Point::Edits => &hooks.edits,
             Point::Commit => &hooks.commit,
         })?;
-        use std::os::unix::ffi::OsStrExt as _;
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
         Ok(Self {
@@ -129,7 +129,6 @@ impl Workspace {
                 other => full.push(other),
             }
         }
-        use std::os::unix::ffi::OsStrExt as _;
         let outside = || Error::OutsideRepository(written.to_owned());
         let inside = full.strip_prefix(&self.backend.layout().root).map_err(|_| outside())?;
         RepoPath::new(inside.as_os_str().as_bytes()).map_err(|_| outside())

@@ -76,6 +76,7 @@ impl Usd {
     }
 
     /// What `tokens` cost at `self` dollars a million.
+    #[must_use]
     pub fn per_million(self, tokens: Tokens) -> Self {
         let nanos = i128::from(self.0) * i128::from(tokens.0) / 1_000_000;
         Self(i64::try_from(nanos).unwrap_or(i64::MAX))

@@ -83,6 +83,17 @@ pub fn unified(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
     similar::TextDiff::from_lines(old, new).unified_diff().context_radius(3).header(old_name, new_name).to_string()
 }
 
+/// Which items of the two sequences are the same ones, as pairs of places in the old and the new sequence.
+pub fn equal_pairs<T: std::hash::Hash + Ord>(old: &[T], new: &[T]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for op in similar::capture_diff_slices(similar::Algorithm::Myers, old, new) {
+        if let similar::DiffOp::Equal { old_index, new_index, len } = op {
+            pairs.extend((0..len).map(|n| (old_index + n, new_index + n)));
+        }
+    }
+    pairs
+}
+
 /// Lines with their ends; the last may have none.
 pub fn byte_lines(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|b| *b == b'\n').collect()

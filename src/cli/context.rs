@@ -40,17 +40,28 @@ impl Context {
     pub fn new(env: Env, global: Global) -> Self {
         let options = env.ui_options(global.quiet);
         let (home, user_home) = (env.home(), env.user_home());
-        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home, flags: Vec::new() }
+        Self {
+            ui: Ui::new(options, env.streams),
+            global,
+            vars: env.vars,
+            directory: env.directory,
+            home,
+            user_home,
+            flags: Vec::new(),
+        }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
     pub fn sources(&self, root: Option<PathBuf>, session: Vec<(String, String)>) -> Result<Sources, Failure> {
-        let home = self.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set").hint("set one of them to a directory"))?;
+        let home = self
+            .home
+            .clone()
+            .ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set").hint("set one of them to a directory"))?;
         let mut flags = self.flags.clone();
         for pair in &self.global.config {
-            let (key, value) = pair
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--config {pair:?} is not KEY=VALUE")).hint("such as: --config vcs.commit=off"))?;
+            let (key, value) = pair.split_once('=').ok_or_else(|| {
+                Failure::usage(format!("--config {pair:?} is not KEY=VALUE")).hint("such as: --config vcs.commit=off")
+            })?;
             flags.push((key.to_owned(), value.to_owned()));
         }
         Ok(Sources { home, user_home: self.user_home.clone(), project_root: root, session, env: self.vars.clone(), flags })
@@ -172,14 +183,14 @@ impl Context {
     }
 
     /// What an address means here.
-    pub fn resolve(&self, ws: &Workspace, index: &Index, address: &str) -> Result<Place, Failure> {
+    pub fn resolve(ws: &Workspace, index: &Index, address: &str) -> Result<Place, Failure> {
         let address: Address = address.parse()?;
         let cursor = ws.store().cursor()?;
         Ok(index.resolve(&*ws.backend, &address, cursor.as_ref())?)
     }
 
     /// How a session is called in output: its name, else the first letters of its id.
-    pub fn session_name(&self, ws: &Workspace, session: SessionId) -> Result<String, Failure> {
+    pub fn session_name(ws: &Workspace, session: SessionId) -> Result<String, Failure> {
         Ok(ws.store().meta(session)?.name().unwrap_or_else(|| session.to_string()[..8].to_owned()))
     }
 

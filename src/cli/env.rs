@@ -28,7 +28,9 @@ impl Env {
         let vars: BTreeMap<String, String> =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let width = vars.get("COLUMNS").and_then(|c| c.parse().ok()).unwrap_or_else(|| {
-            rustix::termios::tcgetwinsize(std::io::stdout()).or_else(|_| rustix::termios::tcgetwinsize(std::io::stderr())).map_or(0, |w| w.ws_col.into())
+            rustix::termios::tcgetwinsize(std::io::stdout())
+                .or_else(|_| rustix::termios::tcgetwinsize(std::io::stderr()))
+                .map_or(0, |w| w.ws_col.into())
         });
         let terminal = Terminal {
             stdin: std::io::stdin().is_terminal(),

@@ -7,7 +7,6 @@
 //! Invariants
 //! - What went wrong, where, and what to do; a cause is shown once.
 
-
 use crate::agent::Error;
 use crate::agent::models::LOCAL_SERVERS;
 use crate::agent::store::StoreError;
@@ -68,7 +67,8 @@ impl From<OutputError> for Failure {
 
 impl From<BadAddress> for Failure {
     fn from(error: BadAddress) -> Self {
-        Self::usage(error.to_string()).hint("addresses: @ · @~2 · a session's name · name/3 · the first letters of a turn or session id")
+        Self::usage(error.to_string())
+            .hint("addresses: @ · @~2 · a session's name · name/3 · the first letters of a turn or session id")
     }
 }
 
@@ -117,10 +117,12 @@ impl From<VcsError> for Failure {
             VcsError::InProgress(what) => {
                 failure.hint(format!("finish or abort the {what}, then commit what is in the files with: rt retry")).code(REJECTED)
             }
-            VcsError::NoIdentity => failure.hint("git config --global user.name \"Your Name\" · git config --global user.email you@example.com"),
-            VcsError::CommitRefused(_) => {
-                failure.hint("the edits are in the files; when the hook is content: rt retry   or take them back: rt undo").code(REJECTED)
+            VcsError::NoIdentity => {
+                failure.hint("git config --global user.name \"Your Name\" · git config --global user.email you@example.com")
             }
+            VcsError::CommitRefused(_) => failure
+                .hint("the edits are in the files; when the hook is content: rt retry   or take them back: rt undo")
+                .code(REJECTED),
             VcsError::FileChanged(_) => failure.hint("nothing was written; try again with: rt retry").code(REJECTED),
             VcsError::BadTarget(..) => failure.hint("nothing was written").code(REJECTED),
             VcsError::Conflict(_) => failure.hint("nothing was changed; commit or stash your own lines there first").code(REJECTED),
@@ -170,13 +172,17 @@ impl From<Error> for Failure {
                 hint.into_iter().fold(failure, Self::hint)
             }
             Error::Prompt(PromptError::TooLong { .. }) => user().hint("give fewer files, or begin a new session: rt -n -m \"…\""),
-            Error::Prompt(PromptError::NotText { .. }) => user().hint("only text files can be sent; leave it out: rt files rm PATH"),
+            Error::Prompt(PromptError::NotText { .. }) => {
+                user().hint("only text files can be sent; leave it out: rt files rm PATH")
+            }
             Error::NoModel => no_model(),
             Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
-            Error::UnknownModel(_) => user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual"),
-            Error::UnknownProvider(name) => user()
-                .hint("the built-in ones are gemini and openai")
-                .hint(format!("for a server of your own: rt config set providers.{name}.kind openai, and providers.{name}.base_url")),
+            Error::UnknownModel(_) => {
+                user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
+            }
+            Error::UnknownProvider(name) => user().hint("the built-in ones are gemini and openai").hint(format!(
+                "for a server of your own: rt config set providers.{name}.kind openai, and providers.{name}.base_url"
+            )),
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

@@ -16,7 +16,10 @@ pub fn paste(ctx: &Context) -> Result<Box<Paste>, Failure> {
     }
     Ok(Box::new(move |prompt: &str| {
         let mut err = io::stderr();
-        writeln!(err, "----- copy from here -----\n{prompt}\n----- to here, paste the answer below and end it with a line that has a dot alone -----")?;
+        writeln!(
+            err,
+            "----- copy from here -----\n{prompt}\n----- to here, paste the answer below and end it with a line that has a dot alone -----"
+        )?;
         let mut answer = Vec::new();
         for line in io::stdin().lock().lines() {
             let line = line?;

@@ -31,7 +31,6 @@ use crate::ui::{ColorChoice, Ui};
 /// The program, with everything it takes from the process.
 pub fn main() -> ExitCode {
     let env = Env::of_process();
-    #[expect(clippy::disallowed_methods, reason = "the process's own arguments enter here")]
     let args = std::env::args_os();
     match env {
         Ok(env) => ExitCode::from(run(args, env)),
@@ -131,7 +130,10 @@ fn fail_early(env: Env, failure: &Failure) -> u8 {
 fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let options = env.ui_options(false);
     let ui = Ui::new(options, env.streams);
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
         let color = options.color != ColorChoice::Never && options.terminal.stdout;
         let text = if color { error.render().ansi().to_string() } else { error.render().to_string() };
         let code = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand { error::USAGE } else { 0 };
@@ -142,7 +144,9 @@ fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let mut failure = Failure::usage(first);
-    if has_message && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict) {
+    if has_message
+        && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
+    {
         failure = failure.hint("words after a flag are not part of the message: quote it");
     }
     for line in lines.filter(|l| l.starts_with("tip:") || l.starts_with("Usage:")) {

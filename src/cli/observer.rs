@@ -38,7 +38,14 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub fn new(ui: &'a Ui, clock: &'a dyn Clock, json: bool, key_name: Option<String>, branch: String, dirty: impl Fn() -> usize + 'a) -> Self {
+    pub fn new(
+        ui: &'a Ui,
+        clock: &'a dyn Clock,
+        json: bool,
+        key_name: Option<String>,
+        branch: String,
+        dirty: impl Fn() -> usize + 'a,
+    ) -> Self {
         Self {
             ui,
             clock,
@@ -119,7 +126,10 @@ impl<'a> Frame<'a> {
         self.ui.status(line);
         let mut line = Text::new();
         for file in prepared.files.iter().filter(|f| f.why != Why::Session) {
-            line.push(if file.access == Access::ReadOnly { Style::Dim } else { Style::Added }, if file.access == Access::ReadOnly { "= " } else { "+ " });
+            line.push(
+                if file.access == Access::ReadOnly { Style::Dim } else { Style::Added },
+                if file.access == Access::ReadOnly { "= " } else { "+ " },
+            );
             line.push(Style::Path, file.path.to_string());
             line.push(Style::Dim, format!(" ({})   ", why(file.why)));
         }
@@ -157,7 +167,10 @@ impl<'a> Frame<'a> {
         let left: Vec<String> = landed.without_user_lines.iter().map(ToString::to_string).collect();
         let out: Vec<Value> =
             landed.uncommitted.iter().map(|(p, w)| json!({ "path": p.to_string(), "why": withheld(w) })).collect();
-        self.event("committed", json!({ "commit": landed.commit.map(|c| c.to_string()), "without_user_lines": left, "uncommitted": out }));
+        self.event(
+            "committed",
+            json!({ "commit": landed.commit.map(|c| c.to_string()), "without_user_lines": left, "uncommitted": out }),
+        );
         for (path, why) in &landed.uncommitted {
             self.ui.warn(&format!("{path} is edited but not committed: {}", withheld(why)));
         }
@@ -224,7 +237,10 @@ impl Observer for Frame<'_> {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
             Progress::Reflecting { turn, gathered, tokens, left } => {
-                self.event("request", json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }));
+                self.event(
+                    "request",
+                    json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),
+                );
                 let what = gathered.rejects.len() + gathered.unseen.len();
                 let text = format!("asking again about {what} {} · {tokens} tokens", if what == 1 { "edit" } else { "edits" });
                 self.ui.status(Text::new().add(Style::Dim, text));

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::text::equal_pairs;
+
 /// Above this many lines two texts are aligned by their common beginning and end alone.
 const ALIGN_MAX: usize = 4000;
 
@@ -98,10 +100,8 @@ fn aligned(old: &[&str], new: &[std::borrow::Cow<'_, str>]) -> BTreeMap<usize, u
     let (a, b) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     if a.len() + b.len() <= ALIGN_MAX {
         let b: Vec<&str> = b.iter().map(AsRef::as_ref).collect();
-        for op in similar::capture_diff_slices(similar::Algorithm::Myers, a, &b) {
-            if let similar::DiffOp::Equal { old_index, new_index, len } = op {
-                pairs.extend((0..len).map(|n| (head + new_index + n, head + old_index + n)));
-            }
+        for (old, new) in equal_pairs(a, &b) {
+            pairs.insert(head + new, head + old);
         }
     }
     pairs

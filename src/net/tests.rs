@@ -1,3 +1,5 @@
+//! The client against servers on loopback.
+
 use futures_util::stream::TryStreamExt as _;
 
 use super::fake_model::{FakeModel, Reply};

@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn large_input_and_output_do_not_block() {
         let input = vec![b'x'; 1 << 20];
-        let out = Spec::new("sh").args(["-c", "cat; head -c 300000 /dev/zero >&2; exit 3"]).input(input.clone()).run().expect("runs");
+        let out =
+            Spec::new("sh").args(["-c", "cat; head -c 300000 /dev/zero >&2; exit 3"]).input(input.clone()).run().expect("runs");
         assert_eq!((out.code, out.stdout.len(), out.stderr.len()), (Some(3), input.len(), 300_000));
     }
 

@@ -159,7 +159,7 @@ pub fn name_from(message: &str, taken: &dyn Fn(&str) -> bool) -> String {
     if !taken(&base) {
         return base;
     }
-    (2u64..).map(|n| format!("{base}-{n}")).find(|name| !taken(name)).unwrap_or(base)
+    (2..u64::MAX).map(|n| format!("{base}-{n}")).find(|name| !taken(name)).unwrap_or(base)
 }
 
 #[cfg(test)]
@@ -175,7 +175,9 @@ mod tests {
         let (old, new) = (at(1, Fact::Name("old".into())), at(2, Fact::Name("new".into())));
         for order in [[&old, &new], [&new, &old]] {
             let mut meta = Meta::default();
-            order.into_iter().for_each(|r| meta.add(r));
+            for record in order {
+                meta.add(record);
+            }
             assert_eq!(meta.name().as_deref(), Some("new"));
             assert_eq!(Meta::decode(&meta.encode()), meta);
         }

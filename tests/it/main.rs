@@ -1,3 +1,5 @@
-//! The integration tests, one binary.
+//! The one integration binary: the real program against real git, with a fake model on loopback that speaks the
+//! provider's own bytes.
 
-fn main() {}
+mod demo;
+mod support;

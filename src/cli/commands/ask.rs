@@ -104,7 +104,13 @@ impl AskArgs {
     }
 
     fn any(&self) -> bool {
-        self.asks() || self.session.is_some() || self.continue_ || self.new || self.show_prompt || self.dry_run || self.model.is_some()
+        self.asks()
+            || self.session.is_some()
+            || self.continue_
+            || self.new
+            || self.show_prompt
+            || self.dry_run
+            || self.model.is_some()
     }
 
     /// Whether something was given that means nothing without a message.
@@ -267,7 +273,7 @@ fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option
     let fresh = Start { parent: None, session: None, name: None, replaces: None };
     if let Some(address) = &args.session {
         let index = ctx.index(ws)?;
-        let (link, tip) = super::place(ctx, ws, &index, address)?;
+        let (link, tip) = super::place(ws, &index, address)?;
         let session = tip.then_some(link.header.session);
         let start = Start { parent: Some(link.commit), session, name: None, replaces: None };
         return Ok((start, Some(link)));
@@ -324,7 +330,7 @@ fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Record
         return Ok(vec![Recording { format: format.to_owned(), status: 200, raw }]);
     }
     let index: Index = ctx.index(ws)?;
-    let (link, _) = super::place(ctx, ws, &index, address)?;
+    let (link, _) = super::place(ws, &index, address)?;
     let store = ws.store();
     let mut out = Vec::new();
     for link in store.chain(link.commit).take_while(|l| l.as_ref().is_ok_and(|l| l.header.exchange == link.header.exchange)) {

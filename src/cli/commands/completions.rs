@@ -9,7 +9,9 @@ use super::super::error::Failure;
 
 /// Print a completion script
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rt completions bash > ~/.local/share/bash-completion/completions/rt\n  rt completions fish > ~/.config/fish/completions/rt.fish")]
+#[command(
+    after_help = "Examples:\n  rt completions bash > ~/.local/share/bash-completion/completions/rt\n  rt completions fish > ~/.config/fish/completions/rt.fish"
+)]
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,

@@ -59,7 +59,8 @@ pub fn run(ctx: &Context, args: &ConfigArgs) -> Result<(), Failure> {
             if path.exists() {
                 return Err(Failure::user(format!("{} exists already", path.display())).hint("change it: rt config set KEY VALUE"));
             }
-            crate::vcs::durable::replace(&path, schema::starter().as_bytes()).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
+            crate::vcs::durable::replace(&path, schema::starter().as_bytes())
+                .map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
             Ok(ctx.ui.line(format!("wrote {}", path.display()))?)
         }
         ConfigCommand::Path => Ok(ctx.ui.line(own()?.display().to_string())?),
@@ -101,7 +102,8 @@ fn show(ctx: &Context, origin: bool) -> Result<(), Failure> {
     let mut table = Table::new();
     for entry in config.entries() {
         if ctx.global.json {
-            ctx.ui.json(&json!({ "v": 1, "key": entry.key, "value": entry.value.to_json(), "origin": entry.origin.to_string() }))?;
+            ctx.ui
+                .json(&json!({ "v": 1, "key": entry.key, "value": entry.value.to_json(), "origin": entry.origin.to_string() }))?;
             continue;
         }
         let mut cells = vec![Text::new().add(Style::Bold, entry.key.clone()), Text::new().plain(entry.value.to_string())];

@@ -64,7 +64,7 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
         DebugCommand::Turn { address } => {
             let ws = ctx.workspace()?;
             let index = ctx.index(&ws)?;
-            let (link, _) = super::place(ctx, &ws, &index, address)?;
+            let (link, _) = super::place(&ws, &index, address)?;
             let parts = crate::session::codec::encode(&ws.store().turn(&link)?);
             ctx.ui.raw(&parts.message)?;
             for (path, bytes) in &parts.files {
@@ -88,7 +88,8 @@ fn section(out: &mut String, command: &mut clap::Command, name: &str) {
     let help = command.clone().term_width(100).render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
     out.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim()));
-    let below: Vec<String> = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").map(|c| c.get_name().to_owned()).collect();
+    let below: Vec<String> =
+        command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").map(|c| c.get_name().to_owned()).collect();
     for child in below {
         if let Some(sub) = command.find_subcommand_mut(&child) {
             section(out, sub, &format!("{name} {child}"));

@@ -88,9 +88,7 @@ impl Demo<'_> {
         self.git(&["init", "--quiet", "--initial-branch=main"])?;
         self.git(&["config", "user.name", "Demo"])?;
         self.git(&["config", "user.email", "demo@example.com"])?;
-        for (path, bytes) in
-            [("paging.sh", PROGRAM.as_bytes()), ("test.sh", TEST.as_bytes()), (".git/answer.gemini.sse", ANSWER)]
-        {
+        for (path, bytes) in [("paging.sh", PROGRAM.as_bytes()), ("test.sh", TEST.as_bytes()), (".git/answer.gemini.sse", ANSWER)] {
             let path = self.directory.join(path);
             std::fs::write(&path, bytes).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
         }

@@ -68,7 +68,9 @@ pub fn run(ctx: &Context, args: &FilesArgs) -> Result<(), Failure> {
             for written in paths {
                 wanted.push(ws.path(written)?);
             }
-            change(ctx, &ws, "take out", |state| wanted.iter().filter(|p| state.files.remove(*p).is_some()).map(ToString::to_string).collect())
+            change(ctx, &ws, "take out", |state| {
+                wanted.iter().filter(|p| state.files.remove(*p).is_some()).map(ToString::to_string).collect()
+            })
         }
     }
 }

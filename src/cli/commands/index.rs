@@ -50,7 +50,10 @@ pub fn run(ctx: &Context, args: &IndexArgs) -> Result<(), Failure> {
                 }
             }
             if mismatches.is_empty() {
-                return Ok(if ctx.global.json { () } else { ctx.ui.line("the index says what the refs say")? });
+                if !ctx.global.json {
+                    ctx.ui.line("the index says what the refs say")?;
+                }
+                return Ok(());
             }
             Err(Failure::user(format!("{} rows differ", mismatches.len())).hint("rt index rebuild").code(REJECTED))
         }

@@ -60,7 +60,7 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<(), Failure> {
     if args.all {
         tips.extend(index.sessions(&*ws.backend, crate::index::Sessions::All)?.into_iter().map(|s| s.tip));
     } else {
-        let place = ctx.resolve(&ws, &index, &args.address)?;
+        let place = Context::resolve(&ws, &index, &args.address)?;
         tips.extend(place.turn.map(|t| t.oid));
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -76,7 +76,13 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<(), Failure> {
             ctx.ui.line(line(ctx, &ws, &row))?;
             if let (true, Ok(header)) = (args.stat, &row.header) {
                 for stat in &header.files {
-                    ctx.ui.line(Text::new().plain("    ").plain(format!("{} ", stat.status.letter())).add(Style::Path, stat.path.to_string()).plain(format!(" +{} −{}", stat.lines.added, stat.lines.removed)))?;
+                    ctx.ui.line(
+                        Text::new()
+                            .plain("    ")
+                            .plain(format!("{} ", stat.status.letter()))
+                            .add(Style::Path, stat.path.to_string())
+                            .plain(format!(" +{} −{}", stat.lines.added, stat.lines.removed)),
+                    )?;
                 }
             }
         }

@@ -20,7 +20,10 @@ pub struct ManArgs {
 pub fn run(ctx: &Context, args: &ManArgs) -> Result<(), Failure> {
     let page = |command: clap::Command| {
         let mut out = Vec::new();
-        clap_mangen::Man::new(command).render(&mut out).map(|()| out).map_err(|e| Failure::user(format!("the page cannot be made: {e}")))
+        clap_mangen::Man::new(command)
+            .render(&mut out)
+            .map(|()| out)
+            .map_err(|e| Failure::user(format!("the page cannot be made: {e}")))
     };
     let Some(directory) = &args.dir else { return Ok(ctx.ui.raw(&page(Cli::command())?)?) };
     let directory = ctx.directory.join(directory);

@@ -33,8 +33,8 @@ use super::context::Context;
 use super::error::Failure;
 
 /// The turn that an address means, and whether going on there is no fork.
-fn place(ctx: &Context, ws: &Workspace, index: &Index, address: &str) -> Result<(Link, bool), Failure> {
-    let place = ctx.resolve(ws, index, address)?;
+fn place(ws: &Workspace, index: &Index, address: &str) -> Result<(Link, bool), Failure> {
+    let place = Context::resolve(ws, index, address)?;
     let row = place.turn.ok_or_else(|| Failure::user(format!("{address} has no turn yet")))?;
     Ok((ws.store().link(row.oid)?, place.tip))
 }

@@ -10,7 +10,9 @@ use super::super::error::Failure;
 
 /// Apply and commit stored edits again, without asking the model
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rt retry             the last turn\n  rt retry --partial   take the edits that fit\n  rt retry kxvq")]
+#[command(
+    after_help = "Examples:\n  rt retry             the last turn\n  rt retry --partial   take the edits that fit\n  rt retry kxvq"
+)]
 pub struct RetryArgs {
     /// The turn whose edits to apply
     #[arg(default_value = "@")]
@@ -28,7 +30,7 @@ pub struct RetryArgs {
 pub fn run(ctx: &Context, args: &RetryArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
     let index = ctx.index(&ws)?;
-    let (link, _) = super::place(ctx, &ws, &index, &args.address)?;
+    let (link, _) = super::place(&ws, &index, &args.address)?;
     let start = super::start_here(&ws)?;
     let done = apply::retry(&ws, &link, &start, args.partial, super::until(args.no_commit))?;
     applied::show(ctx, &ws, done)

@@ -36,7 +36,9 @@ pub enum SessionCommand {
         name: Option<String>,
     },
     /// Bring a turn's code and conversation into this worktree
-    #[command(after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\ndone. `rt undo` takes the checkout back.")]
+    #[command(
+        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\ndone. `rt undo` takes the checkout back."
+    )]
     Checkout {
         /// A session or turn
         address: String,
@@ -61,7 +63,9 @@ pub enum SessionCommand {
         new: Option<String>,
     },
     /// Send sessions to a remote, after showing what leaves
-    #[command(after_help = "Only the refs that are listed are sent, apart from any push of code. Taking a shared session back from the\nremote does not erase the copies that others have.\n\nExamples:\n  rt session push origin\n  rt session push origin paging fix-tests")]
+    #[command(
+        after_help = "Only the refs that are listed are sent, apart from any push of code. Taking a shared session back from the\nremote does not erase the copies that others have.\n\nExamples:\n  rt session push origin\n  rt session push origin paging fix-tests"
+    )]
     Push {
         /// The remote
         remote: String,
@@ -143,7 +147,7 @@ fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure>
 
 fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
     let index = ctx.index(ws)?;
-    let (link, tip) = super::place(ctx, ws, &index, address)?;
+    let (link, tip) = super::place(ws, &index, address)?;
     let done = checkout::checkout(ws, &link, tip)?;
     super::ask::after(ctx, ws);
     let paths: Vec<String> = done.files.iter().map(ToString::to_string).collect();
@@ -151,7 +155,7 @@ fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure
         let turn = done.cursor.turn.map(|t| t.to_string());
         return Ok(ctx.ui.json(&json!({ "v": 1, "session": done.cursor.session.to_string(), "turn": turn, "files": paths }))?);
     }
-    let name = ctx.session_name(ws, done.cursor.session)?;
+    let name = Context::session_name(ws, done.cursor.session)?;
     let mut line = Text::new().plain("at ").add(Style::Bold, name).plain(format!(" · {}", link.header.subject));
     if done.files.is_empty() {
         line.push(Style::Dim, " · the files were as that turn left them");
@@ -164,21 +168,26 @@ fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure
 
 fn resume(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
     let index = ctx.index(ws)?;
-    let (link, tip) = super::place(ctx, ws, &index, address)?;
+    let (link, tip) = super::place(ws, &index, address)?;
     let drift = checkout::resume(ws, &link)?;
     let paths: Vec<String> = drift.iter().map(ToString::to_string).collect();
     if ctx.global.json {
         let session = link.header.session.to_string();
         return Ok(ctx.ui.json(&json!({ "v": 1, "session": session, "turn": link.header.key.to_string(), "drift": paths }))?);
     }
-    let name = ctx.session_name(ws, link.header.session)?;
+    let name = Context::session_name(ws, link.header.session)?;
     let mut line = Text::new().plain("at ").add(Style::Bold, name).plain(format!(" · {}", link.header.subject));
     if !tip {
         line.push(Style::Dim, " · the next message makes a fork");
     }
     ctx.ui.line(line)?;
     if !drift.is_empty() {
-        ctx.ui.warn(&format!("{} not as the session left {}: {}", if paths.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", paths.len()) }, if paths.len() == 1 { "it" } else { "them" }, paths.join(", ")));
+        ctx.ui.warn(&format!(
+            "{} not as the session left {}: {}",
+            if paths.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", paths.len()) },
+            if paths.len() == 1 { "it" } else { "them" },
+            paths.join(", ")
+        ));
     }
     Ok(())
 }
@@ -200,29 +209,28 @@ fn set(ctx: &Context, ws: &Workspace, key: &str, value: Option<&str>) -> Result<
         Some(parent) => ws.store().turn(&ws.store().link(parent)?)?.state,
         None => crate::session::turn::SessionState::default(),
     };
-    let what = match value {
-        Some(value) => {
-            state.settings.insert(key.to_owned(), value.to_owned());
-            format!("set {key} to {value}")
-        }
-        None => {
-            state.settings.remove(key);
-            format!("take {key} out")
-        }
+    let what = if let Some(value) = value {
+        state.settings.insert(key.to_owned(), value.to_owned());
+        format!("set {key} to {value}")
+    } else {
+        state.settings.remove(key);
+        format!("take {key} out")
     };
     let (_, appended) = sessions::note(ws, &start, state, &what)?;
     super::ask::after(ctx, ws);
-    let name = ctx.session_name(ws, appended.session)?;
+    let name = Context::session_name(ws, appended.session)?;
     Ok(ctx.ui.line(Text::new().add(Style::Bold, name).plain(format!(": {what}")))?)
 }
 
 fn rename(ctx: &Context, ws: &Workspace, first: &str, second: Option<&str>) -> Result<(), Failure> {
     let (address, name) = second.map_or(("@", first), |new| (first, new));
     let index = ctx.index(ws)?;
-    let place = ctx.resolve(ws, &index, address)?;
+    let place = Context::resolve(ws, &index, address)?;
     sessions::rename(ws, place.session, name)?;
     super::ask::after(ctx, ws);
-    Ok(ctx.ui.line(Text::new().plain(format!("session {} is called ", &place.session.to_string()[..8])).add(Style::Bold, name.to_owned()))?)
+    Ok(ctx.ui.line(
+        Text::new().plain(format!("session {} is called ", &place.session.to_string()[..8])).add(Style::Bold, name.to_owned()),
+    )?)
 }
 
 fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result<(), Failure> {
@@ -232,7 +240,7 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
         chosen.push(ws.store().cursor()?.ok_or(Error::NoSession)?.session);
     }
     for name in names {
-        chosen.push(ctx.resolve(ws, &index, name)?.session);
+        chosen.push(Context::resolve(ws, &index, name)?.session);
     }
     let preview = sessions::preview(ws, &chosen)?;
     let shown: Vec<&str> = preview.files.iter().map(String::as_str).collect();
@@ -240,7 +248,11 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
     ui.status(Text::new().plain(format!("to {remote}: {} turns, {} before packing", preview.turns, bytes(preview.bytes))));
     if !shown.is_empty() {
         let more = if shown.len() > 8 { format!(" and {} more", shown.len() - 8) } else { String::new() };
-        ui.status(Text::new().plain(format!("content of {}: {}{more}", files(shown.len()), shown[..shown.len().min(8)].join(", "))));
+        ui.status(Text::new().plain(format!(
+            "content of {}: {}{more}",
+            files(shown.len()),
+            shown[..shown.len().min(8)].join(", ")
+        )));
     }
     for name in &preview.refs {
         ui.status(Text::new().add(Style::Dim, format!("  {name}")));
@@ -255,7 +267,11 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
             ctx.ui.json(&json!({ "v": 1, "ref": result.name, "ok": result.ok, "detail": result.detail }))?;
         } else {
             let style = if result.ok { Style::Good } else { Style::Bad };
-            ctx.ui.line(Text::new().add(style, if result.ok { "pushed  " } else { "refused " }).plain(format!("{} {}", result.name, result.detail)))?;
+            ctx.ui.line(
+                Text::new()
+                    .add(style, if result.ok { "pushed  " } else { "refused " })
+                    .plain(format!("{} {}", result.name, result.detail)),
+            )?;
         }
         if !result.ok {
             failed = Some(result.detail);
@@ -263,7 +279,8 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
     }
     match failed {
         None => Ok(()),
-        Some(why) => Err(Failure::user(format!("the remote refused: {why}")).hint("if it has newer turns: rt session fetch, then go on from them")),
+        Some(why) => Err(Failure::user(format!("the remote refused: {why}"))
+            .hint("if it has newer turns: rt session fetch, then go on from them")),
     }
 }
 

@@ -15,7 +15,9 @@ use super::super::render;
 
 /// Show a turn: the message, the answer and what came of it
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rt show\n  rt show @~1\n  rt show --prompt > request.json   the exact bytes that were sent\n  rt show paging/3 --answer")]
+#[command(
+    after_help = "Examples:\n  rt show\n  rt show @~1\n  rt show --prompt > request.json   the exact bytes that were sent\n  rt show paging/3 --answer"
+)]
 pub struct ShowArgs {
     /// The turn
     #[arg(default_value = "@")]
@@ -37,7 +39,7 @@ pub struct ShowArgs {
 pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
     let index = ctx.index(&ws)?;
-    let (link, _) = super::place(ctx, &ws, &index, &args.address)?;
+    let (link, _) = super::place(&ws, &index, &args.address)?;
     if args.prompt {
         let body = ws.store().body(&link)?;
         let body = body.ok_or_else(|| Failure::user(format!("turn {} asked no model", args.address)))?;
@@ -75,7 +77,7 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
     let ui = &ctx.ui;
     ui.line(Text::new().add(Style::Id, format!("turn {}", h.key)).add(Style::Dim, format!(" ({})", link.commit.short())))?;
     let field = |name: &str, value: String| ui.line(Text::new().add(Style::Dim, format!("{name:<10}")).plain(value));
-    field("session", format!("{} · turn {} in the chain", ctx.session_name(ws, h.session)?, h.seq))?;
+    field("session", format!("{} · turn {} in the chain", Context::session_name(ws, h.session)?, h.seq))?;
     if let Some(model) = &h.model {
         let served = h.served.as_ref().map(|s| format!(" (served by {s})")).unwrap_or_default();
         field("model", format!("{model}{served}"))?;

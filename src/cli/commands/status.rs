@@ -23,11 +23,11 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     let here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
     let turn = here.as_ref().map(|l| ws.store().turn(l)).transpose()?;
     let waiting = index.queue(&*ws.backend)?;
-    let name = cursor.as_ref().map(|c| ctx.session_name(&ws, c.session)).transpose()?;
+    let name = cursor.as_ref().map(|c| Context::session_name(&ws, c.session)).transpose()?;
     if ctx.global.json {
-        let state = turn.as_ref().map(|t| {
-            t.state.files.iter().map(|(p, a)| json!({ "path": p.to_string(), "access": a.as_str() })).collect::<Vec<_>>()
-        });
+        let state = turn
+            .as_ref()
+            .map(|t| t.state.files.iter().map(|(p, a)| json!({ "path": p.to_string(), "access": a.as_str() })).collect::<Vec<_>>());
         return Ok(ctx.ui.json(&json!({
             "v": 1,
             "branch": head.branch,
@@ -52,7 +52,10 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
             line.push(Style::Dim, format!(" · {}", age(h.end, ws.now())));
             ui.line(line)?;
             if !cursor.redo.is_empty() {
-                ui.line(format!("{} undone · rt redo", if cursor.redo.len() == 1 { "1 exchange".to_owned() } else { format!("{} exchanges", cursor.redo.len()) }))?;
+                ui.line(format!(
+                    "{} undone · rt redo",
+                    if cursor.redo.len() == 1 { "1 exchange".to_owned() } else { format!("{} exchanges", cursor.redo.len()) }
+                ))?;
             }
         }
         (Some(_), Some(name), None) => ui.line(format!("{name} on {} · everything undone · rt redo", head.short()))?,

@@ -42,7 +42,10 @@ pub fn run(ctx: &Context, args: &TrustArgs) -> Result<(), Failure> {
         let text = if status == Status::Trusted { "it is trusted already" } else { "there is nothing here that needs trust" };
         return Ok(ctx.ui.line(text)?);
     }
-    let question = format!("The files in {} may then choose where prompts are sent and what runs. Trust them?", root.join(".retort").display());
+    let question = format!(
+        "The files in {} may then choose where prompts are sent and what runs. Trust them?",
+        root.join(".retort").display()
+    );
     if !ctx.confirm(&question) {
         return Err(Failure::user("nothing was changed").hint("--yes answers the question"));
     }

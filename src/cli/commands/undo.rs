@@ -12,7 +12,9 @@ use super::super::error::Failure;
 
 /// Take the last exchange back: its commit, its files and its place in the conversation
 #[derive(Debug, Args)]
-#[command(after_help = "Your own later work in the same files stays. A commit that a remote has is reverted by a new one.\n\nExamples:\n  rt undo\n  rt undo --keep-code   go on from the turn before, files stay\n  rt redo")]
+#[command(
+    after_help = "Your own later work in the same files stays. A commit that a remote has is reverted by a new one.\n\nExamples:\n  rt undo\n  rt undo --keep-code   go on from the turn before, files stay\n  rt redo"
+)]
 pub struct UndoArgs {
     /// Leave files and branch as they are
     #[arg(long, conflicts_with = "keep_chat")]
@@ -53,7 +55,9 @@ pub fn show(ctx: &Context, verb: &str, done: &Undone) -> Result<(), Failure> {
                 line.push(Style::Plain, format!(" · commit {} is off the branch, which is at ", commit.short()));
                 line.push(Style::Id, to.short());
             }
-            TakenBack::Moved(None) => line.push(Style::Plain, format!(" · commit {} is off the branch, which is empty again", commit.short())),
+            TakenBack::Moved(None) => {
+                line.push(Style::Plain, format!(" · commit {} is off the branch, which is empty again", commit.short()));
+            }
             TakenBack::Reverted(by) => {
                 line.push(Style::Plain, format!(" · commit {} is reverted by ", commit.short()));
                 line.push(Style::Id, by.short());

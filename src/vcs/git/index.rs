@@ -51,7 +51,9 @@ impl Git {
     pub(super) fn read_index(&self) -> Result<Option<gix::index::File>, VcsError> {
         match self.repo.open_index() {
             Ok(index) => Ok(Some(index)),
-            Err(gix::worktree::open_index::Error::IndexFile(gix::index::file::init::Error::Io(e))) if e.kind() == io::ErrorKind::NotFound => {
+            Err(gix::worktree::open_index::Error::IndexFile(gix::index::file::init::Error::Io(e)))
+                if e.kind() == io::ErrorKind::NotFound =>
+            {
                 Ok(None)
             }
             Err(e) => Err(VcsError::corrupt(format!("the index cannot be read: {e}"))),

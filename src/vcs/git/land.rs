@@ -34,7 +34,7 @@ pub(super) struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    pub(super) fn to_git<'b>(&mut self, path: &RepoPath, state: &'b FileState) -> Result<Cow<'b, [u8]>, VcsError> {
+    pub(super) fn store<'b>(&mut self, path: &RepoPath, state: &'b FileState) -> Result<Cow<'b, [u8]>, VcsError> {
         if state.mode == FileMode::Symlink {
             return Ok(Cow::Borrowed(&state.bytes));
         }
@@ -100,9 +100,14 @@ impl Git {
         for (path, change) in landing.changes.iter() {
             let mut side = |state: &'_ Option<FileState>| -> Result<Stored<'_>, VcsError> {
                 let Some(state) = state else { return Ok(None) };
-                Ok(Some((state.mode, Cow::Owned(filter.to_git(path, state)?.into_owned()))))
+                Ok(Some((state.mode, Cow::Owned(filter.store(path, state)?.into_owned()))))
             };
-            wanted.push(Wanted { path, from: side(&change.before)?, to: side(&change.after)?, may_create: change.before.is_none() });
+            wanted.push(Wanted {
+                path,
+                from: side(&change.before)?,
+                to: side(&change.after)?,
+                may_create: change.before.is_none(),
+            });
         }
         self.commit_wanted(&wanted, landing)
     }
@@ -164,7 +169,8 @@ impl Git {
         }
         let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
         let subject = message.lines().next().unwrap_or_default();
-        let log = if new.is_some() && old.is_none() { format!("commit (initial): {subject}") } else { format!("commit: {subject}") };
+        let log =
+            if new.is_some() && old.is_none() { format!("commit (initial): {subject}") } else { format!("commit: {subject}") };
         self.faults.point("branch.before");
         let moved = self.edit_ref("HEAD", new.map(oid), expected, &log, who);
         match (moved, locked) {
@@ -198,7 +204,8 @@ impl Git {
             let in_head = self.leaf(tree, w.path)?;
             let raw = gix::bstr::BStr::new(w.path.as_bytes());
             let entry = index.entry_by_path_and_stage(raw, Stage::Unconflicted);
-            let conflicted = [Stage::Base, Stage::Ours, Stage::Theirs].iter().any(|s| index.entry_by_path_and_stage(raw, *s).is_some());
+            let conflicted =
+                [Stage::Base, Stage::Ours, Stage::Theirs].iter().any(|s| index.entry_by_path_and_stage(raw, *s).is_some());
             let withheld = if conflicted {
                 Some(Withheld::IndexConflict)
             } else if in_head.is_none() && entry.is_none() && !w.may_create {
@@ -220,7 +227,9 @@ impl Git {
         entry: Option<&gix::index::Entry>,
     ) -> Result<Option<Withheld>, VcsError> {
         let head_bytes = in_head.map(|leaf| self.blob(leaf.id)).transpose()?;
-        let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else { return Ok(Some(Withheld::Overlap)) };
+        let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else {
+            return Ok(Some(Withheld::Overlap));
+        };
         let mode = match (&w.from, &w.to, in_head) {
             (Some((from, _)), Some((to, _)), Some(leaf)) if from == to => leaf.mode,
             (_, Some((to, _)), _) => *to,
@@ -269,9 +278,9 @@ impl Git {
         let config = self.repo.config_snapshot();
         let set = config.trusted_path("core.hooksPath").map_err(VcsError::corrupt)?;
         let directory = set.map_or_else(|| self.layout.common_dir.join("hooks"), |path| self.layout.root.join(path));
-        Ok(["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"].iter().any(|name| {
-            fs::metadata(directory.join(name)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-        }))
+        Ok(["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"]
+            .iter()
+            .any(|name| fs::metadata(directory.join(name)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)))
     }
 
     /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`.
@@ -280,7 +289,11 @@ impl Git {
         let _ = fs::remove_file(&private);
         let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
         self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
-        let date = format!("{} {}", landing.author_time.seconds(), gix::date::Time::new(0, landing.author_offset).to_string().split_off(2));
+        let date = format!(
+            "{} {}",
+            landing.author_time.seconds(),
+            gix::date::Time::new(0, landing.author_offset).to_string().split_off(2)
+        );
         let spec = git().args(["commit", "--quiet", "--cleanup=verbatim", "--file=-"]).env("GIT_AUTHOR_DATE", date);
         let out = self.try_git("commit", &spec.input(landing.message.as_bytes()))?;
         let _ = fs::remove_file(&private);
@@ -342,7 +355,12 @@ impl Git {
     }
 
     /// Completes a landing whose process died after the branch had moved.
-    pub(super) fn settle_landing(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError> {
+    pub(super) fn settle_landing(
+        &self,
+        line: &str,
+        base: Option<Oid>,
+        paths: &BTreeSet<RepoPath>,
+    ) -> Result<Option<Oid>, VcsError> {
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let Some(commit) = self.find_commit_with(line, base)? else { return Ok(None) };

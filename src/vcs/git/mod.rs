@@ -38,23 +38,17 @@ pub struct Git {
 }
 
 /// Extensions that change nothing about how we read and write.
-const KNOWN_EXTENSIONS: [&str; 8] = [
-    "objectformat",
-    "worktreeconfig",
-    "partialclone",
-    "preciousobjects",
-    "noop",
-    "noop-v1",
-    "relativeworktrees",
-    "refstorage",
-];
+const KNOWN_EXTENSIONS: [&str; 8] =
+    ["objectformat", "worktreeconfig", "partialclone", "preciousobjects", "noop", "noop-v1", "relativeworktrees", "refstorage"];
 
 impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
         let repo = gix::discover(start).map_err(|e| match e {
             gix::discover::Error::Discover(_) => VcsError::NotARepository(start.to_owned()),
-            other => VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") },
+            other @ gix::discover::Error::Open(_) => {
+                VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") }
+            }
         })?;
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
@@ -65,7 +59,7 @@ impl Git {
         };
         let config = repo.config_snapshot();
         if let Some(extensions) = config.plumbing().sections_by_name("extensions") {
-            let names = extensions.flat_map(|section| section.value_names().map(|n| n.to_string()).collect::<Vec<_>>());
+            let names = extensions.flat_map(|section| section.value_names().collect::<Vec<_>>());
             for name in names {
                 let name = name.to_ascii_lowercase();
                 if !KNOWN_EXTENSIONS.contains(&name.as_str()) {
@@ -78,7 +72,7 @@ impl Git {
         }
         let full = |path: &Path| path.canonicalize().map_err(VcsError::io(path));
         let layout = Layout { root: full(root)?, git_dir: full(repo.git_dir())?, common_dir: full(repo.common_dir())? };
-        drop(config);
+        let _ = config;
         let mut repo = repo;
         repo.object_cache_size_if_unset(1 << 20);
         Ok(Self { repo, layout, faults })

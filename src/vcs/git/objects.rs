@@ -67,10 +67,7 @@ impl Git {
     }
 
     pub(super) fn blob(&self, id: gix::ObjectId) -> Result<Vec<u8>, VcsError> {
-        let mut blob = self.repo.find_blob(id).map_err(|e| match e {
-            gix::object::find::existing::with_conversion::Error::Find(_) => VcsError::Corrupt(format!("blob {id} is missing")),
-            other => VcsError::corrupt(other),
-        })?;
+        let mut blob = self.repo.find_blob(id).map_err(|e| VcsError::Corrupt(format!("blob {id} cannot be read: {e}")))?;
         Ok(std::mem::take(&mut blob.data))
     }
 
@@ -123,14 +120,11 @@ impl Git {
         let mut entries = Vec::new();
         let mut directories: BTreeMap<&str, Files<'_>> = BTreeMap::new();
         for (path, bytes) in files {
-            match path.split_once('/') {
-                Some((directory, rest)) => {
-                    directories.entry(directory).or_default().insert(rest, bytes);
-                }
-                None => {
-                    let id = self.write_blob(bytes, written)?;
-                    entries.push(Entry { mode: EntryKind::Blob.into(), filename: (*path).into(), oid: id });
-                }
+            if let Some((directory, rest)) = path.split_once('/') {
+                directories.entry(directory).or_default().insert(rest, bytes);
+            } else {
+                let id = self.write_blob(bytes, written)?;
+                entries.push(Entry { mode: EntryKind::Blob.into(), filename: (*path).into(), oid: id });
             }
         }
         for (name, files) in directories {

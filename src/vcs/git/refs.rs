@@ -136,7 +136,9 @@ impl Git {
         let head = self.repo.head().map_err(VcsError::corrupt)?;
         let mut next = head.id().map(oid);
         for _ in 0..1000 {
-            let Some(commit) = next.filter(|id| Some(*id) != base).map(|id| self.raw_commit(id)).transpose()?.flatten() else { break };
+            let Some(commit) = next.filter(|id| Some(*id) != base).map(|id| self.raw_commit(id)).transpose()?.flatten() else {
+                break;
+            };
             if has_line(&commit, line) {
                 return Ok(Some(commit.id));
             }

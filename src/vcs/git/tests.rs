@@ -25,7 +25,9 @@ impl Repo {
 
     fn with(files: &[(&str, &str)]) -> Self {
         let repo = Self::new();
-        files.iter().for_each(|(path, text)| repo.write(path, text));
+        for (path, text) in files {
+            repo.write(path, text);
+        }
         repo.git(&["add", "-A"]);
         repo.git(&["commit", "-q", "-m", "first"]);
         repo
@@ -94,7 +96,10 @@ fn a_clean_file_is_committed_and_stays_clean() {
     assert_eq!(landed.commit.map(|c| c.to_string()), Some(repo.git(&["rev-parse", "HEAD"]).trim().to_owned()));
     assert_eq!(repo.git(&["status", "--porcelain=v2"]), "");
     assert_eq!(repo.git(&["show", "HEAD:d/a"]), "2\n");
-    assert_eq!(repo.git(&["log", "-1", "--format=%an %ae %s %ad", "--date=iso"]), "U u@example.com subject 2023-11-14 23:13:20 +0100\n");
+    assert_eq!(
+        repo.git(&["log", "-1", "--format=%an %ae %s %ad", "--date=iso"]),
+        "U u@example.com subject 2023-11-14 23:13:20 +0100\n"
+    );
     repo.git(&["commit", "-q", "--allow-empty", "-m", "next"]);
     assert_eq!(repo.git(&["show", "HEAD:d/a"]), "2\n", "the user's next commit keeps ours");
 }
@@ -157,7 +162,8 @@ fn commit_hooks_run_and_may_refuse() {
     let repo = Repo::with(&[("a", "1\n")]);
     let hook = repo.path().join(".git/hooks/commit-msg");
     std::fs::create_dir_all(hook.parent().expect("a parent")).expect("made");
-    std::fs::write(&hook, "#!/bin/sh\necho seen >> .git/seen\ngrep -q good \"$1\" || { echo no good >&2; exit 1; }\n").expect("written");
+    std::fs::write(&hook, "#!/bin/sh\necho seen >> .git/seen\ngrep -q good \"$1\" || { echo no good >&2; exit 1; }\n")
+        .expect("written");
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("set");
     repo.write("other", "staged\n");
     repo.git(&["add", "other"]);
@@ -297,7 +303,8 @@ fn dirty_files_are_told_apart() {
     repo.write("b", "2\n");
     repo.git(&["add", "b"]);
     repo.git(&["rm", "-q", "--cached", "c"]);
-    let shown: Vec<_> = repo.open().dirty().expect("lists").into_iter().map(|f| (f.path.to_string(), f.unstaged, f.staged)).collect();
+    let shown: Vec<_> =
+        repo.open().dirty().expect("lists").into_iter().map(|f| (f.path.to_string(), f.unstaged, f.staged)).collect();
     let want = [("a", true, false), ("b", false, true), ("c", false, true)];
     assert_eq!(shown, want.map(|(p, u, s)| (p.to_owned(), u, s)));
 }

@@ -66,8 +66,12 @@ impl Git {
             match fs::symlink_metadata(way) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(e) => return Err(VcsError::io(way)(e)),
-                Ok(meta) if meta.is_symlink() => return Err(VcsError::BadTarget(path.clone(), "a directory on the way is a symbolic link")),
-                Ok(meta) if !meta.is_dir() => return Err(VcsError::BadTarget(path.clone(), "a file stands where a directory is needed")),
+                Ok(meta) if meta.is_symlink() => {
+                    return Err(VcsError::BadTarget(path.clone(), "a directory on the way is a symbolic link"));
+                }
+                Ok(meta) if !meta.is_dir() => {
+                    return Err(VcsError::BadTarget(path.clone(), "a file stands where a directory is needed"));
+                }
                 Ok(_) if way.join(".git").exists() => {
                     return Err(VcsError::BadTarget(path.clone(), "it lies in another repository (a submodule or nested clone)"));
                 }
@@ -110,12 +114,12 @@ impl Git {
         }
         let mut written: Vec<(&RepoPath, &Option<FileState>)> = Vec::new();
         for (path, change) in changes.iter() {
-            match self.write_file(path, &change.before, &change.after, temp) {
+            match self.write_file(path, change.before.as_ref(), change.after.as_ref(), temp) {
                 Ok(()) => written.push((path, &change.before)),
                 Err(error) => {
                     for (path, before) in written.into_iter().rev() {
                         let now = self.read_file(path).map_err(VcsError::io(self.full(path)))?;
-                        self.write_file(path, &now, before, temp)?;
+                        self.write_file(path, now.as_ref(), before.as_ref(), temp)?;
                     }
                     return Err(error);
                 }
@@ -125,7 +129,13 @@ impl Git {
     }
 
     /// Turns one file from `before` into `after`.
-    fn write_file(&self, path: &RepoPath, before: &Option<FileState>, after: &Option<FileState>, temp: &str) -> Result<(), VcsError> {
+    fn write_file(
+        &self,
+        path: &RepoPath,
+        before: Option<&FileState>,
+        after: Option<&FileState>,
+        temp: &str,
+    ) -> Result<(), VcsError> {
         let full = self.full(path);
         let directory = full.parent().unwrap_or(&self.layout.root).to_owned();
         let at = |p: &PathBuf| VcsError::io(p.clone());
@@ -137,7 +147,7 @@ impl Git {
         self.faults.point("file.before-rename");
         // The last look, as close to the rename as can be.
         let now = self.read_file(path).map_err(at(&full))?;
-        if now != *before && now != *after {
+        if now.as_ref() != before && now.as_ref() != after {
             let _ = fs::remove_file(&temp);
             return Err(VcsError::FileChanged(path.clone()));
         }
@@ -165,7 +175,9 @@ impl Git {
         for (path, _) in changes.iter() {
             let temp = durable::temp_beside(&self.full(path), temp);
             match fs::remove_file(&temp) {
-                Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Err(VcsError::io(&temp)(e)),
+                Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    return Err(VcsError::io(&temp)(e));
+                }
                 _ => {}
             }
         }
@@ -200,7 +212,8 @@ impl Git {
             let Some(mode) = entry.mode.to_tree_entry_mode().and_then(|m| trees::mode(m.kind())) else { continue };
             let raw = entry.path(&index);
             let Ok(path) = RepoPath::new(raw.to_vec()) else { continue };
-            let staged = !nothing_staged && in_head.remove(&path) != Some(trees::Leaf { id: entry.id, mode }) || entry.stage_raw() != 0;
+            let staged =
+                !nothing_staged && in_head.remove(&path) != Some(trees::Leaf { id: entry.id, mode }) || entry.stage_raw() != 0;
             let hidden = entry.flags.intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID);
             let unstaged = !hidden && !self.is_clean(&path, entry, mode, &index, options, &mut filter)?;
             if staged || unstaged {
@@ -236,7 +249,7 @@ impl Git {
             Some(filter) => filter,
             None => filter.insert(self.filter()?),
         };
-        let bytes = filter.to_git(path, &now)?;
+        let bytes = filter.store(path, &now)?;
         let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
         Ok(id == entry.id)
     }

@@ -1,0 +1,196 @@
+//! A hermetic place to run the program in: its own home, repository, configuration and environment.
+//!
+//! Invariants
+//! - The program gets exactly the variables that are set here; nothing of the machine's home, time or order of runs reaches it.
+//! - Clock and ids are numbered: run n of a world starts n hours after the epoch of the tests, with seed n.
+#![expect(clippy::disallowed_methods, reason = "tests start the program and git themselves")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A repository, a home and the variables of a user.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+    vars: BTreeMap<String, String>,
+    runs: Cell<u64>,
+}
+
+/// What a program left.
+#[must_use = "a test looks at how a run went"]
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    /// `None`: a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) raw: Vec<u8>,
+}
+
+impl Ran {
+    /// The same, if it went well.
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, Some(0), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// The same, if it ended with this code.
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// stdout as JSON, one value a line.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+}
+
+impl World {
+    /// An empty repository on branch `main`.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["repo", "home"] {
+            std::fs::create_dir(dir.path().join(name)).expect("made");
+        }
+        let config = dir.path().join("home/gitconfig");
+        std::fs::write(
+            &config,
+            "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
+        )
+        .expect("written");
+        let home = dir.path().join("home").display().to_string();
+        let vars = [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", home.clone()),
+            ("GIT_CONFIG_GLOBAL", config.display().to_string()),
+            ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+            ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".to_owned()),
+            ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".to_owned()),
+            ("GIT_CEILING_DIRECTORIES", dir.path().display().to_string()),
+            ("TZ", "UTC".to_owned()),
+            ("TMPDIR", dir.path().display().to_string()),
+        ];
+        let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let world = Self { dir, vars, runs: Cell::new(0) };
+        world.git(&["init", "-q"]);
+        world
+    }
+
+    /// A repository with these files in one commit.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let world = Self::new();
+        for (path, text) in files {
+            world.write(path, text);
+        }
+        world.git(&["add", "-A"]);
+        world.git(&["commit", "-q", "-m", "first"]);
+        world
+    }
+
+    /// Lets the program talk to a model at this address, as Gemini.
+    pub(crate) fn gemini(mut self, url: &str) -> Self {
+        self.set("GEMINI_API_KEY", "a-key-that-is-not-real");
+        self.set("RT__PROVIDERS__GEMINI__BASE_URL", url);
+        self
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.vars.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.vars.remove(name);
+    }
+
+    /// The repository's root.
+    pub(crate) fn repo(&self) -> PathBuf {
+        self.dir.path().join("repo")
+    }
+
+    /// The directory that holds the repository and the home.
+    pub(crate) fn top(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let full = self.repo().join(path);
+        std::fs::create_dir_all(full.parent().expect("a parent")).expect("made");
+        std::fs::write(full, text).expect("written");
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.repo().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.repo().join(path).exists()
+    }
+
+    /// Runs git in the repository; it must go well.
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        self.git_in(&self.repo(), args)
+    }
+
+    /// Runs git in a directory; it must go well.
+    pub(crate) fn git_in(&self, directory: &Path, args: &[&str]) -> String {
+        let ran = self.run_in(directory, "git", args, b"", &[]);
+        assert_eq!(ran.code, Some(0), "git {args:?}\n{}{}", ran.out, ran.err);
+        ran.out
+    }
+
+    /// Runs the program in the repository.
+    pub(crate) fn rt(&self, args: &[&str]) -> Ran {
+        self.rt_with(args, b"", &[])
+    }
+
+    /// Runs the program with something on standard input and more variables.
+    pub(crate) fn rt_with(&self, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
+        self.rt_in(&self.repo(), args, input, vars)
+    }
+
+    /// Runs the program in a directory.
+    pub(crate) fn rt_in(&self, directory: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
+        let run = self.runs.get() + 1;
+        self.runs.set(run);
+        let clock = format!("2026-03-{:02}T{:02}:00:00Z", 1 + run / 24, run % 24);
+        let seed = run.to_string();
+        let mut all = vec![("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", seed.as_str())];
+        all.extend(vars);
+        self.run_in(directory, env!("CARGO_BIN_EXE_rt"), args, input, &all)
+    }
+
+    fn run_in(&self, directory: &Path, program: impl AsRef<OsStr>, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
+        use std::io::Write as _;
+        let mut command = Command::new(program);
+        command.args(args).current_dir(directory).env_clear().envs(&self.vars).envs(vars.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            // Whoever does not read its input closes the pipe.
+            let _ = stdin.write_all(&input);
+        });
+        let out = child.wait_with_output().expect("it ends");
+        writer.join().expect("the writer ends");
+        Ran {
+            code: out.status.code(),
+            out: String::from_utf8_lossy(&out.stdout).into_owned(),
+            err: String::from_utf8_lossy(&out.stderr).into_owned(),
+            raw: out.stdout,
+        }
+    }
+
+    /// All refs outside `refs/retort/`, one a line.
+    pub(crate) fn foreign_refs(&self) -> String {
+        let all = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
+        all.lines().filter(|l| !l.starts_with("refs/retort/")).map(|l| format!("{l}\n")).collect()
+    }
+}
+
+/// An answer with one search/replace edit.
+pub(crate) fn edit(path: &str, search: &str, replace: &str) -> String {
+    format!("I change it.\n\n{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n")
+}
