@@ -1,7 +1,7 @@
 //! A turn while it is open: its directory holds at any moment what a later process needs to record it.
 //!
-//! The directory's files: `t/<path>` the files of the turn's commit as far as they are known (`/` written as `%2F`), `open`
-//! its message, `place` where it belongs, `head` and `raw` the response as it arrives.
+//! The directory's files: `open` the turn as far as it is known, with the place where it belongs, in one piece; `head` and
+//! `raw` the response as it arrives.
 //!
 //! Invariants
 //! - Everything is durable before what depends on it: the request before it is sent, the answer before it is read, the
@@ -18,7 +18,7 @@ use crate::base::json::canonical;
 use crate::session::codec;
 use crate::session::cursor::Cursor;
 use crate::session::meta::Fact;
-use crate::session::turn::{Header, Turn};
+use crate::session::turn::Turn;
 use crate::vcs::wal::Wal;
 
 use super::Error;
@@ -45,23 +45,13 @@ pub struct OpenTurn {
     wal: Wal,
 }
 
-/// The name of a commit's file in the directory.
-fn file_name(path: &str) -> String {
-    format!("t%2F{}", path.replace('%', "%25").replace('/', "%2F"))
-}
-
 impl OpenTurn {
     /// Opens a turn: all that is known of it is durable when this returns.
     pub fn create(ws: &Workspace, turn: Turn, place: Place) -> Result<Self, Error> {
         ws.faults.point("open.before");
-        let parts = codec::encode(&turn);
-        let place_json = canonical(&place.encode(ws)).unwrap_or_else(|e| unreachable!("place: {e}"));
-        let names: Vec<(String, &[u8])> = parts.files.iter().map(|(path, bytes)| (file_name(path), &bytes[..])).collect();
-        let mut files: Vec<(&str, &[u8])> = names.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
-        files.push(("place", &place_json));
         let key = turn.header.key.to_string();
         let common = &ws.backend.layout().common_dir;
-        let wal = Wal::create(common, &key, &files, &parts.message).map_err(Error::unfinished(common))?;
+        let wal = Wal::create(common, &key, &bundle(ws, &turn, &place)).map_err(Error::unfinished(common))?;
         ws.faults.point("open.after");
         Ok(Self { turn, place, wal })
     }
@@ -73,17 +63,8 @@ impl OpenTurn {
 
     /// Makes the present state of the turn durable: its edits, its header.
     pub fn save(&self, ws: &Workspace) -> Result<(), Error> {
-        let parts = codec::encode(&self.turn);
-        let changed: Vec<(String, &[u8])> = parts
-            .files
-            .iter()
-            .filter(|(path, _)| path.starts_with("edits/") || path.as_str() == "events.ndjson")
-            .map(|(path, bytes)| (file_name(path), &bytes[..]))
-            .collect();
-        let directory = &ws.backend.layout().common_dir;
-        self.wal.put_new(&changed).map_err(Error::unfinished(directory))?;
-        self.wal.put("open", &parts.message).map_err(Error::unfinished(directory))?;
-        Ok(())
+        let common = &ws.backend.layout().common_dir;
+        self.wal.reopen(&bundle(ws, &self.turn, &self.place)).map_err(Error::unfinished(common))
     }
 
     /// Records the turn, moves the cursor to it and removes the directory.
@@ -96,6 +77,11 @@ impl OpenTurn {
         ws.faults.point("close.after");
         Ok((self.turn, appended))
     }
+}
+
+fn bundle(ws: &Workspace, turn: &Turn, place: &Place) -> Vec<u8> {
+    let place = canonical(&place.encode(ws)).unwrap_or_else(|e| unreachable!("place: {e}"));
+    codec::to_bundle(turn, &BTreeMap::from([("place".to_owned(), place)]))
 }
 
 /// Appends a turn where it belongs, and keeps what is said about sessions: the name of one that begins, the end of one that
@@ -162,27 +148,8 @@ pub struct Found {
 /// Reads the directory of an unfinished turn.
 pub fn read(wal: &Wal) -> Result<Found, Error> {
     let io = |source: io::Error| Error::Unfinished { path: "retort/wal".to_owned(), source };
-    let message = wal.opened().map_err(io)?;
-    let header: Header = codec::decode_header(&message)?;
-    let mut failed = None;
-    let mut file = |path: &str| match wal.get(&file_name(path)) {
-        Ok(bytes) => bytes,
-        Err(e) => {
-            failed.get_or_insert(e);
-            None
-        }
-    };
-    let prefix = file_name("");
-    let names = wal.names().map_err(io)?;
-    let mut list = |directory: &str| {
-        let below = format!("{prefix}{}%2F", directory.replace('/', "%2F"));
-        names.iter().filter_map(|n| n.strip_prefix(&below)).filter(|n| !n.contains("%2F")).map(|n| n.replace("%25", "%")).collect()
-    };
-    let turn = codec::decode_tree(header, &mut file, &mut list)?;
-    if let Some(error) = failed {
-        return Err(io(error));
-    }
-    let place: Value = serde_json::from_slice(&wal.get("place").map_err(io)?.unwrap_or_default()).unwrap_or_default();
+    let (turn, extra) = codec::from_bundle(&wal.opened().map_err(io)?)?;
+    let place: Value = extra.get("place").and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let head = wal.get("head").map_err(io)?.and_then(|raw| serde_json::from_slice::<(u16, BTreeMap<String, String>)>(&raw).ok());
     Ok(Found {

@@ -25,8 +25,8 @@ pub struct Wal {
 }
 
 impl Wal {
-    /// Opens a directory for a new turn. `files` are durable when this returns.
-    pub fn create(common_dir: &Path, key: &str, files: &[(&str, &[u8])], open: &[u8]) -> io::Result<Self> {
+    /// Opens a directory for a new turn. `open` is durable when this returns.
+    pub fn create(common_dir: &Path, key: &str, open: &[u8]) -> io::Result<Self> {
         let parent = root(common_dir);
         durable::create_directories(&parent)?;
         // Made under another name, so that nobody sees it before it is locked.
@@ -34,9 +34,6 @@ impl Wal {
         fs::create_dir(&fresh)?;
         let lock = File::create_new(fresh.join("lock"))?;
         lock.lock()?;
-        for (name, bytes) in files {
-            durable::write_new(&fresh.join(name), bytes)?;
-        }
         durable::write_new(&fresh.join(OPEN), open)?;
         durable::sync_directory(&fresh)?;
         let directory = parent.join(key);
@@ -84,19 +81,6 @@ impl Wal {
         durable::replace(&self.directory.join(name), bytes)
     }
 
-    /// Writes several files with one sync of the directory; none of them may exist.
-    pub fn put_new(&self, files: &[(String, &[u8])]) -> io::Result<()> {
-        for (name, bytes) in files {
-            let path = self.directory.join(name);
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-            durable::write_new(&path, bytes)?;
-        }
-        durable::sync_directory(&self.directory)
-    }
-
     /// Reads a file; `None` when there is none.
     pub fn get(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match fs::read(self.directory.join(name)) {
@@ -105,14 +89,9 @@ impl Wal {
         }
     }
 
-    /// The names of its files.
-    pub fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            names.extend(entry?.file_name().into_string());
-        }
-        names.sort();
-        Ok(names)
+    /// Replaces what was written when the turn opened; it is the one or the other at any moment.
+    pub fn reopen(&self, open: &[u8]) -> io::Result<()> {
+        self.put(OPEN, open)
     }
 
     /// What was written when the turn opened, or last put in its place.
@@ -174,7 +153,7 @@ mod tests {
     #[test]
     fn a_turn_is_abandoned_only_when_its_holder_is_gone() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut wal = Wal::create(dir.path(), "kk", &[("prompt", b"hi")], b"{}").expect("opens");
+        let mut wal = Wal::create(dir.path(), "kk", b"hi").expect("opens");
         assert!(Wal::abandoned(dir.path()).expect("lists").is_empty(), "its process lives");
         wal.start_stream("raw").expect("starts");
         wal.append(b"abc").expect("appends");
@@ -183,7 +162,7 @@ mod tests {
         let (key, wal) = found.pop().expect("one");
         assert_eq!(key, "kk");
         assert_eq!(wal.get("raw").expect("reads"), Some(b"abc".to_vec()));
-        assert_eq!(wal.get("prompt").expect("reads"), Some(b"hi".to_vec()));
+        assert_eq!(wal.opened().expect("reads"), b"hi");
         wal.close().expect("closes");
         assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
         assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
@@ -192,7 +171,7 @@ mod tests {
     #[test]
     fn litter_is_removed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let wal = Wal::create(dir.path(), "kk", &[], b"{}").expect("opens");
+        let wal = Wal::create(dir.path(), "kk", b"{}").expect("opens");
         fs::remove_file(wal.directory.join(OPEN)).expect("removes");
         drop(wal);
         assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());

@@ -6,6 +6,7 @@
 //! - Decoding foreign bytes gives an error that names the field, never a panic and never a half-read turn.
 //! - A trailer's value is one line of printable ASCII, so no message and no path can add a trailer.
 
+pub mod bundle;
 mod trailer;
 mod tree;
 
@@ -60,6 +61,30 @@ pub fn decode(
     list: &mut dyn FnMut(&str) -> Vec<String>,
 ) -> Result<Turn, DecodeError> {
     decode_tree(decode_header(message)?, file, list)
+}
+
+/// A turn as one run of bytes, with whatever else (`extra`, by name) must not be parted from it.
+pub fn to_bundle(turn: &Turn, extra: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let parts = encode(turn);
+    let mut files: BTreeMap<String, Vec<u8>> =
+        parts.files.into_iter().map(|(path, bytes)| (format!("tree/{path}"), bytes)).collect();
+    files.insert("message".to_owned(), parts.message);
+    files.extend(extra.iter().map(|(name, bytes)| (format!("extra/{name}"), bytes.clone())));
+    bundle::pack(&files)
+}
+
+/// Reverses [`to_bundle`].
+pub fn from_bundle(raw: &[u8]) -> Result<(Turn, BTreeMap<String, Vec<u8>>), DecodeError> {
+    let files = bundle::unpack(raw)?;
+    let message = files.get("message").ok_or_else(|| DecodeError::Missing("message".to_owned()))?;
+    let mut file = |path: &str| files.get(&format!("tree/{path}")).cloned();
+    let mut list = |directory: &str| {
+        let below = format!("tree/{directory}/");
+        files.keys().filter_map(|n| n.strip_prefix(&below)).filter(|n| !n.contains('/')).map(str::to_owned).collect()
+    };
+    let turn = decode(message, &mut file, &mut list)?;
+    let extra = files.iter().filter_map(|(n, b)| Some((n.strip_prefix("extra/")?.to_owned(), b.clone()))).collect();
+    Ok((turn, extra))
 }
 
 #[cfg(test)]

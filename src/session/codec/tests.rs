@@ -129,6 +129,12 @@ proptest! {
     }
 
     #[test]
+    fn bundles_round_trip(turn in turn(), place: Vec<u8>) {
+        let extra = BTreeMap::from([("place".to_owned(), place)]);
+        prop_assert_eq!(from_bundle(&to_bundle(&turn, &extra)), Ok((turn, extra)));
+    }
+
+    #[test]
     fn no_subject_can_forge_a_trailer(mut header in header(), subject in "(\\PC|[\r\n]|Retort-Outcome: none){0,40}") {
         header.subject = subject;
         let back = decode_header(&encode_header(&header)).expect("decodes");
