@@ -180,6 +180,10 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Prompt, PromptError> {
         let values = Stdin { fence: file::fence(text), text: file::body(text) };
         new.push(Part::text(Role::User, "stdin", templates.render("stdin", values)?));
     }
+    // After files, nothing in the user's words would say where the material ends and the request begins.
+    if new.iter().any(|part| part.role == Role::User) {
+        new.push(Part::text(Role::User, "request", templates.render("request", Standing { changed: false })?));
+    }
     new.push(Part::text(Role::User, "message", inputs.message));
     finish(previous, new, budget)
 }

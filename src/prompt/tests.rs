@@ -156,6 +156,7 @@ fn the_order_puts_the_request_last_and_its_files_next() {
             "read-only:b",
             "file:a",
             "stdin",
+            "request",
             "message"
         ]
     );
@@ -172,13 +173,13 @@ fn only_what_changed_is_appended() {
     let mut prompt = next(&[], Some("1"), Access::ReadWrite);
     for (content, access, expected) in [
         (Some("1"), Access::ReadWrite, &["message"][..]),
-        (Some("2"), Access::ReadWrite, &["file:a.rs", "message"]),
+        (Some("2"), Access::ReadWrite, &["file:a.rs", "request", "message"]),
         (Some("2"), Access::ReadWrite, &["message"]),
-        (Some("1"), Access::ReadWrite, &["file:a.rs", "message"]),
-        (Some("1"), Access::ReadOnly, &["read-only:a.rs", "message"]),
-        (None, Access::ReadOnly, &["read-only:a.rs", "message"]),
+        (Some("1"), Access::ReadWrite, &["file:a.rs", "request", "message"]),
+        (Some("1"), Access::ReadOnly, &["read-only:a.rs", "request", "message"]),
+        (None, Access::ReadOnly, &["read-only:a.rs", "request", "message"]),
         (None, Access::ReadOnly, &["message"]),
-        (Some("1"), Access::ReadWrite, &["file:a.rs", "message"]),
+        (Some("1"), Access::ReadWrite, &["file:a.rs", "request", "message"]),
     ] {
         prompt = next(&answered(&prompt), content, access);
         assert_eq!(kinds(&prompt), expected, "{content:?} {access:?}");
@@ -198,7 +199,7 @@ fn standing_rules_that_change_are_said_to_the_user_role() {
         ..inputs(&templates, "x")
     })
     .expect("a prompt");
-    assert_eq!(kinds(&second), ["format:whole-file", "format:commit-subject", "project:AGENTS.md", "message"]);
+    assert_eq!(kinds(&second), ["format:whole-file", "format:commit-subject", "project:AGENTS.md", "request", "message"]);
     assert!(second.parts[previous.len()..].iter().all(|p| p.role == Role::User));
     assert!(second.parts[previous.len()].as_text().starts_with("From now on"));
     let previous = answered(&second);
@@ -206,7 +207,7 @@ fn standing_rules_that_change_are_said_to_the_user_role() {
     let third =
         build(&Inputs { previous: &previous, edit_format: "whole-file", instructions: &[changed], ..inputs(&templates, "x") })
             .expect("a prompt");
-    assert_eq!(kinds(&third), ["project:AGENTS.md", "message"]);
+    assert_eq!(kinds(&third), ["project:AGENTS.md", "request", "message"]);
     assert!(third.parts[previous.len()].as_text().contains("have changed"));
 }
 
@@ -319,7 +320,7 @@ proptest! {
         let templates = Templates::builtin();
         let files = [file("x.md", Access::ReadWrite, &content)];
         let prompt = build(&Inputs { files: &files, ..inputs(&templates, "x") }).expect("a prompt");
-        let part = &prompt.parts[prompt.parts.len() - 2];
+        let part = &prompt.parts[prompt.parts.len() - 3];
         let ended = if content.ends_with('\n') { content.clone() } else { format!("{content}\n") };
         prop_assert_eq!(fenced(part, "x.md"), ended);
         let head = part.as_text().lines().next().map(str::to_owned).unwrap_or_default();
