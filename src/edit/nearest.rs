@@ -110,7 +110,7 @@ fn difference(file: &[&str], search: &[&str], begin: isize) -> Option<(usize, St
             let (at, there, sought) = (at + 1, clipped(there), clipped(sought));
             return Some((
                 at as usize - 1,
-                format!("line {at} of the file is {there:?}, line {} of the search is {sought:?}", offset + 1),
+                format!("line {at} of the file is `{there}`, line {} of the search is `{sought}`", offset + 1),
             ));
         };
         return Some((at as usize, format!("line {} of the search differs from line {} of the file in {how}", offset + 1, at + 1)));

@@ -205,7 +205,7 @@ fn a_misfit_says_what_is_there() {
         (
             "fn e() {}\n",
             "fn d() {}\n",
-            "a.rs: the SEARCH text is not in the file: line 7 of the file is \"fn d() {}\", line 1 of the search is \"fn e() {}\"; the replacement already stands at line 7",
+            "a.rs: the SEARCH text is not in the file: line 7 of the file is `fn d() {}`, line 1 of the search is `fn e() {}`; the replacement already stands at line 7",
         ),
         (
             "fn c() { \n    b();\n",
