@@ -35,6 +35,8 @@ pub struct Frame<'a> {
     broken: Option<OutputError>,
     any_text: bool,
     written: bool,
+    /// Whether nothing was ever committed here by us, so that the user may not expect it.
+    first_time: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -58,7 +60,14 @@ impl<'a> Frame<'a> {
             broken: None,
             any_text: false,
             written: false,
+            first_time: false,
         }
+    }
+
+    /// Says with the first commit how to have none.
+    pub fn first_time(mut self, first_time: bool) -> Self {
+        self.first_time = first_time;
+        self
     }
 
     /// Ends the frame; gives what went wrong on stdout.
@@ -187,6 +196,10 @@ impl<'a> Frame<'a> {
             line.push(Style::Dim, format!(" ({dirty} dirty {} left out)", if dirty == 1 { "file" } else { "files" }));
         }
         self.ui.status(line);
+        if std::mem::take(&mut self.first_time) {
+            let text = "edits are committed to your branch; to commit yourself: rt config set vcs.commit off";
+            self.ui.status(Text::new().add(Style::Dim, text));
+        }
         self.written = true;
     }
 

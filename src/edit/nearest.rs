@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             say("    line numbre 40;\n    }"),
-            "78: line 81 of the file is \"    line number 40;\", line 1 of the search is \"    line numbre 40;\""
+            "78: line 81 of the file is `    line number 40;`, line 1 of the search is `    line numbre 40;`"
         );
         assert_eq!(say("    line number 99;\n    }\nend"), "196: line 3 of the search would stand outside the file's 200 lines");
         assert_eq!(say("completely different"), "");

@@ -162,7 +162,9 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let clock = Arc::clone(&ws.clock);
     let finished = {
         let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
-        let mut frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.key_name.clone(), branch, dirty);
+        let first_time = ws.backend.refs(crate::session::address::SESSIONS).map_err(Error::from)?.is_empty();
+        let frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.key_name.clone(), branch, dirty);
+        let mut frame = frame.first_time(first_time);
         let result = block_on(exchange::run(&ws, &message, &model, until, &mut frame, &mut Box::pin(interrupted())))?;
         let broken = frame.finish();
         let finished = result?;
