@@ -34,8 +34,8 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     let state = state_of(ws, start)?;
     let mut gathered = Gathered::default();
     let tree = ws.backend.worktree()?;
-    let withheld = std::collections::BTreeSet::new();
-    let rules = Rules { state: &state, withheld: &withheld, ask_for_unseen: false };
+    let text = &*ws.redactor.redact(text);
+    let rules = Rules { state: &state, redactor: &ws.redactor, ask_for_unseen: false };
     gathered
         .take(text, format, &*tree, &rules)
         .map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;

@@ -11,6 +11,7 @@ use std::io;
 use crate::base::change::{ChangeSet, FileState};
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
+use crate::config::secret::Redactor;
 use crate::edit::{self, Edit, EditFormat, EditPlan, Op, ParseIssue, Reject};
 use crate::prompt;
 use crate::session::turn::{Access, ChangeStatus, SessionState, StoredChange, StoredEdits, StoredReject};
@@ -99,17 +100,18 @@ impl Gathered {
             self.message.clone_from(&plan.message);
         }
         let overlay = Overlay { below: tree, changes: &self.changes };
+        let withheld = rules.withheld(plan, &overlay)?;
         let mut usable: Vec<Edit> = Vec::new();
         let mut unseen = BTreeSet::new();
         for edit in &plan.edits {
             match &edit.path {
-                Ok(path) if rules.must_be_seen(path, edit, &overlay)? => {
+                Ok(path) if !withheld.contains(path) && rules.must_be_seen(path, edit, &overlay)? => {
                     unseen.insert(path.clone());
                 }
                 _ => usable.push(edit.clone()),
             }
         }
-        let applied = edit::apply(&usable, &overlay, &rules.edit_rules())?;
+        let applied = edit::apply(&usable, &overlay, &rules.edit_rules(withheld))?;
         for at in &applied.landed {
             if let Ok(path) = &usable[*at].path {
                 *self.counts.entry(path.clone()).or_default() += 1;
@@ -152,15 +154,15 @@ impl Gathered {
 /// What an answer may do.
 pub struct Rules<'a> {
     pub state: &'a SessionState,
-    /// Files that hold a secret: never sent, so never edited.
-    pub withheld: &'a BTreeSet<RepoPath>,
+    /// Knows the secrets: a file that holds one is never sent, so never edited.
+    pub redactor: &'a Redactor,
     /// Whether edits of files that are not in the session are sent back with the file. Off where no model can be asked.
     pub ask_for_unseen: bool,
 }
 
 impl Rules<'_> {
     fn must_be_seen(&self, path: &RepoPath, edit: &Edit, tree: &dyn SourceTree) -> io::Result<bool> {
-        if !self.ask_for_unseen || self.state.files.contains_key(path) || self.withheld.contains(path) {
+        if !self.ask_for_unseen || self.state.files.contains_key(path) {
             return Ok(false);
         }
         // Creating a file needs no look at it; an existing one is refused or replaced only by someone who saw it.
@@ -168,8 +170,19 @@ impl Rules<'_> {
         Ok(!now.bytes.is_empty() || matches!(edit.op, Op::Delete))
     }
 
-    fn edit_rules(&self) -> edit::Rules {
+    /// The files of the plan that hold a secret, whether the model has asked for them before or not.
+    fn withheld(&self, plan: &EditPlan, tree: &dyn SourceTree) -> io::Result<BTreeSet<RepoPath>> {
+        let mut out = BTreeSet::new();
+        for path in plan.edits.iter().filter_map(|edit| edit.path.as_ref().ok()) {
+            if tree.read(path)?.is_some_and(|file| self.redactor.holds(&file.bytes)) {
+                out.insert(path.clone());
+            }
+        }
+        Ok(out)
+    }
+
+    fn edit_rules(&self, withheld: BTreeSet<RepoPath>) -> edit::Rules {
         let read_only = self.state.files.iter().filter(|(_, access)| **access == Access::ReadOnly).map(|(path, _)| path.clone());
-        edit::Rules { read_only: read_only.chain(self.withheld.iter().cloned()).collect() }
+        edit::Rules { read_only: read_only.collect(), withheld }
     }
 }

@@ -78,6 +78,9 @@ pub enum Error {
     /// Some edits of the turn were rejected, and it was not said to take the rest.
     #[error("{} {} of turn {turn} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" })]
     Partial { turn: TurnKey, rejects: usize },
+    /// The content of a file with a secret is never stored.
+    #[error("{0} holds a secret of your environment: its content is not stored, so it is not changed")]
+    HoldsSecret(RepoPath),
     #[error("there is nothing to undo")]
     NothingToUndo,
     #[error("there is nothing to redo")]

@@ -133,7 +133,6 @@ struct Driver<'a> {
     model: &'a Model,
     observer: &'a mut dyn Observer,
     state: SessionState,
-    withheld: std::collections::BTreeSet<crate::base::path::RepoPath>,
     gathered: Gathered,
     text: String,
     exchange: Option<TurnKey>,
@@ -157,7 +156,6 @@ impl<'a> Driver<'a> {
             model,
             observer,
             state: SessionState::default(),
-            withheld: std::collections::BTreeSet::new(),
             gathered: Gathered::default(),
             text: String::new(),
             exchange: None,
@@ -176,7 +174,6 @@ impl<'a> Driver<'a> {
     fn open_first(&mut self) -> Result<Input, Error> {
         let prepared = prepare::first(self.ws, self.message, &*self.model.provider)?;
         self.state.clone_from(&prepared.state);
-        self.withheld.clone_from(&prepared.withheld);
         self.text.clone_from(&prepared.text);
         let start = &self.message.start;
         let new = start.session.is_none();
@@ -324,7 +321,7 @@ impl<'a> Driver<'a> {
         let ws = self.ws;
         let text = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
         let tree = ws.backend.worktree()?;
-        let rules = Rules { state: &self.state, withheld: &self.withheld, ask_for_unseen: true };
+        let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
         let read = |source| Error::Read { what: "a file that the answer edits".to_owned(), source };
         self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(read)?;
         let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
@@ -458,6 +455,8 @@ pub fn new_header(
     session: Option<crate::base::id::SessionId>,
     parent: Option<Oid>,
 ) -> Result<Header, Error> {
+    // Without a name to write, a turn could not be recorded: this must come out before anything is sent or written.
+    ws.author()?;
     let seq = parent.map(|p| ws.store().link(p)).transpose()?.map_or(0, |l| l.header.seq) + 1;
     let head = ws.backend.head()?;
     let now = ws.now();

@@ -48,6 +48,13 @@ pub struct OpenTurn {
 impl OpenTurn {
     /// Opens a turn: all that is known of it is durable when this returns.
     pub fn create(ws: &Workspace, turn: Turn, place: Place) -> Result<Self, Error> {
+        // What is stored can be pushed. A file may have got a secret since its edits were made.
+        for change in &turn.edits.changes {
+            let sides = [&change.before, &change.after];
+            if sides.into_iter().flatten().any(|file| ws.redactor.holds(&file.bytes)) {
+                return Err(Error::HoldsSecret(change.path.clone()));
+            }
+        }
         ws.faults.point("open.before");
         let key = turn.header.key.to_string();
         let common = &ws.backend.layout().common_dir;

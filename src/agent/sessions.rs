@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::id::{Oid, SessionId};
 use crate::base::text::subject;
 use crate::session::address::SESSIONS;
-use crate::session::meta::{Fact, Meta, check_name, name_from};
+use crate::session::meta::{Fact, check_name, name_from};
 use crate::session::turn::{Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::{Expected, RefResult, VcsError};
 
@@ -118,15 +118,10 @@ fn adopt_meta(ws: &Workspace, session: SessionId) -> Result<(), Error> {
     let (store, author) = (ws.store(), ws.author()?);
     for (name, tip) in ws.backend.refs(REMOTES)? {
         if name.ends_with(&format!("/meta/{session}")) {
-            store.merge_meta(session, &read_meta(ws, tip)?, &author)?;
+            store.take_meta(session, tip, &author)?;
         }
     }
     Ok(())
-}
-
-fn read_meta(ws: &Workspace, tip: Oid) -> Result<Meta, Error> {
-    let Some(commit) = ws.backend.commit(tip)? else { return Ok(Meta::default()) };
-    Ok(Meta::decode(&ws.backend.file(commit.tree, "records")?.unwrap_or_default()))
 }
 
 /// What a push would send.
@@ -204,7 +199,7 @@ pub fn fetch(ws: &Workspace, remote: &str) -> Result<Vec<Fetched>, Error> {
         let Ok(session) = id.parse::<SessionId>() else { continue };
         let local = store.tip(session)?;
         match (kind, local) {
-            ("meta", Some(_)) => store.merge_meta(session, &read_meta(ws, tip)?, &author)?,
+            ("meta", Some(_)) => store.take_meta(session, tip, &author)?,
             ("sessions", None) if before.get(&name) != Some(&tip) => out.push(Fetched::New(session)),
             ("sessions", Some(local)) if local != tip => {
                 if ws.backend.is_ancestor(local, tip)? {

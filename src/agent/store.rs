@@ -275,34 +275,65 @@ impl<'a> Store<'a> {
     pub fn annotate(&self, session: SessionId, fact: Fact, at: Timestamp, author: &Signature) -> Result<(), StoreError> {
         let mut add = Meta::default();
         add.add(&Record { at, fact });
-        self.merge_meta(session, &add, author)
-    }
-
-    /// Adds all annotations of `add`.
-    pub fn merge_meta(&self, session: SessionId, add: &Meta, author: &Signature) -> Result<(), StoreError> {
         let name = format!("{META}{session}");
         for _ in 0..64 {
             let known = self.meta_at(&name)?;
             let mut meta = known.as_ref().map(|(_, meta)| meta.clone()).unwrap_or_default();
-            meta.union(add);
+            meta.union(&add);
             if known.as_ref().is_some_and(|(_, old)| *old == meta) {
                 return Ok(());
             }
             let parent = known.map(|(raw, _)| raw.id);
             let depth = parent.map_or(Ok(0), |p| self.depth(p))?;
-            let commit = self.backend.write_commit(&CommitDraft {
-                parents: parent.into_iter().collect(),
-                files: BTreeMap::from([(FORMAT.to_owned(), Vec::new()), ("records".to_owned(), meta.encode())]),
-                author: author.clone(),
-                committer: Signature::retort(depth + 1),
-                message: format!("annotations of session {session}\n").into_bytes(),
-            })?;
+            let commit = self.write_meta(session, &meta, parent.into_iter().collect(), depth + 1, author)?;
             match self.backend.set_ref(&name, commit, parent.map_or(Expected::Absent, Expected::Is)) {
                 Err(VcsError::Moved { .. }) => {}
                 other => return Ok(other?),
             }
         }
         Err(VcsError::Moved { name }.into())
+    }
+
+    /// Takes over what another clone says about the session. Its history is kept as well, so that either side can push on.
+    pub fn take_meta(&self, session: SessionId, theirs: Oid, author: &Signature) -> Result<(), StoreError> {
+        let name = format!("{META}{session}");
+        for _ in 0..64 {
+            let known = self.meta_at(&name)?;
+            let (new, expected) = match known {
+                None => (theirs, Expected::Absent),
+                Some((ours, _)) if self.backend.is_ancestor(theirs, ours.id)? => return Ok(()),
+                Some((ours, _)) if self.backend.is_ancestor(ours.id, theirs)? => (theirs, Expected::Is(ours.id)),
+                Some((ours, mut meta)) => {
+                    meta.union(&Meta::decode(&self.backend.file(self.raw(theirs)?.tree, "records")?.unwrap_or_default()));
+                    let (own, other) = (self.depth(ours.id)?, self.depth(theirs)?);
+                    // The deeper one first: depth is counted along first parents.
+                    let parents = if own < other { vec![theirs, ours.id] } else { vec![ours.id, theirs] };
+                    (self.write_meta(session, &meta, parents, own.max(other) + 1, author)?, Expected::Is(ours.id))
+                }
+            };
+            match self.backend.set_ref(&name, new, expected) {
+                Err(VcsError::Moved { .. }) => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(VcsError::Moved { name }.into())
+    }
+
+    fn write_meta(
+        &self,
+        session: SessionId,
+        meta: &Meta,
+        parents: Vec<Oid>,
+        depth: u64,
+        author: &Signature,
+    ) -> Result<Oid, VcsError> {
+        self.backend.write_commit(&CommitDraft {
+            parents,
+            files: BTreeMap::from([(FORMAT.to_owned(), Vec::new()), ("records".to_owned(), meta.encode())]),
+            author: author.clone(),
+            committer: Signature::retort(depth),
+            message: format!("annotations of session {session}\n").into_bytes(),
+        })
     }
 
     fn depth(&self, commit: Oid) -> Result<u64, StoreError> {

@@ -194,6 +194,7 @@ impl From<Error> for Failure {
             }
             Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
             Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
+            Error::HoldsSecret(_) => user().hint("nothing was written; take the secret out of the file first").code(REJECTED),
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),
             Error::NoSession => user().hint("begin one: rt -m \"…\""),

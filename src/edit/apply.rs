@@ -20,6 +20,8 @@ use super::reject::{Reason, Reject};
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     pub read_only: BTreeSet<RepoPath>,
+    /// Files whose content must not leave the machine; nothing of them is in a reject either.
+    pub withheld: BTreeSet<RepoPath>,
 }
 
 /// What the edits come to.
@@ -85,6 +87,9 @@ impl World<'_> {
     /// Makes one edit; whether it changed anything.
     fn edit(&mut self, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
         let path = edit.path.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
+        if rules.withheld.contains(path) {
+            return Err(Reason::Withheld.into());
+        }
         if rules.read_only.contains(path) {
             return Err(Reason::ReadOnly.into());
         }

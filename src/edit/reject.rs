@@ -29,6 +29,8 @@ pub enum Reason {
     BadName(&'static str),
     #[error("the file was given for reading only")]
     ReadOnly,
+    #[error("the file holds a secret, so it is neither shown nor edited")]
+    Withheld,
     #[error("it is a symbolic link, and links are not edited")]
     Symlink,
     #[error("the file is not UTF-8 text")]

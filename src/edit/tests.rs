@@ -109,7 +109,7 @@ fn hostile_or_impossible_targets_are_rejected() {
     files.push((path("sym"), FileState { mode: FileMode::Symlink, bytes: b"a\n".to_vec() }));
     files.push((path("bin"), file("a\n\0")));
     let tree = MemoryTree::new(files);
-    let rules = Rules { read_only: [path("locked")].into() };
+    let rules = Rules { read_only: [path("locked")].into(), ..Rules::default() };
     for (answer, reason) in [
         (
             block("../up.rs", "a\n", "b\n", 7),
@@ -344,7 +344,7 @@ proptest! {
         let format = if whole { EditFormat::WholeFile } else { EditFormat::Auto };
         let tree = tree(&[("a.rs", &content), ("src/b.rs", "b\n")]);
         let plan = parse(format, tree.paths(), &answer, true);
-        let rules = Rules { read_only: [path("src/b.rs")].into() };
+        let rules = Rules { read_only: [path("src/b.rs")].into(), ..Rules::default() };
         let done = apply(&plan.edits, &tree, &rules).expect("memory can be read");
         prop_assert_eq!(done.landed.len() + done.unchanged.len() + done.rejects.len(), plan.edits.len());
         prop_assert!(done.changes.get(&path("src/b.rs")).is_none());

@@ -1,5 +1,12 @@
 //! The one integration binary: the real program against real git, with a fake model on loopback that speaks the
 //! provider's own bytes.
 
+mod answers;
+mod ask;
 mod demo;
+mod exact;
+mod failures;
+mod landing;
+mod sharing;
 mod support;
+mod undo;

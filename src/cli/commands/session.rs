@@ -245,7 +245,8 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
     let preview = sessions::preview(ws, &chosen)?;
     let shown: Vec<&str> = preview.files.iter().map(String::as_str).collect();
     let ui = &ctx.ui;
-    ui.status(Text::new().plain(format!("to {remote}: {} turns, {} before packing", preview.turns, bytes(preview.bytes))));
+    let turns = if preview.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", preview.turns) };
+    ui.status(Text::new().plain(format!("to {remote}: {turns}, {} before packing", bytes(preview.bytes))));
     if !shown.is_empty() {
         let more = if shown.len() > 8 { format!(" and {} more", shown.len() - 8) } else { String::new() };
         ui.status(Text::new().plain(format!(
@@ -273,7 +274,8 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
                     .plain(format!("{} {}", result.name, result.detail)),
             )?;
         }
-        if !result.ok {
+        // The others of an atomic push fail with the one that did; that one has the reason.
+        if !result.ok && failed.as_ref().is_none_or(|why: &String| why.contains("atomic push failed")) {
             failed = Some(result.detail);
         }
     }

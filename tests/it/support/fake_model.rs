@@ -127,6 +127,11 @@ impl FakeModel {
         })
     }
 
+    /// Gives these texts in order, as Gemini.
+    pub(crate) fn saying<T: AsRef<str>>(texts: &[T]) -> Self {
+        Self::script(texts.iter().map(|text| Reply::gemini(text.as_ref(), 5)).collect())
+    }
+
     /// Makes each reply from its request.
     pub(crate) fn answering(reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -156,6 +161,13 @@ impl Drop for FakeModel {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Received {
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 

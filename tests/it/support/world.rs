@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A repository, a home and the variables of a user.
 pub(crate) struct World {
@@ -19,7 +19,6 @@ pub(crate) struct World {
 }
 
 /// What a program left.
-#[must_use = "a test looks at how a run went"]
 #[derive(Debug, Clone)]
 pub(crate) struct Ran {
     /// `None`: a signal ended it.
@@ -101,10 +100,6 @@ impl World {
         self.vars.insert(name.to_owned(), value.to_owned());
     }
 
-    pub(crate) fn unset(&mut self, name: &str) {
-        self.vars.remove(name);
-    }
-
     /// The repository's root.
     pub(crate) fn repo(&self) -> PathBuf {
         self.dir.path().join("repo")
@@ -142,16 +137,19 @@ impl World {
     }
 
     /// Runs the program in the repository.
+    #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt(&self, args: &[&str]) -> Ran {
         self.rt_with(args, b"", &[])
     }
 
     /// Runs the program with something on standard input and more variables.
+    #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt_with(&self, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
         self.rt_in(&self.repo(), args, input, vars)
     }
 
     /// Runs the program in a directory.
+    #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt_in(&self, directory: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
         let run = self.runs.get() + 1;
         self.runs.set(run);
@@ -183,6 +181,33 @@ impl World {
         }
     }
 
+    /// Runs git in the repository, whatever comes of it.
+    #[must_use = "a test looks at how a run went"]
+    pub(crate) fn try_git(&self, args: &[&str], input: &[u8]) -> Ran {
+        self.run_in(&self.repo(), "git", args, input, &[])
+    }
+
+    /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rt"));
+        command.args(args).current_dir(self.repo()).env_clear().envs(&self.vars);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    }
+
+    /// Makes an executable hook of the repository.
+    pub(crate) fn hook(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.repo().join(".git/hooks").join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    }
+
+    /// The content of every object in the repository, in one piece.
+    pub(crate) fn all_objects(&self) -> Vec<u8> {
+        self.try_git(&["cat-file", "--batch-all-objects", "--batch"], b"").raw
+    }
+
     /// All refs outside `refs/retort/`, one a line.
     pub(crate) fn foreign_refs(&self) -> String {
         let all = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
@@ -193,4 +218,15 @@ impl World {
 /// An answer with one search/replace edit.
 pub(crate) fn edit(path: &str, search: &str, replace: &str) -> String {
     format!("I change it.\n\n{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n")
+}
+
+/// The lines of a diff that begin with a sign, without file headers: what a person would say has changed.
+pub(crate) fn signed(diff: &str) -> Vec<String> {
+    let header = |line: &&str| line.starts_with("+++ ") || line.starts_with("--- ");
+    diff.lines().filter(|l| l.starts_with(['+', '-'])).filter(|l| !header(l)).map(str::to_owned).collect()
+}
+
+/// Whether `needle` is somewhere in `hay`.
+pub(crate) fn holds(hay: &[u8], needle: &str) -> bool {
+    hay.windows(needle.len()).any(|w| w == needle.as_bytes())
 }

@@ -1,0 +1,132 @@
+//! Answers that do not fit at once: what goes back to the model, what is held, and what is written in the end.
+
+use crate::support::fake_model::FakeModel;
+use crate::support::world::{World, edit, holds};
+
+const FILES: [(&str, &str); 3] = [("a.txt", "one\ntwo\nthree\n"), ("b.txt", "b\n"), ("c.txt", "c\n")];
+
+fn world(model: &FakeModel) -> World {
+    World::with(&FILES).gemini(&model.url())
+}
+
+fn outcomes(world: &World) -> Vec<String> {
+    let rows = world.rt(&["log", "--json"]).ok().json();
+    rows.iter().map(|row| row["outcome"].as_str().expect("an outcome").to_owned()).collect()
+}
+
+#[test]
+fn what_does_not_fit_goes_back_and_all_is_written_together() {
+    let good = edit("b.txt", "b\n", "B\n");
+    let bad = edit("a.txt", "one\ntoo\n", "1\n2\n");
+    let model = FakeModel::saying(&[format!("{good}\n{bad}"), edit("a.txt", "one\ntwo\n", "1\n2\n")]);
+    let world = world(&model);
+    let ran = world.rt(&["-m", "change a.txt and b.txt"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("1\n2\nthree\n", "B\n"));
+    assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "a.txt\nb.txt\n", "one commit");
+    assert_eq!(outcomes(&world), ["applied", "rejected"]);
+    let second = model.requests()[1].text();
+    let news = second.strip_prefix(model.requests()[0].text().strip_suffix("]}").expect("closed")).expect("a prefix");
+    assert!(news.contains("too") && news.contains("b.txt"), "{news}");
+    assert!(news.contains(r"one\ntwo"), "the nearest region goes back: {news}");
+    insta::assert_snapshot!(ran.err, @"");
+}
+
+#[test]
+fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
+    let good = edit("b.txt", "b\n", "B\n");
+    let bad = edit("a.txt", "nowhere\n", "x\n");
+    let texts = [format!("{good}\n{bad}"), bad.clone(), bad.clone(), bad];
+    let model = FakeModel::saying(&texts);
+    let world = world(&model);
+    let head = world.git(&["rev-parse", "HEAD"]);
+    let ran = world.rt(&["-m", "change a.txt and b.txt"]).code(5);
+    assert_eq!(model.requests().len(), 4, "check.max_reflections is 3");
+    assert!(ran.err.contains("rt retry --partial"), "{}", ran.err);
+    assert_eq!((world.git(&["status", "--porcelain"]), world.git(&["rev-parse", "HEAD"])), (String::new(), head));
+    assert_eq!(outcomes(&world), ["rejected"; 4]);
+    let refused = world.rt(&["retry"]).code(5);
+    assert!(refused.err.contains("did not fit"), "{}", refused.err);
+    world.rt(&["retry", "--partial"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), (FILES[0].1, "B\n"));
+    assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "b.txt\n");
+    assert_eq!(model.requests().len(), 4, "no call");
+}
+
+#[test]
+fn reflections_can_be_switched_off() {
+    let model = FakeModel::saying(&[edit("a.txt", "nowhere\n", "x\n")]);
+    let world = world(&model);
+    world.rt(&["--config", "check.max_reflections=0", "-m", "change a.txt"]).code(5);
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[test]
+fn a_file_that_the_model_has_not_seen_is_shown_to_it_first() {
+    let blind = edit("c.txt", "c\n", "blind\n");
+    let model = FakeModel::saying(&[blind, edit("c.txt", "c\n", "seen\n")]);
+    let world = world(&model);
+    let ran = world.rt(&["-m", "change a.txt as you like"]).ok();
+    assert!(ran.err.contains("not seen yet  c.txt"), "{}", ran.err);
+    let texts: Vec<String> = model.requests().iter().map(|r| r.text()).collect();
+    assert_eq!(texts.len(), 2);
+    let shown = r"File for editing:\n\nc.txt\n```txt\nc\n";
+    assert!(!texts[0].contains(shown) && texts[1].contains(shown), "{}", texts[1]);
+    assert_eq!(world.read("c.txt"), "seen\n");
+    assert_eq!(outcomes(&world), ["applied", "rejected"]);
+}
+
+#[test]
+fn a_file_for_reference_is_not_edited() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n"), "Then not.".to_owned()]);
+    let world = world(&model);
+    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).ok();
+    assert!(ran.err.contains("b.txt") && ran.err.contains("does not fit"), "{}", ran.err);
+    assert_eq!(world.read("b.txt"), "b\n");
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    assert!(model.requests()[0].text().contains("File for reference, not to be edited"));
+}
+
+#[test]
+fn a_path_outside_the_repository_is_not_edited() {
+    let model = FakeModel::saying(&[edit("../outside.txt", "", "x\n"), edit(".git/config", "", "x\n"), "Then not.".to_owned()]);
+    let world = world(&model);
+    world.rt(&["-m", "look"]).ok();
+    assert!(!world.top().join("outside.txt").exists());
+    assert!(!world.git(&["config", "-l"]).contains('x') || world.git(&["config", "core.bare"]) == "false\n");
+    assert_eq!(model.requests().len(), 3);
+}
+
+const SECRET: &str = "s3cr3t-value-0123456789";
+
+#[test]
+fn a_secret_of_the_environment_is_neither_sent_nor_stored_nor_shown() {
+    // The model edits the file that it does not get, and in another session one of which it was never told.
+    let append = edit("conf.env", "port=1\n", "port=2\n");
+    let model = FakeModel::saying(&[append.clone(), append.clone(), "Then not.".to_owned(), append, "Then not.".to_owned()]);
+    let mut world = world(&model);
+    world.set("MY_TOKEN", SECRET);
+    world.write("conf.env", format!("port=1\ntoken={SECRET}\n"));
+    let ran = world.rt_with(&["-m", &format!("use {SECRET} in a.txt"), "--file", "conf.env"], SECRET.as_bytes(), &[]);
+    let said = |text: &str| !text.contains(SECRET);
+    assert!(ran.err.contains("conf.env holds a secret"), "{}", ran.err);
+    assert!(said(&ran.out) && said(&ran.err), "{}{}", ran.out, ran.err);
+    let ran = ran.ok();
+    assert!(ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
+    let ran = world.rt(&["-n", "-m", "look at b.txt"]).ok();
+    assert!(said(&ran.out) && said(&ran.err) && ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
+    for request in model.requests() {
+        assert!(!holds(&request.body, SECRET), "{}", request.text());
+    }
+    assert!(model.requests()[0].text().contains("[secret:MY_TOKEN]"));
+    assert_eq!(world.read("conf.env"), format!("port=1\ntoken={SECRET}\n"), "not edited");
+    world.rt_with(&["apply", "-"], edit("conf.env", "port=1\n", "port=2\n").as_bytes(), &[]).code(5);
+    assert_eq!(world.read("conf.env"), format!("port=1\ntoken={SECRET}\n"), "not edited by an answer from elsewhere");
+    assert_eq!(model.requests().len(), 5);
+    let objects = world.all_objects();
+    assert!(holds(&objects, "[secret:MY_TOKEN]"), "what was said is stored, with the secret replaced");
+    for secret in [SECRET, "a-key-that-is-not-real"] {
+        assert!(!holds(&objects, secret), "{secret} is in an object");
+    }
+    let database = std::fs::read(world.top().join("home/.retort/data/retort.db")).expect("a database");
+    assert!(!holds(&database, SECRET));
+}

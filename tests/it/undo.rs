@@ -1,0 +1,160 @@
+//! Undo and redo, each in a process of its own.
+
+use crate::support::fake_model::FakeModel;
+use crate::support::world::{World, edit};
+
+const A: &str = "one\ntwo\nthree\nfour\nfive\n";
+
+/// Modifies one file, makes one, deletes one.
+fn answer() -> String {
+    format!("{}\n{}\n=== DELETE: old.txt ===\n", edit("a.txt", "three\n", "3\n"), edit("new/b.txt", "", "made\n"))
+}
+
+fn world(model: &FakeModel) -> World {
+    let world = World::with(&[("a.txt", A), ("old.txt", "old\n"), ("other.txt", "o\n")]).gemini(&model.url());
+    world.rt(&["-m", "change a.txt and old.txt"]).ok();
+    world
+}
+
+fn is_done(world: &World) {
+    assert_eq!((world.read("a.txt").as_str(), world.read("new/b.txt").as_str()), ("one\ntwo\n3\nfour\nfive\n", "made\n"));
+    assert!(!world.exists("old.txt"));
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    assert_eq!(world.git(&["ls-tree", "-r", "--name-only", "HEAD"]), "a.txt\nnew/b.txt\nother.txt\n");
+}
+
+fn is_undone(world: &World) {
+    assert_eq!((world.read("a.txt").as_str(), world.read("old.txt").as_str()), (A, "old\n"));
+    assert!(!world.exists("new/b.txt"));
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    assert_eq!(world.git(&["ls-tree", "-r", "--name-only", "HEAD"]), "a.txt\nold.txt\nother.txt\n");
+}
+
+#[test]
+fn created_deleted_and_modified_files_go_back_and_forth() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    let tree = world.git(&["rev-parse", "HEAD^{tree}"]);
+    is_done(&world);
+    for round in 0..2 {
+        let base = world.git(&["rev-parse", "HEAD~1"]);
+        let ran = world.rt(&["undo"]).ok();
+        is_undone(&world);
+        assert_eq!(world.git(&["rev-parse", "HEAD"]), base, "the branch is back, round {round}");
+        assert!(ran.out.contains("took back") && ran.out.contains("is off the branch"), "{}", ran.out);
+        assert!(world.rt(&["undo"]).code(1).err.contains("nothing to undo"));
+        world.rt(&["redo"]).ok();
+        is_done(&world);
+        assert_eq!(world.git(&["rev-parse", "HEAD^{tree}"]), tree);
+        assert!(world.rt(&["redo"]).code(1).err.contains("nothing to redo"));
+    }
+    assert_eq!(world.rt(&["log", "--json"]).ok().json().len(), 1);
+    assert_eq!(world.try_git(&["fsck", "--strict"], b"").code, Some(0));
+}
+
+#[test]
+fn after_a_push_undo_is_a_reverting_commit() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    let remote = world.top().join("remote.git").display().to_string();
+    world.git(&["init", "-q", "--bare", &remote]);
+    world.git(&["remote", "add", "origin", &remote]);
+    world.git(&["push", "-q", "-u", "origin", "main"]);
+    let pushed = world.git(&["rev-parse", "HEAD"]);
+    let ran = world.rt(&["undo"]).ok();
+    assert!(ran.out.contains("is reverted by"), "{}", ran.out);
+    is_undone(&world);
+    assert_eq!(world.git(&["rev-parse", "HEAD~1"]), pushed);
+    assert!(world.git(&["log", "-1", "--format=%s"]).starts_with("Revert \""));
+    world.rt(&["redo"]).ok();
+    is_done(&world);
+    assert_eq!(world.git(&["rev-parse", "HEAD~2"]), pushed);
+    // And once more, now that the commit of the redo is the one to take back.
+    world.rt(&["undo"]).ok();
+    is_undone(&world);
+    world.git(&["push", "-q"]);
+}
+
+#[test]
+fn the_users_later_work_stays() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    world.write("a.txt", world.read("a.txt").replace("one", "one, by hand"));
+    world.write("other.txt", "mine, committed\n");
+    world.git(&["commit", "-q", "-m", "mine", "other.txt"]);
+    let mine = world.git(&["rev-parse", "HEAD"]);
+    let ran = world.rt(&["undo"]).ok();
+    assert!(ran.out.contains("is reverted by"), "{}", ran.out);
+    assert_eq!(world.read("a.txt"), A.replace("one", "one, by hand"));
+    assert_eq!(world.git(&["rev-parse", "HEAD~1"]), mine);
+    assert_eq!(world.git(&["show", "HEAD:a.txt"]), A, "the user's line is not in the revert");
+    assert_eq!(world.git(&["status", "--porcelain"]), " M a.txt\n");
+    world.rt(&["redo"]).ok();
+    assert_eq!(world.read("a.txt"), A.replace("one", "one, by hand").replace("three", "3"));
+    assert_eq!(world.git(&["status", "--porcelain"]), " M a.txt\n");
+}
+
+#[test]
+fn where_the_user_changed_our_lines_nothing_is_done() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    world.write("a.txt", world.read("a.txt").replace("3\n", "3, by hand\n"));
+    let head = world.git(&["rev-parse", "HEAD"]);
+    let ran = world.rt(&["undo"]).code(5);
+    assert!(ran.err.contains("a.txt"), "{}", ran.err);
+    assert_eq!((world.git(&["rev-parse", "HEAD"]), world.exists("old.txt"), world.exists("new/b.txt")), (head, false, true));
+    world.git(&["checkout", "-q", "a.txt"]);
+    world.rt(&["undo"]).ok();
+    is_undone(&world);
+}
+
+#[test]
+fn an_exchange_of_several_turns_is_one_undo() {
+    let model = FakeModel::saying(&[edit("a.txt", "nowhere\n", "x\n"), answer(), edit("a.txt", "five\n", "5\n")]);
+    let world = world(&model);
+    is_done(&world);
+    world.rt(&["-c", "-m", "and five"]).ok();
+    assert_eq!(world.rt(&["log", "--json"]).ok().json().len(), 3);
+    world.rt(&["undo"]).ok();
+    is_done(&world);
+    world.rt(&["undo"]).ok();
+    is_undone(&world);
+    world.rt(&["redo"]).ok();
+    is_done(&world);
+    world.rt(&["redo"]).ok();
+    assert_eq!(world.read("a.txt"), "one\ntwo\n3\nfour\n5\n");
+}
+
+#[test]
+fn a_message_after_an_undo_takes_the_name_and_hides_the_old_tail() {
+    let model = FakeModel::saying(&[answer(), "Another way.".to_owned()]);
+    let world = world(&model);
+    world.rt(&["session", "rename", "paging"]).ok();
+    let first = world.rt(&["log", "--json"]).ok().json().remove(0);
+    world.rt(&["undo"]).ok();
+    world.rt(&["-c", "-m", "another way"]).ok();
+    let live = world.rt(&["session", "list", "--json"]).ok().json();
+    assert_eq!(live.len(), 1, "{live:?}");
+    assert_eq!(live[0]["name"], "paging");
+    let all = world.rt(&["session", "list", "--all", "--json"]).ok().json();
+    assert_eq!(all.len(), 2, "{all:?}");
+    let log = world.rt(&["log", "paging", "--json"]).ok().json();
+    assert_eq!((log.len(), &log[0]["subject"]), (1, &serde_json::json!("another way")));
+    let old = world.rt(&["show", first["turn"].as_str().expect("a key"), "--json"]).ok().json();
+    assert_eq!(old[0]["subject"], first["subject"], "nothing is lost");
+}
+
+#[test]
+fn code_and_conversation_can_be_kept_apart() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    world.rt(&["undo", "--keep-code"]).ok();
+    is_done(&world);
+    assert!(world.rt(&["undo"]).code(1).err.contains("nothing to undo"));
+    world.rt(&["redo"]).ok();
+    is_done(&world);
+    world.rt(&["undo", "--keep-chat"]).ok();
+    is_undone(&world);
+    assert_eq!(world.rt(&["status", "--json"]).ok().json().len(), 1);
+    assert_eq!(world.rt(&["log", "--json"]).ok().json().len(), 1);
+}
