@@ -42,7 +42,7 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
     let until = if whole { until } else { Until::Stored };
-    let mut applied = run(ws, Job { state, gathered, start, subject, until, answer: Some(text), exchange: None })?;
+    let mut applied = run(ws, Job { state, gathered, to_write: None, start, subject, until, answer: Some(text), exchange: None })?;
     if !whole {
         applied.error = Some(Error::Partial { turn: applied.turn.header.key, rejects: applied.gathered.rejects.len() });
     }
@@ -67,20 +67,22 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     }
     let mut gathered = Gathered { message: source.edits.message.clone(), ..Gathered::default() };
     let mut misfits = Vec::new();
+    let mut to_write = ChangeSet::default();
     let already = source.header.outcome == Outcome::Uncommitted;
     for (path, change) in wanted.iter() {
         let now = ws.backend.worktree()?.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
         let bytes = |s: &Option<crate::base::change::FileState>| s.as_ref().map(|s| s.bytes.clone());
-        if already && now == change.after {
-            gathered.changes.record(path.clone(), change.before.clone(), change.after.clone());
-            gathered.counts.insert(path.clone(), 1);
-            continue;
-        }
         let (before, after, here) = (bytes(&change.before), bytes(&change.after), bytes(&now));
         match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
+            // The edit is in the file, perhaps among lines that the user has written since.
+            Ok(merged) if already && merged == here => {
+                gathered.changes.record(path.clone(), change.before.clone(), change.after.clone());
+                gathered.counts.insert(path.clone(), 1);
+            }
             Ok(merged) => {
                 let mode = now.as_ref().or(change.after.as_ref()).or(change.before.as_ref()).map(|s| s.mode).unwrap_or_default();
                 let merged = merged.map(|bytes| crate::base::change::FileState { mode, bytes });
+                to_write.record(path.clone(), now.clone(), merged.clone());
                 gathered.changes.record(path.clone(), now, merged);
                 gathered.counts.insert(path.clone(), 1);
             }
@@ -96,7 +98,8 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     let state = state_of(ws, start)?;
     // The same exchange, so that undo takes both back and nothing is left to retry.
     let exchange = Some(source.header.exchange);
-    run(ws, Job { state, gathered, start, subject: source.header.subject, until, answer: None, exchange })
+    let to_write = Some(to_write);
+    run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange })
 }
 
 fn state_of(ws: &Workspace, start: &Start) -> Result<SessionState, Error> {
@@ -107,6 +110,8 @@ fn state_of(ws: &Workspace, start: &Start) -> Result<SessionState, Error> {
 struct Job<'a> {
     state: SessionState,
     gathered: Gathered,
+    /// What of it is not in the files yet; `None`: all.
+    to_write: Option<ChangeSet>,
     start: &'a Start,
     subject: String,
     until: Until,
@@ -117,7 +122,7 @@ struct Job<'a> {
 }
 
 fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
-    let Job { mut state, gathered, start, subject, until, answer, exchange } = job;
+    let Job { mut state, gathered, to_write, start, subject, until, answer, exchange } = job;
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
@@ -147,7 +152,7 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
         Outcome::None
     } else {
         let wording = Wording { given: gathered.message.as_deref(), prompt: &subject, model: None };
-        let (outcome, done, failed) = write_and_commit(ws, &gathered.changes, wording, key, until);
+        let (outcome, done, failed) = write_and_commit(ws, &gathered.changes, to_write.as_ref(), wording, key, until);
         (landed, error) = (done, failed);
         outcome
     };
@@ -171,11 +176,12 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
 fn write_and_commit(
     ws: &Workspace,
     changes: &ChangeSet,
+    to_write: Option<&ChangeSet>,
     wording: Wording<'_>,
     key: crate::base::id::TurnKey,
     until: Until,
 ) -> (Outcome, Option<Landed>, Option<Error>) {
-    if let Err(error) = landing::write(ws, changes, key) {
+    if let Err(error) = landing::write(ws, to_write.unwrap_or(changes), key) {
         return (Outcome::Rejected, None, Some(error));
     }
     ws.faults.point("applied");

@@ -10,10 +10,11 @@ use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
-use crate::session::turn::{ChangeStatus, Outcome, StoredChange, StoredEdits};
+use crate::session::turn::{ChangeStatus, Outcome, StoredChange, StoredEdits, TurnKind};
 
 use super::Error;
 use super::prepare::Start;
+use super::steps::Steps;
 use super::store::Link;
 use super::workspace::Workspace;
 use super::{landing, sessions, undo};
@@ -32,11 +33,7 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
     let store = ws.store();
     let here = store.cursor()?.map(|c| undo::here(ws, &c)).transpose()?.flatten();
     let (back, forth) = between(ws, here.as_ref(), target)?;
-    let mut wanted = undo::written(ws, &back)?.inverse().then(&undo::written(ws, &forth)?);
-    if let Some(commit) = code(ws, target)? {
-        wanted = with_committed(ws, wanted, commit)?;
-    }
-    let merged = undo::merge_onto_files(ws, &wanted)?;
+    let merged = code(ws, &back)?.inverse().then(&code(ws, &forth)?).onto(&*ws.backend.worktree()?)?;
     let cursor = Cursor { session: target.header.session, turn: Some(target.header.key), redo: Vec::new() };
     if merged.is_empty() {
         store.set_cursor(&cursor)?;
@@ -72,9 +69,9 @@ pub fn drift(ws: &Workspace, target: &Link) -> Result<Vec<RepoPath>, Error> {
     let wrote = undo::written(ws, &all)?;
     let tree = ws.backend.worktree()?;
     let mut out = Vec::new();
-    for (path, change) in wrote.iter() {
+    for (path, end) in wrote.ends() {
         let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
-        if now != change.after {
+        if now != *end {
             out.push(path.clone());
         }
     }
@@ -97,35 +94,34 @@ fn between(ws: &Workspace, here: Option<&Link>, target: &Link) -> Result<(Vec<Li
     Ok((back, forth))
 }
 
-/// The commit that has the code of a turn: its own, or the one of the nearest turn before it that made one, as long as no
-/// turn since has written files without a commit.
-fn code(ws: &Workspace, target: &Link) -> Result<Option<Oid>, Error> {
-    for link in ws.store().chain(target.commit) {
-        let link = link?;
-        match (link.header.commit, link.header.outcome) {
-            (Some(commit), _) => return Ok(ws.backend.commit(commit)?.map(|c| c.id)),
-            (None, Outcome::Uncommitted | Outcome::Recovered) => return Ok(None),
-            _ => {}
-        }
+/// What these turns (the newest first) did to the code. An earlier checkout among them brought the files from elsewhere to
+/// where the turn before it had left them, so along the conversation it changed nothing.
+fn code(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
+    let mut all = Steps::default();
+    for link in turns.iter().rev().filter(|l| l.header.kind != TurnKind::Note) {
+        let written = undo::written_by(ws, link)?;
+        all.push(&match link.header.commit {
+            Some(commit) => committed(ws, &written, commit)?,
+            None => written,
+        });
     }
-    Ok(None)
+    Ok(all)
 }
 
-/// The same change, ending at what the commit has.
-fn with_committed(ws: &Workspace, wanted: ChangeSet, commit: Oid) -> Result<ChangeSet, Error> {
-    let Some(raw) = ws.backend.commit(commit)? else { return Ok(wanted) };
-    let mut out = ChangeSet::default();
-    for (path, change) in wanted.iter() {
-        let stored = match path.as_str() {
-            Some(text) => ws.backend.file(raw.tree, text)?,
-            None => change.after.as_ref().map(|s| s.bytes.clone()),
-        };
+/// The same change as the turn's commit has it: what a hook did to it is in, lines that the user had not committed are not.
+fn committed(ws: &Workspace, written: &ChangeSet, commit: Oid) -> Result<ChangeSet, Error> {
+    let Some(raw) = ws.backend.commit(commit)? else { return Ok(written.clone()) };
+    let parent = raw.parents.first().map(|p| ws.backend.commit(*p)).transpose()?.flatten();
+    let side = |tree: Option<Oid>, path: &RepoPath, known: &Option<FileState>| -> Result<Option<FileState>, Error> {
         // Stored bytes may differ from worktree bytes by line ends or filters; then what the turn wrote is right.
-        let after = match (&change.after, stored) {
-            (Some(after), Some(bytes)) if !has_filters(&after.bytes, &bytes) => Some(FileState { mode: after.mode, bytes }),
-            (after, _) => after.clone(),
-        };
-        out.record(path.clone(), change.before.clone(), after);
+        let (Some(tree), Some(known), Some(text)) = (tree, known, path.as_str()) else { return Ok(known.clone()) };
+        let stored = ws.backend.file(tree, text)?.filter(|bytes| !has_filters(&known.bytes, bytes));
+        Ok(Some(FileState { mode: known.mode, bytes: stored.unwrap_or_else(|| known.bytes.clone()) }))
+    };
+    let mut out = ChangeSet::default();
+    for (path, change) in written.iter() {
+        let before = side(parent.as_ref().map(|p| p.tree), path, &change.before)?;
+        out.record(path.clone(), before, side(Some(raw.tree), path, &change.after)?);
     }
     Ok(out)
 }

@@ -113,6 +113,9 @@ fn list(paths: &[RepoPath]) -> String {
 }
 
 fn withheld(files: &[(RepoPath, Withheld)]) -> String {
+    if files.is_empty() {
+        return "the branch has these edits already".to_owned();
+    }
     let why = |w: &Withheld| match w {
         Withheld::Overlap => "your uncommitted lines overlap with the edit",
         Withheld::Untracked => "the file is not tracked",

@@ -18,6 +18,7 @@ pub mod open;
 pub mod prepare;
 pub mod recover;
 pub mod sessions;
+pub mod steps;
 pub mod store;
 pub mod undo;
 pub mod workspace;

@@ -5,11 +5,8 @@
 //!   the same lines nothing is done at all.
 //! - The session ref does not move; the cursor does. What was undone stays in the session and can be redone.
 
-use std::collections::BTreeMap;
-
-use crate::base::change::{ChangeSet, FileState};
-use crate::base::id::{Oid, TurnKey};
-use crate::base::merge::merge3_files;
+use crate::base::change::ChangeSet;
+use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
 use crate::session::turn::{ChangeStatus, Outcome};
@@ -17,6 +14,7 @@ use crate::vcs::{Landing, TakenBack, VcsError};
 
 use super::Error;
 use super::landing;
+use super::steps::Steps;
 use super::store::Link;
 use super::workspace::Workspace;
 
@@ -63,11 +61,12 @@ pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
     let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns: turns.clone() };
     if !keep.code {
         let changes = written(ws, &turns)?;
-        take_out(ws, &changes, here.header.key)?;
-        undone.files = changes.iter().map(|(path, _)| path.clone()).collect();
+        let merged = changes.inverse().onto(&*ws.backend.worktree()?)?;
+        ws.backend.apply(&merged, &landing::temp(here.header.key))?;
+        undone.files = changes.ends().map(|(path, _)| path.clone()).collect();
         for link in &turns {
             let Some(commit) = landed_commit(ws, link)? else { continue };
-            let own = written(ws, std::slice::from_ref(link))?;
+            let own = written_by(ws, link)?;
             let back = take_back(ws, commit, &own, link)?;
             undone.commits.push((commit, back));
         }
@@ -98,8 +97,7 @@ pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
         }
         turns.push(link);
     }
-    let changes = written(ws, &turns)?;
-    let merged = merge_onto_files(ws, &changes)?;
+    let merged = written(ws, &turns)?.onto(&*ws.backend.worktree()?)?;
     landing::write(ws, &merged, key)?;
     let mut undone = Undone {
         files: merged.iter().map(|(path, _)| path.clone()).collect(),
@@ -125,16 +123,19 @@ pub fn here(ws: &Workspace, cursor: &Cursor) -> Result<Option<Link>, Error> {
     Ok(store.find(tip, key)?)
 }
 
-/// What these turns (the newest first) wrote into the files, as one change.
-pub fn written(ws: &Workspace, turns: &[Link]) -> Result<ChangeSet, Error> {
-    let mut all = ChangeSet::default();
+/// What these turns (the newest first) wrote into the files.
+pub fn written(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
+    let mut all = Steps::default();
     for link in turns.iter().rev() {
-        let wrote = matches!(link.header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::Recovered);
-        if wrote {
-            all = all.then(&ws.store().turn(link)?.edits.with_status(ChangeStatus::Written));
-        }
+        all.push(&written_by(ws, link)?);
     }
     Ok(all)
+}
+
+/// What this turn wrote into the files.
+pub fn written_by(ws: &Workspace, link: &Link) -> Result<ChangeSet, Error> {
+    let wrote = matches!(link.header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::Recovered);
+    if wrote { Ok(ws.store().turn(link)?.edits.with_status(ChangeStatus::Written)) } else { Ok(ChangeSet::default()) }
 }
 
 /// The turn's commit, wherever it is now: the recorded one while it is on the branch, else the one that carries the key
@@ -155,36 +156,6 @@ fn on_branch(ws: &Workspace, line: &str, base: Option<Oid>) -> Result<Option<Oid
         (Some(found), Some(head)) if ws.backend.is_ancestor(found, head)? => Ok(Some(found)),
         _ => Ok(None),
     }
-}
-
-/// The same change against the files as they are now.
-pub(super) fn merge_onto_files(ws: &Workspace, changes: &ChangeSet) -> Result<ChangeSet, Error> {
-    let tree = ws.backend.worktree()?;
-    let mut out: BTreeMap<RepoPath, (Option<FileState>, Option<FileState>)> = BTreeMap::new();
-    for (path, change) in changes.iter() {
-        let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
-        let bytes = |s: &Option<FileState>| s.as_ref().map(|s| s.bytes.clone());
-        let (base, to, here) = (bytes(&change.before), bytes(&change.after), bytes(&now));
-        let merged = merge3_files(base.as_deref(), to.as_deref(), here.as_deref()).map_err(|_| VcsError::Conflict(path.clone()))?;
-        let mode = match (&change.before, &change.after, &now) {
-            (Some(b), Some(a), Some(n)) if b.mode == a.mode => n.mode,
-            (_, Some(a), _) => a.mode,
-            (b, None, n) => n.as_ref().or(b.as_ref()).map(|s| s.mode).unwrap_or_default(),
-        };
-        out.insert(path.clone(), (now, merged.map(|bytes| FileState { mode, bytes })));
-    }
-    let mut set = ChangeSet::default();
-    for (path, (before, after)) in out {
-        set.record(path, before, after);
-    }
-    Ok(set)
-}
-
-/// Takes a change out of the files.
-fn take_out(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
-    let merged = merge_onto_files(ws, &changes.inverse())?;
-    ws.backend.apply(&merged, &landing::temp(key))?;
-    Ok(())
 }
 
 fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> Result<TakenBack, Error> {

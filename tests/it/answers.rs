@@ -1,7 +1,7 @@
 //! Answers that do not fit at once: what goes back to the model, what is held, and what is written in the end.
 
 use crate::support::fake_model::FakeModel;
-use crate::support::world::{World, edit, holds};
+use crate::support::world::{World, edit, holds, steady};
 
 const FILES: [(&str, &str); 3] = [("a.txt", "one\ntwo\nthree\n"), ("b.txt", "b\n"), ("c.txt", "c\n")];
 
@@ -28,7 +28,16 @@ fn what_does_not_fit_goes_back_and_all_is_written_together() {
     let news = second.strip_prefix(model.requests()[0].text().strip_suffix("]}").expect("closed")).expect("a prefix");
     assert!(news.contains("too") && news.contains("b.txt"), "{news}");
     assert!(news.contains(r"one\ntwo"), "the nearest region goes back: {news}");
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(steady(&ran.err), @r"
+    change-txt-b-txt · new session · gemini/flash (GEMINI_API_KEY)
+    + a.txt (named)   + b.txt (named)   total N tokens
+    does not fit  a.txt: the SEARCH text is not in the file: line 2 of the file is `two`, line 2 of the search is `too`
+    turn rkpm · $0.0010 · Ts · rt show --prompt
+    asking again about 1 edit · N tokens
+    a.txt  +2 −2   b.txt  +1 −1   committed 6a4026e on main
+    edits are committed to your branch; to commit yourself: rt config set vcs.commit off
+    turn twou · $0.0010 · Ts · rt undo · rt show --prompt
+    ");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `rt -m`: how a message is read, where it goes, and what is seen.
 
 use crate::support::fake_model::FakeModel;
-use crate::support::world::{World, edit};
+use crate::support::world::{World, edit, steady};
 
 const STUB: &str = "fn xyz() -> u32 {\n    todo!()\n}\n";
 
@@ -16,11 +16,30 @@ fn an_unquoted_message_finds_its_file() {
     let line = ["-m", "Please", "implement", "the", "xyz", "function", "stub", "in", "asdf.rs"];
     let ran = world.rt(&line).ok();
     assert_eq!(world.read("src/asdf.rs"), STUB.replace("todo!()", "42"));
-    insta::assert_snapshot!(ran.out, @"");
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(ran.out, @r"
+    I change it.
+
+    src/asdf.rs
+    ```
+    <<<<<<< SEARCH
+        todo!()
+    =======
+        42
+    >>>>>>> REPLACE
+    ```
+
+    === COMMIT: Implement xyz ===
+    ");
+    insta::assert_snapshot!(steady(&ran.err), @r"
+    implement-xyz-function-stub · new session · gemini/flash (GEMINI_API_KEY)
+    + src/asdf.rs (named)   total N tokens
+    src/asdf.rs  +1 −1   committed 40c8f1e on main
+    edits are committed to your branch; to commit yourself: rt config set vcs.commit off
+    turn rkpm · $0.0010 · Ts · rt undo · rt show --prompt
+    ");
     let body = model.requests()[0].text();
     assert!(body.contains("Please implement the xyz function stub in asdf.rs") && !body.contains("fn other()"));
-    assert_eq!(model.requests()[0].path, "/v1beta/models/gemini-3.7-flash:streamGenerateContent?alt=sse");
+    assert_eq!(model.requests()[0].path, "/v1beta/models/gemini-flash-latest:streamGenerateContent?alt=sse");
 }
 
 #[test]
@@ -28,8 +47,22 @@ fn the_event_stream() {
     let model = FakeModel::saying(&[implement()]);
     let world = World::with(&[("asdf.rs", STUB)]).gemini(&model.url());
     let ran = world.rt(&["--json", "-m", "implement xyz in asdf.rs"]).ok();
-    let shown: String = ran.out.lines().filter(|l| !l.contains("\"event\":\"text\"")).map(|l| format!("{l}\n")).collect();
-    insta::assert_snapshot!(shown, @"");
+    let mut shown = String::new();
+    for mut event in ran.json().into_iter().filter(|e| e["event"] != "text") {
+        // What changes with every template, or with one more look at the clock.
+        for at in ["/tokens", "/request/length", "/request/sha256", "/session", "/start", "/end"] {
+            if let Some(value) = event.pointer_mut(at) {
+                *value = serde_json::Value::String("…".to_owned());
+            }
+        }
+        shown.push_str(&format!("{event}\n"));
+    }
+    insta::assert_snapshot!(shown, @r#"
+    {"event":"request","files":[{"access":"read-write","path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
+    {"event":"written","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"v":1}
+    {"commit":"304f79fa92841f468fee8986be7d1798a44f5150","event":"committed","uncommitted":[],"v":1,"without_user_lines":[]}
+    {"base":"c6aca08ec0a17706a474557d81da854f33262d34","branch":"refs/heads/main","commit":"304f79fa92841f468fee8986be7d1798a44f5150","cost":"0.00103125","end":"…","event":"turn","exchange":"rkpmwvoooznylmzqukokyouznozlvrsr","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"forked":false,"forked_from":null,"kind":"turn","model":"gemini/flash","outcome":"applied","request":{"length":"…","sha256":"…"},"seq":1,"served":"gemini-3.7-flash","session":"…","start":"…","subject":"implement xyz in asdf.rs","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","usage":{"cache_read":0,"cache_write":0,"input":1200,"output":35,"reasoning":30},"v":1}
+    "#);
     let text: String = ran.json().iter().filter(|e| e["event"] == "text").filter_map(|e| e["text"].as_str()).collect();
     assert_eq!(text, implement());
     let order: Vec<String> = ran.json().iter().map(|e| e["event"].as_str().expect("a kind").to_owned()).collect();
@@ -159,7 +192,13 @@ fn what_was_written_without_a_commit_is_committed_by_retry() {
 #[test]
 fn without_a_model_every_way_to_get_one_is_named() {
     let world = World::with(&[("a.txt", "a\n")]);
-    insta::assert_snapshot!(world.rt(&["-m", "hello"]).code(1).err, @"");
+    insta::assert_snapshot!(world.rt(&["-m", "hello"]).code(1).err, @r#"
+    error: no model is set up
+    hint: a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)
+    hint: a local server: none answers at http://127.0.0.1:9931, http://127.0.0.1:8080, http://127.0.0.1:11434, http://127.0.0.1:1234
+    hint: any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url
+    hint: no key at all: rt -m "…" --model manual  (paste the prompt into any chat), or see it work: rt demo
+    "#);
     let outside = world.rt_in(world.top(), &["-m", "hello"], b"", &[("GEMINI_API_KEY", "k")]).code(1);
     assert!(outside.err.contains("git init"), "{}", outside.err);
 }

@@ -1,7 +1,7 @@
 //! What goes wrong: the provider, the connection, the repository, the user's set-up.
 
 use crate::support::fake_model::{FakeModel, Reply};
-use crate::support::world::{World, edit};
+use crate::support::world::{World, edit, steady};
 
 fn change() -> String {
     edit("a.txt", "one\n", "1\n")
@@ -24,7 +24,13 @@ fn a_provider_that_refuses_is_exit_code_four_and_a_turn() {
     let model = FakeModel::script(vec![Reply::error(400, body)]);
     let world = world(&model);
     let ran = world.rt(&["-m", "change a.txt"]).code(4);
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(steady(&ran.err), @r"
+    change-txt · new session · gemini/flash (GEMINI_API_KEY)
+    + a.txt (named)   total N tokens
+    turn rkpm · Ts · rt show --prompt
+    error: gemini: HTTP 400: API key not valid. Please pass a valid API key.
+    hint: the provider does not accept the key; check the variable that holds it
+    ");
     let turn = last(&world);
     assert_eq!(turn["outcome"], "failed");
     assert_eq!(turn["prompt"], "change a.txt");

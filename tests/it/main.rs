@@ -7,6 +7,7 @@ mod demo;
 mod exact;
 mod failures;
 mod landing;
+mod running;
 mod sharing;
 mod support;
 mod undo;

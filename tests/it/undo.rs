@@ -1,7 +1,7 @@
 //! Undo and redo, each in a process of its own.
 
 use crate::support::fake_model::FakeModel;
-use crate::support::world::{World, edit};
+use crate::support::world::{World, edit, signed};
 
 const A: &str = "one\ntwo\nthree\nfour\nfive\n";
 
@@ -123,6 +123,26 @@ fn an_exchange_of_several_turns_is_one_undo() {
     is_done(&world);
     world.rt(&["redo"]).ok();
     assert_eq!(world.read("a.txt"), "one\ntwo\n3\nfour\n5\n");
+}
+
+#[test]
+fn what_the_user_wrote_between_two_turns_of_an_exchange_stays() {
+    let model = FakeModel::saying(&[edit("a.txt", "three\n", "3\n")]);
+    let world = World::with(&[("a.txt", A)]).gemini(&model.url());
+    world.rt(&["--no-commit", "-m", "change a.txt"]).ok();
+    world.write("a.txt", "one, by hand\ntwo\n3\nfour\nfive\n");
+    // Long ago, so that git goes by what the index says of the file and does not look into it.
+    let file = std::fs::File::options().append(true).open(world.repo().join("a.txt")).expect("opened");
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).expect("set");
+    world.rt(&["retry"]).ok();
+    assert_eq!(world.git(&["show", "HEAD:a.txt"]), A.replace("three", "3"));
+    assert_eq!(world.git(&["status", "--porcelain"]), " M a.txt\n");
+    assert_eq!(world.rt(&["log", "--json"]).ok().json().len(), 2);
+    world.rt(&["undo"]).ok();
+    assert_eq!(world.read("a.txt"), A.replace("one", "one, by hand"));
+    world.rt(&["redo"]).ok();
+    assert_eq!(world.read("a.txt"), "one, by hand\ntwo\n3\nfour\nfive\n");
+    assert_eq!(signed(&world.git(&["diff", "HEAD"])), ["-one", "+one, by hand"]);
 }
 
 #[test]

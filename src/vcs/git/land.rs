@@ -109,16 +109,16 @@ impl Git {
                 may_create: change.before.is_none(),
             });
         }
-        self.commit_wanted(&wanted, landing)
+        self.commit_wanted(&wanted, &mut filter, landing)
     }
 
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
-    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
+    fn commit_wanted(&self, wanted: &[Wanted<'_>], filter: &mut Filter<'_>, landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for _ in 0..16 {
             let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
             let index = self.index_or_empty()?;
-            let mut plan = self.plan(head, &index, wanted)?;
+            let mut plan = self.plan(head, &index, wanted, filter)?;
             let mut landed = Landed {
                 commit: None,
                 without_user_lines: std::mem::take(&mut plan.without_user_lines),
@@ -197,7 +197,13 @@ impl Git {
         }
     }
 
-    fn plan(&self, head: Option<gix::ObjectId>, index: &gix::index::File, wanted: &[Wanted<'_>]) -> Result<Plan, VcsError> {
+    fn plan(
+        &self,
+        head: Option<gix::ObjectId>,
+        index: &gix::index::File,
+        wanted: &[Wanted<'_>],
+        filter: &mut Filter<'_>,
+    ) -> Result<Plan, VcsError> {
         let tree = head.map(|id| self.tree_of(id)).transpose()?;
         let mut plan = Plan::default();
         for w in wanted {
@@ -211,7 +217,7 @@ impl Git {
             } else if in_head.is_none() && entry.is_none() && !w.may_create {
                 Some(Withheld::Untracked)
             } else {
-                self.plan_file(&mut plan, w, in_head, entry)?
+                self.plan_file(&mut plan, w, in_head, entry, filter)?
             };
             plan.uncommitted.extend(withheld.map(|why| (w.path.clone(), why)));
         }
@@ -225,6 +231,7 @@ impl Git {
         w: &Wanted<'_>,
         in_head: Option<Leaf>,
         entry: Option<&gix::index::Entry>,
+        filter: &mut Filter<'_>,
     ) -> Result<Option<Withheld>, VcsError> {
         let head_bytes = in_head.map(|leaf| self.blob(leaf.id)).transpose()?;
         let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else {
@@ -257,17 +264,22 @@ impl Git {
         if bytes(&w.from) != head_bytes.as_deref() {
             plan.without_user_lines.push(w.path.clone());
         }
-        let stat = match (&entry, &w.to, &merged) {
-            // Only a file that is on disk exactly as the entry says may look clean.
-            (Some(entry), Some((_, to)), _) if self.blob(entry.id)? == to[..] => self.stat(w.path),
-            _ => Stat::default(),
-        };
+        let stat = entry.map_or_else(|| Ok(Stat::default()), |entry| self.clean_stat(w.path, entry, filter))?;
         plan.leaves.insert(w.path.clone(), new);
         plan.entries.insert(w.path.clone(), entry.map(|leaf| (leaf, stat)));
         Ok(None)
     }
 
-    /// The file's present stat data, for a clean index entry; zero when it cannot be had, which makes git look itself.
+    /// Stat data for the entry when the file on disk is exactly what it says; else zero, which makes git look itself. The
+    /// user may have written to the file at any time, and an entry with stat data is never compared again.
+    fn clean_stat(&self, path: &RepoPath, entry: Leaf, filter: &mut Filter<'_>) -> Result<Stat, VcsError> {
+        let stat = self.stat(path);
+        let Ok(Some(disk)) = self.read_file(path) else { return Ok(Stat::default()) };
+        let clean = disk.mode == entry.mode && self.blob(entry.id)? == filter.store(path, &disk)?[..];
+        Ok(if clean { stat } else { Stat::default() })
+    }
+
+    /// The file's present stat data, for a clean index entry; zero when it cannot be had.
     fn stat(&self, path: &RepoPath) -> Stat {
         let full = self.layout.root.join(path.to_os());
         let meta = gix::index::fs::Metadata::from_path_no_follow(&full);
@@ -395,7 +407,7 @@ impl Git {
         if head == Some(gix_id(commit)) && !self.reaches(&remotes, commit)? {
             let author = self.signature(landing.author_time, landing.author_offset)?;
             let index = self.index_or_empty()?;
-            let plan = self.plan(head, &index, &wanted)?;
+            let plan = self.plan(head, &index, &wanted, &mut self.filter()?)?;
             if let Some((path, _)) = plan.uncommitted.first() {
                 return Err(VcsError::Conflict(path.clone()));
             }
@@ -406,7 +418,7 @@ impl Git {
                 Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
             };
         }
-        let landed = self.commit_wanted(&wanted, landing)?;
+        let landed = self.commit_wanted(&wanted, &mut self.filter()?, landing)?;
         match (landed.commit, landed.uncommitted.first()) {
             (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
             (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),

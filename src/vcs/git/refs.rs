@@ -70,7 +70,13 @@ impl Git {
         log: &str,
         committer: &Signature,
     ) -> Result<(), VcsError> {
-        let full: FullName = name.try_into().map_err(VcsError::corrupt)?;
+        let mut full: FullName = name.try_into().map_err(VcsError::corrupt)?;
+        if name == "HEAD" && new.is_none() {
+            // The library compares the expected value with HEAD itself when it deletes through HEAD. On no branch there is
+            // nothing to delete: HEAD without a commit is one that names a branch.
+            let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
+            full = branch.ok_or_else(|| VcsError::Moved { name: name.to_owned() })?;
+        }
         let change = match new {
             Some(new) => Change::Update {
                 log: LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: log.into() },
@@ -79,8 +85,9 @@ impl Git {
             },
             None => Change::Delete { expected, log: RefLog::AndReference },
         };
+        let deref = name == "HEAD" && new.is_some();
         // The branch is swapped through HEAD, so that HEAD's reflog has the step too; other refs of ours are never symbolic.
-        let edit = RefEdit { change, name: full, deref: name == "HEAD" };
+        let edit = RefEdit { change, name: full, deref };
         let time = gix::date::Time::new(committer.seconds, committer.offset).to_string();
         let who =
             gix::actor::SignatureRef { name: committer.name.as_str().into(), email: committer.email.as_str().into(), time: &time };

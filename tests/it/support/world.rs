@@ -230,3 +230,23 @@ pub(crate) fn signed(diff: &str) -> Vec<String> {
 pub(crate) fn holds(hay: &[u8], needle: &str) -> bool {
     hay.windows(needle.len()).any(|w| w == needle.as_bytes())
 }
+
+/// A frame without what every change of a template or one more look at the clock would change: counts of tokens, durations.
+pub(crate) fn steady(frame: &str) -> String {
+    let is_time = |word: &str| word.strip_suffix('s').is_some_and(|n| n.parse::<f64>().is_ok());
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let counted = |at: usize| words.get(at + 1).is_some_and(|next| *next == "tokens");
+        let steady = words.iter().enumerate().map(|(at, w)| {
+            if counted(at) {
+                "N"
+            } else if is_time(w) {
+                "Ts"
+            } else {
+                w
+            }
+        });
+        steady.collect::<Vec<_>>().join(" ")
+    };
+    frame.lines().map(|l| line(l) + "\n").collect()
+}

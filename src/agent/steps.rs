@@ -1,0 +1,146 @@
+//! What several turns wrote into the files, with the gaps in between where somebody else wrote.
+//!
+//! Invariants
+//! - Changes of a file that follow on each other without a gap are one step. What lies in a gap is the user's and in no step,
+//!   so taking steps back, or bringing them, leaves it where it is.
+
+use std::collections::BTreeMap;
+
+use crate::base::change::{ChangeSet, FileChange, FileState};
+use crate::base::merge::merge3_files;
+use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
+use crate::vcs::VcsError;
+
+use super::Error;
+
+/// Changes of files, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Steps(BTreeMap<RepoPath, Vec<FileChange>>);
+
+impl Steps {
+    /// Adds what was written next.
+    pub fn push(&mut self, changes: &ChangeSet) {
+        changes.iter().for_each(|(path, change)| self.add(path, change.clone()));
+    }
+
+    fn add(&mut self, path: &RepoPath, change: FileChange) {
+        let mut steps = self.0.remove(path).unwrap_or_default();
+        match steps.last_mut() {
+            Some(last) if last.after == change.before => {
+                last.after = change.after;
+                if last.before == last.after {
+                    steps.pop();
+                }
+            }
+            _ => steps.push(change),
+        }
+        if !steps.is_empty() {
+            self.0.insert(path.clone(), steps);
+        }
+    }
+
+    /// The steps that take these back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        let back = |c: &FileChange| FileChange { before: c.after.clone(), after: c.before.clone() };
+        Self(self.0.iter().map(|(path, steps)| (path.clone(), steps.iter().rev().map(back).collect())).collect())
+    }
+
+    /// These steps followed by `next`.
+    #[must_use]
+    pub fn then(mut self, next: &Self) -> Self {
+        for (path, steps) in &next.0 {
+            steps.iter().for_each(|change| self.add(path, change.clone()));
+        }
+        self
+    }
+
+    /// The files that change, each with what the last step left.
+    pub fn ends(&self) -> impl Iterator<Item = (&RepoPath, &Option<FileState>)> {
+        self.0.iter().filter_map(|(path, steps)| Some((path, &steps.last()?.after)))
+    }
+
+    /// The same steps on the files as they are now, each by a three-way merge.
+    pub fn onto(&self, tree: &dyn SourceTree) -> Result<ChangeSet, Error> {
+        let mut out = ChangeSet::default();
+        for (path, steps) in &self.0 {
+            let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+            let mut state = now.clone();
+            for step in steps {
+                state = merged(step, state.as_ref()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
+            }
+            out.record(path.clone(), now, state);
+        }
+        Ok(out)
+    }
+}
+
+/// The step made on `now`; `None` where both touch the same lines.
+#[expect(clippy::option_option, reason = "a file that is not there is a result too")]
+fn merged(step: &FileChange, now: Option<&FileState>) -> Option<Option<FileState>> {
+    let bytes = |s: &Option<FileState>| s.as_ref().map(|s| s.bytes.clone());
+    let (base, to) = (bytes(&step.before), bytes(&step.after));
+    let merged = merge3_files(base.as_deref(), to.as_deref(), now.map(|s| &s.bytes[..])).ok()?;
+    let mode = match (&step.before, &step.after, now) {
+        (Some(b), Some(a), Some(n)) if b.mode == a.mode => n.mode,
+        (_, Some(a), _) => a.mode,
+        (b, None, n) => n.or(b.as_ref()).map(|s| s.mode).unwrap_or_default(),
+    };
+    Some(merged.map(|bytes| FileState { mode, bytes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> RepoPath {
+        RepoPath::new(b"a.txt").expect("a path")
+    }
+
+    fn file(text: &str) -> Option<FileState> {
+        Some(FileState { mode: crate::base::change::FileMode::Regular, bytes: text.into() })
+    }
+
+    fn steps(changes: &[(&str, &str)]) -> Steps {
+        let mut out = Steps::default();
+        for (before, after) in changes {
+            out.push(&[(path(), FileChange { before: file(before), after: file(after) })].into_iter().collect());
+        }
+        out
+    }
+
+    struct One(Option<FileState>, [RepoPath; 1]);
+
+    impl SourceTree for One {
+        fn paths(&self) -> &[RepoPath] {
+            &self.1
+        }
+
+        fn read(&self, _: &RepoPath) -> std::io::Result<Option<FileState>> {
+            Ok(self.0.clone())
+        }
+    }
+
+    fn onto(steps: &Steps, now: &str) -> Option<String> {
+        let changes = steps.onto(&One(file(now), [path()])).ok()?;
+        let after = changes.get(&path()).map_or_else(|| file(now), |c| c.after.clone());
+        after.map(|s| String::from_utf8_lossy(&s.bytes).into_owned())
+    }
+
+    #[test]
+    fn what_follows_without_a_gap_is_one_step() {
+        let both = steps(&[("1\n", "2\n"), ("2\n", "3\n")]);
+        assert_eq!(both, steps(&[("1\n", "3\n")]));
+        assert_eq!(steps(&[("1\n", "2\n"), ("2\n", "1\n")]), Steps::default());
+        assert_eq!(both.clone().then(&both.inverse()), Steps::default());
+    }
+
+    #[test]
+    fn what_the_user_wrote_in_between_is_not_taken_back() {
+        let all = steps(&[("a\n\nb\n\nc\n", "A\n\nb\n\nc\n"), ("A\n\nb\n\nuser\n", "A\n\nB\n\nuser\n")]);
+        assert_eq!(onto(&all.inverse(), "A\n\nB\n\nuser\n"), Some("a\n\nb\n\nuser\n".to_owned()));
+        assert_eq!(onto(&all, "a\n\nb\n\nother\n"), Some("A\n\nB\n\nother\n".to_owned()));
+        assert_eq!(onto(&all.inverse(), "A\n\nmine\n\nuser\n"), None);
+    }
+}
