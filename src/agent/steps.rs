@@ -21,7 +21,9 @@ pub struct Steps(BTreeMap<RepoPath, Vec<FileChange>>);
 impl Steps {
     /// Adds what was written next.
     pub fn push(&mut self, changes: &ChangeSet) {
-        changes.iter().for_each(|(path, change)| self.add(path, change.clone()));
+        for (path, change) in changes.iter() {
+            self.add(path, change.clone());
+        }
     }
 
     fn add(&mut self, path: &RepoPath, change: FileChange) {
@@ -51,7 +53,9 @@ impl Steps {
     #[must_use]
     pub fn then(mut self, next: &Self) -> Self {
         for (path, steps) in &next.0 {
-            steps.iter().for_each(|change| self.add(path, change.clone()));
+            for change in steps {
+                self.add(path, change.clone());
+            }
         }
         self
     }
@@ -98,14 +102,14 @@ mod tests {
         RepoPath::new(b"a.txt").expect("a path")
     }
 
-    fn file(text: &str) -> Option<FileState> {
-        Some(FileState { mode: crate::base::change::FileMode::Regular, bytes: text.into() })
+    fn file(text: &str) -> FileState {
+        FileState { mode: crate::base::change::FileMode::Regular, bytes: text.into() }
     }
 
     fn steps(changes: &[(&str, &str)]) -> Steps {
         let mut out = Steps::default();
         for (before, after) in changes {
-            out.push(&[(path(), FileChange { before: file(before), after: file(after) })].into_iter().collect());
+            out.push(&[(path(), FileChange { before: Some(file(before)), after: Some(file(after)) })].into_iter().collect());
         }
         out
     }
@@ -123,8 +127,8 @@ mod tests {
     }
 
     fn onto(steps: &Steps, now: &str) -> Option<String> {
-        let changes = steps.onto(&One(file(now), [path()])).ok()?;
-        let after = changes.get(&path()).map_or_else(|| file(now), |c| c.after.clone());
+        let changes = steps.onto(&One(Some(file(now)), [path()])).ok()?;
+        let after = changes.get(&path()).map_or_else(|| Some(file(now)), |c| c.after.clone());
         after.map(|s| String::from_utf8_lossy(&s.bytes).into_owned())
     }
 

@@ -1,6 +1,6 @@
 //! Answers that do not fit at once: what goes back to the model, what is held, and what is written in the end.
 
-use crate::support::fake_model::FakeModel;
+use crate::support::fake_model::{FakeModel, Received};
 use crate::support::world::{World, edit, holds, steady};
 
 const FILES: [(&str, &str); 3] = [("a.txt", "one\ntwo\nthree\n"), ("b.txt", "b\n"), ("c.txt", "c\n")];
@@ -76,7 +76,7 @@ fn a_file_that_the_model_has_not_seen_is_shown_to_it_first() {
     let world = world(&model);
     let ran = world.rt(&["-m", "change a.txt as you like"]).ok();
     assert!(ran.err.contains("not seen yet  c.txt"), "{}", ran.err);
-    let texts: Vec<String> = model.requests().iter().map(|r| r.text()).collect();
+    let texts: Vec<String> = model.requests().iter().map(Received::text).collect();
     assert_eq!(texts.len(), 2);
     let shown = r"File for editing:\n\nc.txt\n```txt\nc\n";
     assert!(!texts[0].contains(shown) && texts[1].contains(shown), "{}", texts[1]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::fake_model::FakeModel;
+use crate::support::fake_model::{FakeModel, Received};
 use crate::support::world::{World, edit};
 
 /// The turns of a world in the order in which they were made.
@@ -65,7 +65,7 @@ fn every_turn_shows_the_bytes_that_the_server_received() {
         assert!(sent[id].starts_with(before), "{id} does not go on from {parent}");
         assert!(sent[id].len() > before.len());
     }
-    let texts: Vec<String> = received.iter().map(|r| r.text()).collect();
+    let texts: Vec<String> = received.iter().map(Received::text).collect();
     assert_eq!(texts[5].matches("changed by hand").count(), 1, "a changed file is sent again");
     assert_eq!(texts[12].matches("changed by hand").count(), 1, "and only then");
     assert!(texts[6].contains("piped in"));

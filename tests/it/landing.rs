@@ -53,8 +53,8 @@ fn busy_repository() -> World {
     add(".gitignore", "*.log\n");
     for directory in 0..53 {
         for file in 0..100 {
-            let lines: String = (0..12).map(|n| format!("pub const N{n}: u32 = {};\n", directory * file + n)).collect();
-            add(&format!("src/m{directory:02}/f{file:02}.rs"), &lines);
+            let lines: Vec<String> = (0..12).map(|n| format!("pub const N{n}: u32 = {};\n", directory * file + n)).collect();
+            add(&format!("src/m{directory:02}/f{file:02}.rs"), &lines.concat());
         }
     }
     let ran = world.try_git(&["fast-import", "--quiet"], stream.as_bytes());
@@ -105,7 +105,7 @@ fn a_busy_repository_of_thousands_of_files_gets_our_change_and_nothing_else() {
         }
         all
     });
-    let shown = first.recv_timeout(Duration::from_secs(60)).expect("text is shown while the last chunks are held back");
+    let shown = first.recv_timeout(Duration::from_mins(1)).expect("text is shown while the last chunks are held back");
     assert!(shown < text.len(), "{shown}");
     gate.send(()).expect("the server waits");
     let ended = child.wait_with_output().expect("it ends");

@@ -211,7 +211,7 @@ impl World {
     /// All refs outside `refs/retort/`, one a line.
     pub(crate) fn foreign_refs(&self) -> String {
         let all = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
-        all.lines().filter(|l| !l.starts_with("refs/retort/")).map(|l| format!("{l}\n")).collect()
+        all.split_inclusive('\n').filter(|l| !l.starts_with("refs/retort/")).collect()
     }
 }
 
