@@ -296,6 +296,10 @@ impl<'a> Store<'a> {
 
     /// Takes over what another clone says about the session. Its history is kept as well, so that either side can push on.
     pub fn take_meta(&self, session: SessionId, theirs: Oid, author: &Signature) -> Result<(), StoreError> {
+        // Another's ref may point to anything; what is no commit says nothing.
+        if !matches!(self.backend.commit(theirs), Ok(Some(_))) {
+            return Ok(());
+        }
         let name = format!("{META}{session}");
         for _ in 0..64 {
             let known = self.meta_at(&name)?;
