@@ -4,7 +4,6 @@
 //! - Both make turns of the kind `apply`, with the same course as a model's answer: stored, written, committed.
 
 use crate::base::change::ChangeSet;
-use crate::base::merge::merge3_files;
 use crate::edit::EditFormat;
 use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
@@ -31,7 +30,7 @@ pub struct Applied {
 
 /// Takes an answer from anywhere: parses, applies, commits.
 pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, until: Until) -> Result<Applied, Error> {
-    let state = state_of(ws, start)?;
+    let state = ws.store().state(start.parent)?;
     let mut gathered = Gathered::default();
     let tree = ws.backend.worktree()?;
     let text = &*ws.redactor.redact(text);
@@ -95,16 +94,11 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     if gathered.changes.is_empty() {
         return Err(Error::NothingHeld(key));
     }
-    let state = state_of(ws, start)?;
+    let state = ws.store().state(start.parent)?;
     // The same exchange, so that undo takes both back and nothing is left to retry.
     let exchange = Some(source.header.exchange);
     let to_write = Some(to_write);
     run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange })
-}
-
-fn state_of(ws: &Workspace, start: &Start) -> Result<SessionState, Error> {
-    let store = ws.store();
-    start.parent.map_or(Ok(SessionState::default()), |parent| Ok(store.turn(&store.link(parent)?)?.state))
 }
 
 struct Job<'a> {
@@ -127,13 +121,7 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
     let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
     header.files = FileStat::of(&gathered.changes);
-    let new = start.session.is_none();
-    let name = match (&start.name, new) {
-        (Some(name), _) => Some(name.clone()),
-        (None, true) => Some(super::sessions::name_for(ws, &subject)?),
-        (None, false) => None,
-    };
-    let place = super::sessions::place(ws, start, name)?;
+    let place = super::sessions::place(ws, start, &subject)?;
     let response = answer.map(|text| crate::session::turn::ResponseRecord {
         raw: text.as_bytes().to_vec(),
         text: text.to_owned(),
@@ -158,12 +146,8 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
     };
     if outcome == Outcome::Rejected {
         open.turn.edits = gathered.stored(ChangeStatus::Held);
-    } else {
-        for (path, change) in gathered.changes.iter().filter(|_| until != Until::Stored) {
-            if change.after.is_some() {
-                state.files.entry(path.clone()).or_insert(crate::session::turn::Access::ReadWrite);
-            }
-        }
+    } else if until != Until::Stored {
+        state.keep(&gathered.changes);
     }
     open.turn.state = state;
     open.turn.header.outcome = outcome;

@@ -45,9 +45,9 @@ pub enum Error {
     Read { what: String, source: io::Error },
     #[error("{0} is outside the repository")]
     OutsideRepository(String),
-    /// No provider is set up.
+    /// No provider has a key, and no server of this machine answers.
     #[error("no model is set up")]
-    NoModel,
+    NoModel { tried: Vec<String> },
     #[error("{0:?} is not a model")]
     UnknownModel(String),
     #[error("there is no provider {0:?}")]
@@ -116,10 +116,5 @@ fn withheld(files: &[(RepoPath, Withheld)]) -> String {
     if files.is_empty() {
         return "the branch has these edits already".to_owned();
     }
-    let why = |w: &Withheld| match w {
-        Withheld::Overlap => "your uncommitted lines overlap with the edit",
-        Withheld::Untracked => "the file is not tracked",
-        Withheld::IndexConflict => "its index entry is in conflict",
-    };
-    files.iter().map(|(path, w)| format!("{path} ({})", why(w))).collect::<Vec<_>>().join(", ")
+    files.iter().map(|(path, w)| format!("{path} ({})", w.reason())).collect::<Vec<_>>().join(", ")
 }

@@ -5,22 +5,19 @@
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::time::Duration;
 
-use crate::base::clock::Timestamp;
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::hooks::Handler;
-use crate::llm::{self, Answer, AskError, LlmError, Sink, TokioTimer, WireCall};
-use crate::process::fault::Faults;
+use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::session::event::Event;
-use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::stream::{Stop, Usage};
 use crate::session::turn::{
     ChangeStatus, FileStat, ForkPoint, Header, Outcome, RequestDigest, RequestRecord, SessionState, StoredEdits, Turn, TurnKind,
 };
-use crate::vcs::{Landed, Withheld};
+use crate::vcs::Landed;
 
 use super::Error;
 use super::edits::{Gathered, Rules};
@@ -30,6 +27,7 @@ use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
 use super::store::{Appended, Begins};
+use super::tap::Tap;
 use super::workspace::Workspace;
 
 /// What happens, for whoever watches.
@@ -177,13 +175,8 @@ impl<'a> Driver<'a> {
         self.text.clone_from(&prepared.text);
         let start = &self.message.start;
         let new = start.session.is_none();
-        let name = match (&start.name, new) {
-            (Some(name), _) => Some(name.clone()),
-            (None, true) => Some(super::sessions::name_for(self.ws, &prepared.text)?),
-            (None, false) => None,
-        };
-        let place = super::sessions::place(self.ws, start, name.clone())?;
-        let shown = match &name {
+        let place = super::sessions::place(self.ws, start, &prepared.text)?;
+        let shown = match &place.name {
             Some(name) => Some(name.clone()),
             None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
         };
@@ -250,13 +243,7 @@ impl<'a> Driver<'a> {
     async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
         let (ws, model) = (self.ws, self.model);
         let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
-        let mut tap = Tap {
-            turn: &mut open.turn,
-            observer: &mut *self.observer,
-            faults: &ws.faults,
-            now: ws.now(),
-            partial: Answer::default(),
-        };
+        let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer);
         let result = {
             let asking = llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
             tokio::select! {
@@ -352,13 +339,12 @@ impl<'a> Driver<'a> {
         // What recovery reads must say that the files may be written before the first one is.
         let stored = self.gathered.stored(ChangeStatus::Written);
         self.open()?.turn.turn.edits = stored;
-        let ws_save = self.ws;
-        self.open()?.turn.save(ws_save)?;
+        self.open()?.turn.save(ws)?;
         ws.faults.point("apply.before");
         match landing::write(ws, &self.gathered.changes, key) {
             Ok(()) => {
                 ws.faults.point("applied");
-                self.keep_files();
+                self.state.keep(&self.gathered.changes);
                 self.observer.observe(&Progress::Written(&self.gathered));
                 Ok(Input::Applied)
             }
@@ -367,15 +353,6 @@ impl<'a> Driver<'a> {
                 self.observer.observe(&Progress::NotWritten(&error));
                 self.error = Some(error);
                 Ok(Input::NotApplied)
-            }
-        }
-    }
-
-    /// Files that the exchange made or changed belong to the session from now on.
-    fn keep_files(&mut self) {
-        for (path, change) in self.gathered.changes.iter() {
-            if change.after.is_some() {
-                self.state.files.entry(path.clone()).or_insert(crate::session::turn::Access::ReadWrite);
             }
         }
     }
@@ -395,7 +372,7 @@ impl<'a> Driver<'a> {
                     landed
                         .uncommitted
                         .iter()
-                        .map(|(path, why)| Event::new(now, "uncommitted").with("path", path).with("why", withheld_word(why))),
+                        .map(|(path, why)| Event::new(now, "uncommitted").with("path", path).with("why", why.as_str())),
                 );
                 if landed.commit.is_some() {
                     return Ok(Input::Committed);
@@ -437,15 +414,6 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// The stored word for why a file is not in the commit.
-pub const fn withheld_word(why: &Withheld) -> &'static str {
-    match why {
-        Withheld::Overlap => "overlap",
-        Withheld::Untracked => "untracked",
-        Withheld::IndexConflict => "index-conflict",
-    }
-}
-
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.
 pub fn new_header(
     ws: &Workspace,
@@ -482,52 +450,4 @@ pub fn new_header(
         request: None,
         forked_from: None,
     })
-}
-
-/// Keeps what arrives, then shows it.
-struct Tap<'a> {
-    turn: &'a mut OpenTurn,
-    observer: &'a mut dyn Observer,
-    faults: &'a Faults,
-    now: Timestamp,
-    /// What arrived, for when the call is dropped in the middle.
-    partial: Answer,
-}
-
-impl Sink for Tap<'_> {
-    fn on_attempt(&mut self, number: u32) -> io::Result<()> {
-        self.partial = Answer::default();
-        if number > 1 {
-            self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
-        }
-        self.turn.wal().start_stream("raw")
-    }
-
-    fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
-        self.partial.record.status = status;
-        self.partial.record.headers.clone_from(headers);
-        self.faults.point("head");
-        self.turn.wal().put("head", &serde_json::to_vec(&(status, headers))?)
-    }
-
-    fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.partial.record.raw.extend_from_slice(bytes);
-        let kept = self.turn.wal().append(bytes);
-        self.faults.point("raw");
-        kept
-    }
-
-    fn on_event(&mut self, event: &ModelEvent) {
-        self.partial.take(event);
-        match event {
-            ModelEvent::Text(text) => self.observer.observe(&Progress::Text(text)),
-            ModelEvent::Reasoning(text) => self.observer.observe(&Progress::Reasoning(text)),
-            _ => {}
-        }
-    }
-
-    fn on_retry(&mut self, wait: Duration, error: &LlmError) {
-        self.turn.turn.events.push(Event::new(self.now, "retry").with("why", error).with("wait-ms", wait.as_millis()));
-        self.observer.observe(&Progress::Retrying { wait, error });
-    }
 }

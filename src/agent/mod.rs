@@ -20,6 +20,7 @@ pub mod recover;
 pub mod sessions;
 pub mod steps;
 pub mod store;
+mod tap;
 pub mod undo;
 pub mod workspace;
 

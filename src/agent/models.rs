@@ -2,34 +2,33 @@
 //!
 //! Invariants
 //! - A request goes to the provider that the user chose, and to no other. `auto` takes the first one that is set up, in a
-//!   fixed order, and the caller says which.
+//!   fixed order, else a server of this machine ([`discover`]), and the caller says which.
 //! - Keys come from variables of the process only and are never part of an error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::Protocol;
-use crate::llm::{Chat, ChatOptions, Echo, Gemini, Manual, Provider, Recording, Replay, RetryPolicy, Secret, local::Paste};
+use futures_util::StreamExt as _;
+
+use crate::config::{Protocol, ProviderSettings};
+use crate::llm::{Chat, ChatOptions, Echo, Gemini, Manual, Provider, Recording, Replay, RetryPolicy, local::Paste};
 use crate::net::{Client, Options};
 use crate::session::request::ModelId;
 
 use super::Error;
 use super::workspace::Workspace;
 
-/// Where the servers of local model programs listen when nothing is configured.
-pub const LOCAL_SERVERS: [(&str, &str); 4] = [
-    ("llama.cpp", "http://127.0.0.1:9931"),
-    ("llama.cpp", "http://127.0.0.1:8080"),
-    ("ollama", "http://127.0.0.1:11434"),
-    ("lmstudio", "http://127.0.0.1:1234"),
-];
+/// How long a local server may take to be reached, and to say which models it has.
+const REACHED_WITHIN: Duration = Duration::from_millis(300);
+const LISTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A model that can be asked.
 pub struct Model {
     pub id: ModelId,
     pub provider: Box<dyn Provider>,
     pub policy: RetryPolicy,
-    /// The variable that the key comes from, for people.
-    pub key_name: Option<String>,
+    /// The variable that the key comes from, else the server's address; for people.
+    pub via: Option<String>,
 }
 
 /// What the special providers need from whoever starts them.
@@ -50,26 +49,77 @@ pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
         "echo" | "manual" | "replay" => Ok(model(name, name)),
         _ => {
             let id: ModelId = name.parse().map_err(|_| Error::UnknownModel(name.to_owned()))?;
-            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str())
-                || ws.config.settings().providers.contains_key(&id.provider);
+            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str()) || settings_of(ws, &id.provider).is_some();
             if known { Ok(id) } else { Err(Error::UnknownProvider(id.provider)) }
         }
     }
 }
 
-/// The first provider that is set up: Gemini, then OpenAI, then a local server of the user's configuration.
+/// The first provider with a key: Gemini, then OpenAI.
 fn auto(ws: &Workspace) -> Result<ModelId, Error> {
     for (provider, model) in [("gemini", "flash"), ("openai", "gpt-6-luna")] {
         if ws.config.key_for(provider, &ws.env).is_some() {
             return Ok(ModelId { provider: provider.to_owned(), model: model.to_owned() });
         }
     }
-    Err(Error::NoModel)
+    Err(Error::NoModel { tried: Vec::new() })
+}
+
+/// What is known of a provider: as it is configured, else as one of the servers of this machine.
+fn settings_of<'a>(ws: &'a Workspace, provider: &str) -> Option<&'a ProviderSettings> {
+    let settings = ws.config.settings();
+    let local = || settings.model.local_servers.iter().find(|(name, _)| name == provider).map(|(_, settings)| settings);
+    settings.providers.get(provider).or_else(local)
+}
+
+/// The first model of the first server that answers on this machine: those that are configured, then the usual places.
+/// Nothing is sent but the question for its models.
+pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
+    let settings = ws.config.settings();
+    let usual = settings.model.local_servers.iter().filter(|(name, _)| !settings.providers.contains_key(name));
+    let candidates = settings.providers.iter().chain(usual.map(|(name, settings)| (name, settings)));
+    let servers: Vec<(&String, &String)> = candidates
+        .filter(|(_, settings)| settings.kind == Protocol::OpenAi)
+        .filter_map(|(name, settings)| Some((name, settings.base_url.as_ref()?)))
+        .collect();
+    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
+    let asked = futures_util::future::join_all(servers.iter().map(|(_, address)| first_model(&client, address))).await;
+    let mut tried = Vec::new();
+    for ((name, address), found) in servers.into_iter().zip(asked) {
+        match found {
+            Ok(model) => return Ok(ModelId { provider: name.clone(), model }),
+            Err(None) => tried.push(address.clone()),
+            Err(Some(why)) => tried.push(format!("{address} ({why})")),
+        }
+    }
+    Err(Error::NoModel { tried })
+}
+
+/// The first model that a server lists; else why it has none, when it is there at all.
+async fn first_model(client: &Client, address: &str) -> Result<String, Option<&'static str>> {
+    let ask = async {
+        let response = client.get_local(&format!("{}/models", address.trim_end_matches('/'))).await.map_err(|_| None)?;
+        if response.status != 200 {
+            return Err(Some("it is there, but not ready"));
+        }
+        let mut body = response.body;
+        let mut raw = Vec::new();
+        while let Some(bytes) = body.next().await {
+            raw.extend(bytes.map_err(|_| None)?);
+            if raw.len() > 1 << 20 {
+                return Err(None);
+            }
+        }
+        let list: serde_json::Value = serde_json::from_slice(&raw).map_err(|_| Some("it is no model server"))?;
+        let model = list["data"][0]["id"].as_str().filter(|id| !id.is_empty() && !id.contains(char::is_control));
+        model.map(str::to_owned).ok_or(Some("it has no model"))
+    };
+    tokio::time::timeout(LISTED_WITHIN, ask).await.unwrap_or(Err(Some("it does not answer")))
 }
 
 /// The model with this name, ready to be asked.
 pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Error> {
-    let plain = |provider: Box<dyn Provider>| Model { id: id.clone(), provider, policy: RetryPolicy::default(), key_name: None };
+    let plain = |provider: Box<dyn Provider>| Model { id: id.clone(), provider, policy: RetryPolicy::default(), via: None };
     match id.provider.as_str() {
         "echo" => return Ok(plain(Box::new(Echo))),
         "manual" => {
@@ -79,27 +129,26 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
         "replay" => return Ok(plain(Box::new(Replay::new(special.recordings)?))),
         _ => {}
     }
-    let settings = ws.config.settings().providers.get(&id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
+    let settings = settings_of(ws, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
     let key = ws.config.key_for(&id.provider, &ws.env);
-    let key_name = key.as_ref().map(|k| k.name().to_owned());
-    let secret = key.map(|k| Secret::new(k.expose()));
+    let via = key.as_ref().map(|k| k.name().to_owned()).or_else(|| settings.base_url.clone());
     let client = Arc::new(Client::new(net_options(ws)));
     let provider: Box<dyn Provider> = match settings.kind {
         Protocol::Gemini => {
-            let key = secret.ok_or_else(|| missing_key(&id.provider, settings.key_env.as_deref()))?;
+            let key = key.ok_or_else(|| missing_key(&id.provider, settings.key_env.as_deref()))?;
             Box::new(Gemini::new(settings.base_url.as_deref().unwrap_or(Gemini::BASE_URL), key, client))
         }
         Protocol::OpenAi => {
-            if secret.is_none() && settings.base_url.is_none() {
+            if key.is_none() && settings.base_url.is_none() {
                 return Err(missing_key(&id.provider, settings.key_env.as_deref()));
             }
             let base_url = settings.base_url.clone().unwrap_or_else(|| Chat::OPENAI_URL.to_owned());
-            Box::new(Chat::new(ChatOptions { name: id.provider.clone(), base_url, key: secret }, client))
+            Box::new(Chat::new(ChatOptions { name: id.provider.clone(), base_url, key }, client))
         }
     };
     let retry = settings.retry;
     let policy = RetryPolicy { max: retry.max, base: retry.base, cap: retry.cap, idle: settings.timeout };
-    Ok(Model { id, provider, policy, key_name })
+    Ok(Model { id, provider, policy, via })
 }
 
 fn missing_key(provider: &str, named: Option<&str>) -> Error {

@@ -36,6 +36,13 @@ pub struct Start {
     pub replaces: Option<(SessionId, TurnKey)>,
 }
 
+impl Start {
+    /// A session that begins with nothing.
+    pub const fn fresh() -> Self {
+        Self { parent: None, session: None, name: None, replaces: None }
+    }
+}
+
 /// One message to a model.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -85,10 +92,7 @@ pub struct Prepared {
 pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Result<Prepared, Error> {
     let store = ws.store();
     let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
-    let mut state = match message.start.parent {
-        Some(parent) => store.turn(&store.link(parent)?)?.state,
-        None => SessionState::default(),
-    };
+    let mut state = store.state(message.start.parent)?;
     let tree = ws.backend.worktree()?;
     let text = ws.redactor.redact(&message.text).into_owned();
     let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::{Oid, SessionId};
 use crate::base::text::subject;
-use crate::session::address::SESSIONS;
 use crate::session::meta::{Fact, check_name, name_from};
+use crate::session::refs::{self, Kind, RefName};
 use crate::session::turn::{Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::{Expected, RefResult, VcsError};
 
@@ -20,16 +20,13 @@ use super::prepare::Start;
 use super::store::{Appended, Begins};
 use super::workspace::Workspace;
 
-const META: &str = "refs/retort/meta/";
-const REMOTES: &str = "refs/retort/remotes/";
-
 /// The names of all sessions here that were not left behind.
 fn names(ws: &Workspace) -> Result<BTreeSet<String>, Error> {
     let store = ws.store();
     let mut out = BTreeSet::new();
-    for (name, _) in ws.backend.refs(META)? {
-        if let Some(session) = name.strip_prefix(META).and_then(|id| id.parse().ok()) {
-            out.extend(store.meta(session)?.name());
+    for (name, _) in ws.backend.refs(refs::META)? {
+        if let Some(name) = RefName::parse(&name) {
+            out.extend(store.meta(name.session)?.name());
         }
     }
     Ok(out)
@@ -90,18 +87,19 @@ pub(super) fn open_note(
     let mut header = new_header(ws, TurnKind::Note, key, key, start.session, start.parent)?;
     header.subject = subject(what, 72).unwrap_or_default();
     header.outcome = outcome;
-    let name = match (&start.name, start.session) {
-        (Some(name), _) => Some(name.clone()),
-        (None, None) => Some(name_for(ws, what)?),
-        (None, Some(_)) => None,
-    };
-    let place = place(ws, start, name)?;
+    let place = place(ws, start, what)?;
     let turn = Turn { header, state, prompt: None, request: None, response: None, edits, events: Vec::new() };
     OpenTurn::create(ws, turn, place)
 }
 
-/// Where a turn that starts so belongs. A fetched session that nobody has gone on with here has no ref of its own yet.
-pub fn place(ws: &Workspace, start: &Start, name: Option<String>) -> Result<Place, Error> {
+/// Where a turn that starts so belongs. A session that begins is named after `text` when it was given no name. A fetched
+/// session that nobody has gone on with here has no ref of its own yet.
+pub fn place(ws: &Workspace, start: &Start, text: &str) -> Result<Place, Error> {
+    let name = match (&start.name, start.session) {
+        (Some(name), _) => Some(name.clone()),
+        (None, None) => Some(name_for(ws, text)?),
+        (None, Some(_)) => None,
+    };
     let begins = match start.session {
         None => Begins::Session,
         Some(session) if ws.store().tip(session)?.is_none() => {
@@ -116,8 +114,8 @@ pub fn place(ws: &Workspace, start: &Start, name: Option<String>) -> Result<Plac
 /// What is said about a fetched session is said here too.
 fn adopt_meta(ws: &Workspace, session: SessionId) -> Result<(), Error> {
     let (store, author) = (ws.store(), ws.author()?);
-    for (name, tip) in ws.backend.refs(REMOTES)? {
-        if name.ends_with(&format!("/meta/{session}")) {
+    for (name, tip) in ws.backend.refs(refs::REMOTES)? {
+        if RefName::parse(&name).is_some_and(|name| name.kind == Kind::Meta && name.session == session) {
             store.take_meta(session, tip, &author)?;
         }
     }
@@ -142,8 +140,8 @@ pub fn preview(ws: &Workspace, sessions: &[SessionId]) -> Result<Preview, Error>
     let mut seen = BTreeSet::new();
     for session in sessions {
         let tip = store.tip(*session)?.ok_or(Error::EmptySession(*session))?;
-        out.refs.push(format!("{SESSIONS}{session}"));
-        let meta = format!("{META}{session}");
+        out.refs.push(refs::session(*session));
+        let meta = refs::meta(*session);
         if ws.backend.refs(&meta)?.iter().any(|(name, _)| *name == meta) {
             out.refs.push(meta);
         }
@@ -189,21 +187,20 @@ pub fn fetch(ws: &Workspace, remote: &str) -> Result<Vec<Fetched>, Error> {
     if remote.contains(['/', ':']) || remote.starts_with('-') {
         return Err(Error::NoRemote(remote.to_owned()));
     }
-    let prefix = format!("{REMOTES}{remote}/");
+    let prefix = refs::of_remote(remote);
     let before: BTreeMap<String, Oid> = ws.backend.refs(&prefix)?.into_iter().collect();
     ws.backend.fetch(remote)?;
     let (store, author) = (ws.store(), ws.author()?);
     let mut out = Vec::new();
     for (name, tip) in ws.backend.refs(&prefix)? {
-        let Some((kind, id)) = name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else { continue };
-        let Ok(session) = id.parse::<SessionId>() else { continue };
+        let Some(RefName { kind, session, .. }) = RefName::parse(&name) else { continue };
         let local = store.tip(session)?;
         match (kind, local) {
-            ("meta", Some(_)) => store.take_meta(session, tip, &author)?,
-            ("sessions", None) if before.get(&name) != Some(&tip) => out.push(Fetched::New(session)),
-            ("sessions", Some(local)) if local != tip => {
+            (Kind::Meta, Some(_)) => store.take_meta(session, tip, &author)?,
+            (Kind::Session, None) if before.get(&name) != Some(&tip) => out.push(Fetched::New(session)),
+            (Kind::Session, Some(local)) if local != tip => {
                 if ws.backend.is_ancestor(local, tip)? {
-                    match ws.backend.set_ref(&format!("{SESSIONS}{session}"), tip, Expected::Is(local)) {
+                    match ws.backend.set_ref(&refs::session(session), tip, Expected::Is(local)) {
                         Err(VcsError::Moved { .. }) => out.push(Fetched::Diverged(session)),
                         other => {
                             other?;

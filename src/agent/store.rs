@@ -11,16 +11,13 @@ use std::io;
 use crate::base::clock::Timestamp;
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, SessionId, TurnKey};
-use crate::session::address::SESSIONS;
 use crate::session::codec::{self, DecodeError, FORMAT};
 use crate::session::cursor::Cursor;
-use crate::session::meta::{Fact, Meta, Record};
+use crate::session::meta::{Fact, Meta, RECORDS, Record};
+use crate::session::refs;
 use crate::session::request::{Manifest, MissingPart, Part};
-use crate::session::turn::{ForkPoint, Header, Turn};
+use crate::session::turn::{ForkPoint, Header, SessionState, Turn};
 use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError, durable};
-
-/// The namespace of annotations.
-const META: &str = "refs/retort/meta/";
 
 /// What can go wrong with stored turns.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +67,7 @@ impl<'a> Store<'a> {
 
     /// The session's newest turn.
     pub fn tip(&self, session: SessionId) -> Result<Option<Oid>, StoreError> {
-        let name = format!("{SESSIONS}{session}");
+        let name = refs::session(session);
         Ok(self.backend.refs(&name)?.into_iter().find(|(found, _)| *found == name).map(|(_, id)| id))
     }
 
@@ -134,6 +131,11 @@ impl<'a> Store<'a> {
             return Err(error.into());
         }
         turn.map_err(|source| StoreError::Decode { commit: link.commit, source })
+    }
+
+    /// What the session keeps after `commit`; nothing before its first turn.
+    pub fn state(self, commit: Option<Oid>) -> Result<SessionState, StoreError> {
+        commit.map_or_else(|| Ok(SessionState::default()), |commit| Ok(self.turn(&self.link(commit)?)?.state))
     }
 
     /// The nearest turn at or before `link` that made a request, with that request's parts, which older turns may hold.
@@ -232,7 +234,7 @@ impl<'a> Store<'a> {
             (Begins::Nothing, Some(parent)) => Expected::Is(parent),
         };
         let commit = self.write(turn, parent, author)?;
-        match self.backend.set_ref(&format!("{SESSIONS}{}", turn.header.session), commit, expected) {
+        match self.backend.set_ref(&refs::session(turn.header.session), commit, expected) {
             Ok(()) => Ok(Appended { commit, session: turn.header.session, forked: false }),
             Err(VcsError::Moved { .. }) => {
                 if let Some(parent) = parent {
@@ -241,7 +243,7 @@ impl<'a> Store<'a> {
                 }
                 turn.header.session = fork;
                 let commit = self.write(turn, parent, author)?;
-                self.backend.set_ref(&format!("{SESSIONS}{fork}"), commit, Expected::Absent)?;
+                self.backend.set_ref(&refs::session(fork), commit, Expected::Absent)?;
                 Ok(Appended { commit, session: fork, forked: true })
             }
             Err(error) => Err(error.into()),
@@ -261,13 +263,13 @@ impl<'a> Store<'a> {
 
     /// The session's annotations.
     pub fn meta(&self, session: SessionId) -> Result<Meta, StoreError> {
-        Ok(self.meta_at(&format!("{META}{session}"))?.map(|(_, meta)| meta).unwrap_or_default())
+        Ok(self.meta_at(&refs::meta(session))?.map(|(_, meta)| meta).unwrap_or_default())
     }
 
     fn meta_at(&self, name: &str) -> Result<Option<(RawCommit, Meta)>, StoreError> {
         let Some((_, tip)) = self.backend.refs(name)?.into_iter().find(|(found, _)| found == name) else { return Ok(None) };
         let raw = self.raw(tip)?;
-        let meta = Meta::decode(&self.backend.file(raw.tree, "records")?.unwrap_or_default());
+        let meta = Meta::decode(&self.backend.file(raw.tree, RECORDS)?.unwrap_or_default());
         Ok(Some((raw, meta)))
     }
 
@@ -275,7 +277,7 @@ impl<'a> Store<'a> {
     pub fn annotate(&self, session: SessionId, fact: Fact, at: Timestamp, author: &Signature) -> Result<(), StoreError> {
         let mut add = Meta::default();
         add.add(&Record { at, fact });
-        let name = format!("{META}{session}");
+        let name = refs::meta(session);
         for _ in 0..64 {
             let known = self.meta_at(&name)?;
             let mut meta = known.as_ref().map(|(_, meta)| meta.clone()).unwrap_or_default();

@@ -8,7 +8,6 @@
 //! - What went wrong, where, and what to do; a cause is shown once.
 
 use crate::agent::Error;
-use crate::agent::models::LOCAL_SERVERS;
 use crate::agent::store::StoreError;
 use crate::index::{IndexError, ResolveError};
 use crate::llm::{Fault, LlmError};
@@ -149,11 +148,15 @@ impl From<LlmError> for Failure {
 }
 
 /// Every way to get a model, in a few lines.
-fn no_model() -> Failure {
-    let servers: Vec<&str> = LOCAL_SERVERS.iter().map(|(_, url)| *url).collect();
+fn no_model(tried: &[String]) -> Failure {
+    let servers = if tried.is_empty() {
+        "none is named in model.local_servers".to_owned()
+    } else {
+        format!("none answers at {}", tried.join(", "))
+    };
     Failure::user("no model is set up")
         .hint("a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)")
-        .hint(format!("a local server: none answers at {}", servers.join(", ")))
+        .hint(format!("a local server: {servers}"))
         .hint("any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url")
         .hint("no key at all: rt -m \"…\" --model manual  (paste the prompt into any chat), or see it work: rt demo")
 }
@@ -175,7 +178,7 @@ impl From<Error> for Failure {
             Error::Prompt(PromptError::NotText { .. }) => {
                 user().hint("only text files can be sent; leave it out: rt files rm PATH")
             }
-            Error::NoModel => no_model(),
+            Error::NoModel { tried } => no_model(&tried),
             Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")

@@ -13,7 +13,7 @@ use crate::base::clock::Clock;
 use crate::base::money::Tokens;
 use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
-use crate::vcs::{Landed, Withheld};
+use crate::vcs::Landed;
 
 use super::context::files;
 use super::render;
@@ -26,7 +26,7 @@ pub struct Frame<'a> {
     /// Where the answer's text goes.
     stream: Option<crate::ui::Stream<'a>>,
     /// The variable that the key comes from, for the first line.
-    key_name: Option<String>,
+    via: Option<String>,
     branch: String,
     /// Other dirty files, counted once the commit is made.
     dirty: Box<dyn Fn() -> usize + 'a>,
@@ -44,7 +44,7 @@ impl<'a> Frame<'a> {
         ui: &'a Ui,
         clock: &'a dyn Clock,
         json: bool,
-        key_name: Option<String>,
+        via: Option<String>,
         branch: String,
         dirty: impl Fn() -> usize + 'a,
     ) -> Self {
@@ -53,7 +53,7 @@ impl<'a> Frame<'a> {
             clock,
             json,
             stream: None,
-            key_name,
+            via,
             branch,
             dirty: Box::new(dirty),
             stats: Vec::new(),
@@ -129,8 +129,8 @@ impl<'a> Frame<'a> {
         let mut line = Text::new().add(Style::Bold, name.unwrap_or("session").to_owned());
         line.push(Style::Dim, if new { " · new session · ".to_owned() } else { format!(" · turn {} · ", turn.seq) });
         line.push(Style::Plain, model);
-        if let Some(key) = &self.key_name {
-            line.push(Style::Dim, format!(" ({key})"));
+        if let Some(via) = &self.via {
+            line.push(Style::Dim, format!(" ({via})"));
         }
         self.ui.status(line);
         let mut line = Text::new();
@@ -174,14 +174,13 @@ impl<'a> Frame<'a> {
 
     fn landed(&mut self, landed: &Landed) {
         let left: Vec<String> = landed.without_user_lines.iter().map(ToString::to_string).collect();
-        let out: Vec<Value> =
-            landed.uncommitted.iter().map(|(p, w)| json!({ "path": p.to_string(), "why": withheld(w) })).collect();
+        let out: Vec<Value> = landed.uncommitted.iter().map(|(p, w)| json!({ "path": p.to_string(), "why": w.as_str() })).collect();
         self.event(
             "committed",
             json!({ "commit": landed.commit.map(|c| c.to_string()), "without_user_lines": left, "uncommitted": out }),
         );
         for (path, why) in &landed.uncommitted {
-            self.ui.warn(&format!("{path} is edited but not committed: {}", withheld(why)));
+            self.ui.warn(&format!("{path} is edited but not committed: {}", why.reason()));
         }
         let Some(commit) = landed.commit else { return };
         let mut line = stat_text(&self.stats);
@@ -291,14 +290,6 @@ const fn why(why: Why) -> &'static str {
         Why::Named => "named",
         Why::Given => "given",
         Why::Session => "session",
-    }
-}
-
-const fn withheld(why: &Withheld) -> &'static str {
-    match why {
-        Withheld::Overlap => "your uncommitted lines overlap with the edit",
-        Withheld::Untracked => "it is not tracked",
-        Withheld::IndexConflict => "its staged version cannot be merged with the edit",
     }
 }
 

@@ -211,6 +211,7 @@ fn gather(sources: &Sources) -> Result<(Config, Vec<ConfigError>), ConfigError> 
     for (key, text) in &sources.flags {
         layers.text(key, text, Origin::Flag);
     }
+    layers.local_servers();
     let configured = layers.providers();
     let Layers { set, problems, warnings, .. } = layers;
     let value_of = |key: &str| match set.get(key) {
@@ -338,6 +339,15 @@ impl Layers<'_> {
             (Ok(rest), Some(home)) => Ok(Value::Path(home.join(rest))),
             (Ok(_), None) => Err("`~` stands for the home directory, and HOME is not set: write the full path".to_owned()),
             (Err(_), _) => Ok(value),
+        }
+    }
+
+    fn local_servers(&mut self) {
+        let key = "model.local_servers";
+        let Some((Value::List(entries), origin)) = self.set.get(key) else { return };
+        if let Some(bad) = entries.iter().find(|entry| schema::local_server(entry).is_none()) {
+            let problem = format!("{bad:?} is not name=address, such as llama-server=http://127.0.0.1:8080/v1");
+            self.problems.push(ConfigError::BadValue { origin: origin.clone(), key: key.to_owned(), problem });
         }
     }
 

@@ -16,10 +16,13 @@ use crate::base::clock::Timestamp;
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident = $first_word:literal, $($(#[$word_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         pub enum $name { $(#[$first_doc])* #[default] $first, $($(#[$word_doc])* $variant),+ }
 
         impl $name {
+            /// All words, in the order of the manual.
+            pub const WORDS: &[&str] = &[$first_word, $($word),+];
+
             /// The word in a configuration file.
             pub const fn as_str(self) -> &'static str {
                 match self { Self::$first => $first_word, $(Self::$variant => $word),+ }
@@ -36,12 +39,12 @@ macro_rules! words {
 words! {
     /// How edits are asked for.
     EditFormat {
-        /// By model.
+        /// Whatever the model likes best of the forms that cannot be mistaken.
         Auto = "auto",
-        /// Search/replace blocks.
+        /// SEARCH/REPLACE blocks.
         SearchReplace = "search-replace",
-        /// Whole files.
-        Whole = "whole",
+        /// Whole files; here, and only here, a path line above a plain fenced block is one.
+        WholeFile = "whole-file",
     }
 }
 words! {
@@ -126,6 +129,8 @@ pub struct ModelSettings {
     pub default: String,
     /// How edits are asked for.
     pub edit_format: EditFormat,
+    /// Servers that may run on this machine, in the order in which they are tried, by the provider's name.
+    pub local_servers: Vec<(String, ProviderSettings)>,
     /// A file that replaces the system prompt.
     pub system_file: Option<PathBuf>,
 }
@@ -289,6 +294,7 @@ impl Merged<'_> {
             model: ModelSettings {
                 default: self.text("model.default").unwrap_or_default(),
                 edit_format: self.word("model.edit_format", EditFormat::from_word),
+                local_servers: self.local_servers(),
                 system_file: self.path("model.system_file"),
             },
             providers,
@@ -321,6 +327,17 @@ impl Merged<'_> {
                 fault: self.text("debug.fault"),
             },
         }
+    }
+
+    fn local_servers(&self) -> Vec<(String, ProviderSettings)> {
+        let entries = self.list("model.local_servers");
+        let servers = entries.iter().filter_map(|entry| schema::local_server(entry));
+        servers
+            .map(|(name, address)| {
+                let settings = ProviderSettings { base_url: Some(address.to_owned()), ..self.provider(name) };
+                (name.to_owned(), settings)
+            })
+            .collect()
     }
 
     fn provider(&self, name: &str) -> ProviderSettings {

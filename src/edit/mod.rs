@@ -47,8 +47,9 @@ mod reject;
 mod tests;
 mod whole;
 
+pub use crate::config::EditFormat;
 pub use apply::{Applied, Rules, apply};
 pub use nearest::Region;
 pub use parse::{Parser, parse};
-pub use plan::{BadTarget, Edit, EditFormat, EditPlan, IssueKind, Op, ParseEvent, ParseIssue, Replacement};
+pub use plan::{BadTarget, Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue, Replacement};
 pub use reject::{Reason, Reject, shortened};

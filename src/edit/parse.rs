@@ -6,10 +6,11 @@
 use crate::base::path::RepoPath;
 use crate::base::text::subject;
 
+use super::EditFormat;
 use super::block::{Block, Step};
 use super::label::Known;
 use super::marker::{self, Directive, Fence, Marker};
-use super::plan::{Edit, EditFormat, EditPlan, IssueKind, Op, ParseEvent, ParseIssue};
+use super::plan::{Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue};
 use super::whole::Whole;
 
 /// Columns of a commit subject.

@@ -6,32 +6,6 @@ use crate::base::path::{BadPath, RepoPath};
 
 use super::marker::{self, Marker};
 
-/// In which form the model was asked for edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum EditFormat {
-    /// Whatever it likes best of the forms that cannot be mistaken.
-    #[default]
-    Auto,
-    /// SEARCH/REPLACE blocks.
-    SearchReplace,
-    /// Whole files; here, and only here, a path line above a plain fenced block is one.
-    WholeFile,
-}
-
-impl EditFormat {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::SearchReplace => "search-replace",
-            Self::WholeFile => "whole-file",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Auto, Self::SearchReplace, Self::WholeFile].into_iter().find(|f| f.as_str() == text)
-    }
-}
-
 /// What a block named, when that is no path inside the repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]

@@ -75,7 +75,7 @@ fn scenarios() {
         let tree = MemoryTree::new(before);
         let answer = fs::read_to_string(dir.join("answer.md")).expect("an answer");
         let format = fs::read_to_string(dir.join("format"))
-            .map_or(EditFormat::Auto, |text| EditFormat::parse(text.trim()).expect("a format"));
+            .map_or(EditFormat::Auto, |text| EditFormat::from_word(text.trim()).expect("a format"));
         let plan = parse(format, tree.paths(), &answer, true);
         let mut slow = Parser::new(format, tree.paths());
         for c in answer.chars() {

@@ -30,7 +30,7 @@ pub use check::{Mismatch, Side};
 pub use read::{EventRow, Hit, QueueRow, SessionRow, Sessions, Span};
 pub use resolve::{Candidate, Place, ResolveError};
 pub use rows::TurnRow;
-pub use sync::{RECORDS, SyncReport};
+pub use sync::SyncReport;
 
 use crate::vcs::{Backend, VcsError};
 

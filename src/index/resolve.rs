@@ -8,11 +8,11 @@
 use rusqlite::{Row, params};
 
 use super::rows::{Reader, TurnRow, blob, need, session_id};
-use super::sync::{RefKind, parse_ref};
 use super::{Index, IndexError};
 use crate::base::id::{Oid, SessionId, TurnKey, is_letters};
 use crate::session::address::{Address, Base, Step};
 use crate::session::cursor::Cursor;
+use crate::session::refs::{Kind, RefName};
 use crate::vcs::Backend;
 
 /// What an address leads to.
@@ -88,8 +88,7 @@ impl Slot {
     }
 
     fn full_ref(&self) -> String {
-        let remote = if self.remote.is_empty() { String::new() } else { format!("remotes/{}/", self.remote) };
-        format!("refs/retort/{remote}sessions/{}", self.id)
+        RefName { remote: &self.remote, kind: Kind::Session, session: self.id }.to_string()
     }
 }
 
@@ -176,8 +175,8 @@ impl Resolver<'_> {
     }
 
     fn by_ref(&mut self, name: &str) -> Result<Spot, ResolveError> {
-        let found = parse_ref(name).filter(|(_, kind, _)| *kind == RefKind::Session);
-        let slot = found.and_then(|(remote, _, id)| self.slots.iter().find(|s| s.remote == remote && s.id == id));
+        let found = RefName::parse(name).filter(|name| name.kind == Kind::Session);
+        let slot = found.and_then(|name| self.slots.iter().find(|s| s.remote == name.remote && s.id == name.session));
         match slot.cloned() {
             Some(slot) => self.at_tip(slot),
             None => Err(self.not_found(name)),

@@ -12,13 +12,9 @@ use super::rows::{Carry, Fresh, Writer};
 use super::{Index, IndexError, common_dir};
 use crate::base::id::{Oid, SessionId};
 use crate::session::codec::decode_header;
-use crate::session::meta::{Meta, check_name};
+use crate::session::meta::{Meta, RECORDS, check_name};
+use crate::session::refs::{self, Kind, RefName};
 use crate::vcs::{Backend, RawCommit, VcsError};
-
-/// Everything of retort's.
-const ALL: &str = "refs/retort/";
-/// The file of a `meta` commit that holds the records.
-pub const RECORDS: &str = "records";
 
 /// What a call of [`Index::sync`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,31 +29,9 @@ pub struct SyncReport {
     pub notice: Option<String>,
 }
 
-/// What a ref under `refs/retort/` holds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RefKind {
-    Session,
-    Meta,
-}
-
-/// Reads a ref's name: the remote it came from (empty for our own), what it holds, whose.
-pub(super) fn parse_ref(name: &str) -> Option<(&str, RefKind, SessionId)> {
-    let (path, id) = name.strip_prefix(ALL)?.rsplit_once('/')?;
-    let (remote, kind) = match path.strip_prefix("remotes/") {
-        Some(rest) => rest.rsplit_once('/').filter(|(remote, _)| !remote.is_empty())?,
-        None => ("", path),
-    };
-    let kind = match kind {
-        "sessions" => RefKind::Session,
-        "meta" => RefKind::Meta,
-        _ => return None,
-    };
-    Some((remote, kind, id.parse().ok()?))
-}
-
 fn listing(repo: &dyn Backend) -> Result<Vec<(String, Oid)>, VcsError> {
-    let mut refs = repo.refs(ALL)?;
-    refs.retain(|(name, _)| parse_ref(name).is_some());
+    let mut refs = repo.refs(refs::ALL)?;
+    refs.retain(|(name, _)| RefName::parse(name).is_some());
     Ok(refs)
 }
 
@@ -159,10 +133,10 @@ impl Sync<'_> {
         let names: BTreeSet<&String> = new.keys().chain(old.keys()).filter(|name| new.get(*name) != old.get(*name)).collect();
         let (mut touched, mut sweep) = (BTreeSet::new(), false);
         for name in names {
-            let Some((remote, kind, session)) = parse_ref(name) else { continue };
+            let Some(RefName { remote, kind, session }) = RefName::parse(name) else { continue };
             let (from, to) = (old.get(name).copied(), new.get(name).copied());
             touched.insert((remote, session));
-            if kind == RefKind::Session {
+            if kind == Kind::Session {
                 let met = to.map(|tip| self.ingest(tip)).transpose()?.flatten();
                 // It went forward when the walk from its new tip ended at the old one; else something may be left behind.
                 sweep |= from.is_some() && met != from;
@@ -229,13 +203,13 @@ impl Sync<'_> {
 
     /// Writes a session's row from its two refs.
     fn session(&self, refs: &BTreeMap<String, Oid>, remote: &str, id: SessionId) -> Result<(), IndexError> {
-        let base = if remote.is_empty() { ALL.to_owned() } else { format!("{ALL}remotes/{remote}/") };
-        let Some(tip) = refs.get(&format!("{base}sessions/{id}")) else {
+        let of = |kind| refs.get(&RefName { remote, kind, session: id }.to_string());
+        let Some(tip) = of(Kind::Session) else {
             let key = params![self.id, remote, id.as_bytes()];
             self.tx.execute("DELETE FROM sessions WHERE repo = ?1 AND remote = ?2 AND id = ?3", key)?;
             return Ok(());
         };
-        let meta = refs.get(&format!("{base}meta/{id}")).map(|oid| self.meta(*oid)).transpose()?.unwrap_or_default();
+        let meta = of(Kind::Meta).map(|oid| self.meta(*oid)).transpose()?.unwrap_or_default();
         let key: Option<Vec<u8>> =
             self.tx.query_row("SELECT key FROM turns WHERE repo = ?1 AND oid = ?2", params![self.id, tip.as_bytes()], |row| {
                 row.get(0)

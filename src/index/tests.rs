@@ -13,7 +13,7 @@ use crate::base::path::RepoPath;
 use crate::session::codec::{decode_header, encode};
 use crate::session::cursor::Cursor;
 use crate::session::event::Event;
-use crate::session::meta::{Fact, Meta, Record};
+use crate::session::meta::{Fact, Meta, RECORDS, Record};
 use crate::session::stream::Usage;
 use crate::session::turn::*;
 use crate::vcs::memory::Memory;

@@ -216,7 +216,7 @@ impl Attempt<'_> {
             }
         }
         for (_, secret) in &self.call.secret_headers {
-            let key = secret.reveal().strip_prefix("Bearer ").unwrap_or(secret.reveal());
+            let key = secret.expose().strip_prefix("Bearer ").unwrap_or(secret.expose());
             if key.len() >= SHORTEST_KEY {
                 body = replace_all(&body, key.as_bytes(), b"[key]");
             }

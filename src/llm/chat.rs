@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::base::json::escape_into;
 use crate::base::money::Tokens;
+use crate::config::secret::Secret;
 use crate::net::Client;
 use crate::session::request::{Encoding, ModelRequest, Part, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
@@ -21,7 +22,7 @@ use crate::session::turn::Envelope;
 
 use super::error::{Fault, LlmError, from_stream};
 use super::wire::{Payloads, StreamDecoder, Writer, is_text, split_system, utf8};
-use super::{Decoder, Provider, RawResponse, Secret, WireCall};
+use super::{Decoder, Provider, RawResponse, WireCall};
 
 /// Which server, and how it wants to be spoken to.
 pub struct ChatOptions {
@@ -82,7 +83,7 @@ impl Provider for Chat {
             body.wire("\"}");
         }
         body.wire("]}");
-        let key = self.options.key.as_ref().map(|key| Secret::new(format!("Bearer {}", key.reveal())));
+        let key = self.options.key.as_ref().map(|key| Secret::new(key.name(), format!("Bearer {}", key.expose())));
         Ok(WireCall {
             envelope: Envelope {
                 provider: self.options.name.clone(),

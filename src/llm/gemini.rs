@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
+use crate::config::secret::Secret;
 use crate::net::Client;
 use crate::session::request::{Encoding, ModelRequest, Part, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
@@ -21,7 +22,7 @@ use crate::session::turn::{Envelope, Price};
 
 use super::error::{Fault, LlmError, from_stream};
 use super::wire::{Payloads, StreamDecoder, Writer, is_text, split_system, utf8};
-use super::{Decoder, Provider, RawResponse, Secret, WireCall, catalog};
+use super::{Decoder, Provider, RawResponse, WireCall, catalog};
 
 const NAME: &str = "gemini";
 

@@ -20,7 +20,6 @@ mod sse;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -28,6 +27,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 
 use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
+use crate::config::secret::Secret;
 use crate::net::Client;
 use crate::session::request::{ModelRequest, WireBody};
 use crate::session::stream::{ModelEvent, Usage};
@@ -39,27 +39,6 @@ pub use chat::{Chat, ChatOptions};
 pub use error::{Fault, LlmError};
 pub use gemini::Gemini;
 pub use local::{Echo, Manual, Recording, Replay, format_of};
-
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, to be sent.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
 
 /// A call ready to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +105,7 @@ pub trait Provider: Send + Sync {
 async fn post(client: &Client, call: &WireCall) -> Result<RawResponse, LlmError> {
     let provider = call.envelope.provider.clone();
     let open = call.envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let secret = call.secret_headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
+    let secret = call.secret_headers.iter().map(|(name, value)| (name.as_str(), value.expose()));
     let headers: Vec<_> = open.chain(secret).collect();
     let response = client.post(&call.envelope.url, &headers, call.body.bytes()).await;
     let mut response = response.map_err(|e| LlmError::from_net(&provider, &e))?;

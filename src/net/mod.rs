@@ -91,6 +91,20 @@ impl Client {
         let url = check_url(url)?;
         let host = host_of(&url);
         let request = self.client(&url)?.post(url).headers(header_map(headers)?).body(body);
+        Self::send(host, request).await
+    }
+
+    /// Sends one `GET` to a server of this machine; no other host is asked anything that the user did not start.
+    pub async fn get_local(&self, url: &str) -> Result<Response, NetError> {
+        let url = check_url(url)?;
+        let host = host_of(&url);
+        if !is_loopback(&url) {
+            return Err(NetError::Request(format!("{host} is not this machine")));
+        }
+        Self::send(host, self.client(&url)?.get(url)).await
+    }
+
+    async fn send(host: String, request: reqwest::RequestBuilder) -> Result<Response, NetError> {
         let response = request.send().await.map_err(|e| translate(&host, e))?;
         let mut head = BTreeMap::<String, String>::new();
         for (name, value) in response.headers() {

@@ -9,6 +9,8 @@
 
 use crate::base::id::{Oid, SessionId, is_letters};
 
+use super::refs::{self, Kind, RefName, SESSIONS};
+
 /// What an address starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
@@ -48,9 +50,6 @@ pub struct BadAddress {
     why: &'static str,
 }
 
-/// The namespace of session refs.
-pub const SESSIONS: &str = "refs/retort/sessions/";
-
 impl std::str::FromStr for Address {
     type Err = BadAddress;
 
@@ -64,7 +63,7 @@ impl std::str::FromStr for Address {
                 steps.push(Step::Back(n));
                 rest = head;
             } else if let Some((head, digits)) = rest.rsplit_once('/').filter(|(h, d)| {
-                !h.starts_with("refs/retort/remotes")
+                !h.starts_with(refs::REMOTES.trim_end_matches('/'))
                     && h != &SESSIONS.trim_end_matches('/')
                     && !d.is_empty()
                     && d.bytes().all(|b| b.is_ascii_digit())
@@ -89,12 +88,12 @@ impl std::str::FromStr for Address {
         let base = if rest == "@" {
             Base::Here
         } else if rest.starts_with("refs/") {
-            if !rest.starts_with("refs/retort/") {
+            if !rest.starts_with(refs::ALL) {
                 return Err(bad("only refs under refs/retort/ hold sessions"));
             }
-            match rest.strip_prefix(SESSIONS).and_then(|id| id.parse().ok()) {
-                Some(id) => Base::Session(id),
-                None => Base::Ref(rest.to_owned()),
+            match RefName::parse(rest) {
+                Some(RefName { remote: "", kind: Kind::Session, session }) => Base::Session(session),
+                _ => Base::Ref(rest.to_owned()),
             }
         } else if let Ok(id) = rest.parse::<SessionId>() {
             Base::Session(id)

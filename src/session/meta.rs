@@ -52,6 +52,9 @@ impl Record {
     }
 }
 
+/// The file of an annotation commit that holds the records.
+pub const RECORDS: &str = "records";
+
 /// The annotations of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Meta {

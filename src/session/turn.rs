@@ -223,6 +223,17 @@ pub struct SessionState {
     pub settings: BTreeMap<String, String>,
 }
 
+impl SessionState {
+    /// Files that a turn made or changed belong to the session from then on.
+    pub fn keep(&mut self, changes: &ChangeSet) {
+        for (path, change) in changes.iter() {
+            if change.after.is_some() {
+                self.files.entry(path.clone()).or_insert(Access::ReadWrite);
+            }
+        }
+    }
+}
+
 /// How the request was sent; no credential is ever in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {

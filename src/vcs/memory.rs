@@ -18,6 +18,7 @@ use crate::base::id::Oid;
 use crate::base::merge::{Conflict, merge3_files};
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
+use crate::session::refs::{ALL, META, SESSIONS, of_remote};
 
 use super::{
     Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
@@ -28,7 +29,6 @@ type Files = BTreeMap<RepoPath, FileState>;
 type Tree = BTreeMap<Vec<u8>, FileState>;
 
 const MAIN: &str = "refs/heads/main";
-const SESSIONS: &str = "refs/retort/sessions/";
 
 /// One repository with one worktree.
 pub struct Memory {
@@ -212,7 +212,7 @@ impl State {
                 && part.strip_suffix(".lock").is_none()
                 && part.chars().all(|c| !c.is_control() && !" ~^:?*[\\".contains(c))
         };
-        let inside = name.strip_prefix("refs/retort/").ok_or_else(|| refused(format!("{name} is not under refs/retort/")))?;
+        let inside = name.strip_prefix(ALL).ok_or_else(|| refused(format!("{name} is not under {ALL}")))?;
         if !inside.split('/').all(part_ok) || !inside.contains('/') {
             return Err(refused(format!("{name:?} is not a valid ref name")));
         }
@@ -542,12 +542,11 @@ impl Backend for Memory {
         let theirs = self.remote(remote)?.lock().clone();
         let mut state = self.lock();
         for (name, id) in &theirs.refs {
-            let Some(rest) = name.strip_prefix("refs/retort/").filter(|r| r.starts_with("sessions/") || r.starts_with("meta/"))
-            else {
+            let Some(rest) = name.strip_prefix(ALL).filter(|_| name.starts_with(SESSIONS) || name.starts_with(META)) else {
                 continue;
             };
             state.take_objects(&theirs, *id);
-            state.refs.insert(format!("refs/retort/remotes/{remote}/{rest}"), *id);
+            state.refs.insert(format!("{}{rest}", of_remote(remote)), *id);
         }
         Ok(())
     }

@@ -143,6 +143,26 @@ pub enum Withheld {
     IndexConflict,
 }
 
+impl Withheld {
+    /// The stored word.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::Untracked => "untracked",
+            Self::IndexConflict => "index-conflict",
+        }
+    }
+
+    /// Why, for people.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Overlap => "your uncommitted lines overlap with the edit",
+            Self::Untracked => "the file is not tracked",
+            Self::IndexConflict => "its staged version cannot be merged with the edit",
+        }
+    }
+}
+
 /// How a code commit was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TakenBack {

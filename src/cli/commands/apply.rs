@@ -4,11 +4,12 @@ use clap::Args;
 
 use crate::agent::apply;
 use crate::agent::exchange::Until;
+use crate::agent::prepare::Start;
+use crate::edit::EditFormat;
 
 use super::super::applied;
 use super::super::context::Context;
 use super::super::error::Failure;
-use super::ask::Format;
 
 /// Take an answer from anywhere: read its edits, apply and commit them
 #[derive(Debug, Args)]
@@ -18,8 +19,8 @@ pub struct ApplyArgs {
     pub file: Option<String>,
 
     /// How its edits are written
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub edit_format: Option<Format>,
+    #[arg(long, value_parser = super::edit_formats(), value_name = "FORMAT")]
+    pub edit_format: Option<EditFormat>,
 
     /// Read and store the edits, but write no file
     #[arg(long)]
@@ -44,11 +45,8 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
     };
     let text = String::from_utf8(bytes).map_err(|_| Failure::user("the answer is not UTF-8 text"))?;
     let ws = ctx.workspace()?;
-    let mut start = super::start_here(&ws)?;
-    if args.new {
-        start = crate::agent::prepare::Start { parent: None, session: None, name: None, replaces: None };
-    }
-    let format = args.edit_format.map_or_else(|| super::edit_format(&ws), Format::to_edit);
+    let start = if args.new { Start::fresh() } else { super::start_here(&ws)? };
+    let format = super::edit_format(&ws, args.edit_format);
     let until = if args.dry_run { Until::Stored } else { super::until(args.no_commit) };
     let done = apply::answer(&ws, &text, format, &start, until)?;
     applied::show(ctx, &ws, done)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::agent::exchange::{self, Until};
 use crate::agent::machine::End;
@@ -22,24 +22,6 @@ use crate::ui::{Style, Text};
 use super::super::context::Context;
 use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
-
-/// How edits are asked for.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Format {
-    Auto,
-    SearchReplace,
-    WholeFile,
-}
-
-impl Format {
-    pub const fn to_edit(self) -> EditFormat {
-        match self {
-            Self::Auto => EditFormat::Auto,
-            Self::SearchReplace => EditFormat::SearchReplace,
-            Self::WholeFile => EditFormat::WholeFile,
-        }
-    }
-}
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Message")]
@@ -73,8 +55,8 @@ pub struct AskArgs {
     pub model: Option<String>,
 
     /// How the model is to write edits
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub edit_format: Option<Format>,
+    #[arg(long, value_parser = super::edit_formats(), value_name = "FORMAT")]
+    pub edit_format: Option<EditFormat>,
 
     /// Send a file that may be edited; may be repeated
     #[arg(long = "file", value_name = "PATH")]
@@ -134,7 +116,10 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         }
         None => wanted,
     };
-    let id = models::parse(&ws, &name)?;
+    let id = match models::parse(&ws, &name) {
+        Err(Error::NoModel { .. }) => block_on(models::discover(&ws))??,
+        known => known?,
+    };
     if id.provider == "manual" {
         special.paste = Some(super::super::manual::paste(ctx)?);
     }
@@ -145,7 +130,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
             files.push((ws.path(path)?, access));
         }
     }
-    let format = args.edit_format.map_or_else(|| super::edit_format(&ws), Format::to_edit);
+    let format = super::edit_format(&ws, args.edit_format);
     let message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
         let prepared = prepare::first(&ws, &message, &*model.provider)?;
@@ -162,8 +147,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let clock = Arc::clone(&ws.clock);
     let finished = {
         let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
-        let first_time = ws.backend.refs(crate::session::address::SESSIONS).map_err(Error::from)?.is_empty();
-        let frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.key_name.clone(), branch, dirty);
+        let first_time = ws.backend.refs(crate::session::refs::SESSIONS).map_err(Error::from)?.is_empty();
+        let frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.via.clone(), branch, dirty);
         let mut frame = frame.first_time(first_time);
         let result = block_on(exchange::run(&ws, &message, &model, until, &mut frame, &mut Box::pin(interrupted())))?;
         let broken = frame.finish();
@@ -272,7 +257,6 @@ fn edited(ctx: &Context, draft: &str) -> Result<String, Failure> {
 
 /// Where the message goes, and the turn that it continues.
 fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option<Link>), Failure> {
-    let fresh = Start { parent: None, session: None, name: None, replaces: None };
     if let Some(address) = &args.session {
         let index = ctx.index(ws)?;
         let (link, tip) = super::place(ws, &index, address)?;
@@ -281,7 +265,7 @@ fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option
         return Ok((start, Some(link)));
     }
     if args.new {
-        return Ok((fresh, None));
+        return Ok((Start::fresh(), None));
     }
     let store = ws.store();
     let cursor = store.cursor()?;
@@ -289,12 +273,12 @@ fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option
         if args.continue_ {
             return Err(Error::NoSession.into());
         }
-        return Ok((fresh, None));
+        return Ok((Start::fresh(), None));
     };
     let here = undo::here(ws, &cursor)?;
     let go_on = args.continue_ || (ctx.ui.options().terminal.stdin && here.as_ref().is_some_and(|l| is_recent(ws, l)));
     if !go_on {
-        return Ok((fresh, None));
+        return Ok((Start::fresh(), None));
     }
     Ok((continue_from(ws, cursor.session, here.as_ref())?, here))
 }
@@ -313,7 +297,7 @@ pub fn continue_from(ws: &Workspace, session: SessionId, here: Option<&Link>) ->
     if tip.is_some() && tip == here.map(|l| l.commit) {
         return Ok(Start { parent: tip, session: Some(session), name: None, replaces: None });
     }
-    let Some(tip) = tip else { return Ok(Start { parent: None, session: None, name: None, replaces: None }) };
+    let Some(tip) = tip else { return Ok(Start::fresh()) };
     let end = store.link(tip)?.header.key;
     let name = store.meta(session)?.name();
     Ok(Start { parent: here.map(|l| l.commit), session: None, name, replaces: Some((session, end)) })

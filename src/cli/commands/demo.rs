@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::process::Spec;
-use crate::session::address::SESSIONS;
+use crate::session::refs::SESSIONS;
 use crate::ui::{Style, Text};
 
 use super::super::context::Context;

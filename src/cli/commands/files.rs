@@ -75,14 +75,9 @@ pub fn run(ctx: &Context, args: &FilesArgs) -> Result<(), Failure> {
     }
 }
 
-fn state(ws: &Workspace, parent: Option<crate::base::id::Oid>) -> Result<SessionState, Failure> {
-    let Some(parent) = parent else { return Ok(SessionState::default()) };
-    Ok(ws.store().turn(&ws.store().link(parent)?)?.state)
-}
-
 fn list(ctx: &Context, ws: &Workspace) -> Result<(), Failure> {
     let start = super::start_here(ws)?;
-    for (path, access) in state(ws, start.parent)?.files {
+    for (path, access) in ws.store().state(start.parent)?.files {
         if ctx.global.json {
             ctx.ui.json(&json!({ "v": 1, "path": path.to_string(), "access": access.as_str() }))?;
         } else {
@@ -94,7 +89,7 @@ fn list(ctx: &Context, ws: &Workspace) -> Result<(), Failure> {
 
 fn change(ctx: &Context, ws: &Workspace, verb: &str, edit: impl FnOnce(&mut SessionState) -> Vec<String>) -> Result<(), Failure> {
     let start = super::start_here(ws)?;
-    let old = state(ws, start.parent)?;
+    let old = ws.store().state(start.parent)?;
     let mut new = old.clone();
     let named = edit(&mut new);
     if new == old {

@@ -24,6 +24,9 @@ pub mod status;
 pub mod trust;
 pub mod undo;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::agent::prepare::Start;
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
 use crate::edit::EditFormat;
@@ -39,9 +42,14 @@ fn place(ws: &Workspace, index: &Index, address: &str) -> Result<(Link, bool), F
     Ok((ws.store().link(row.oid)?, place.tip))
 }
 
-/// The form in which edits are asked for and read, from the settings.
-fn edit_format(ws: &Workspace) -> EditFormat {
-    EditFormat::parse(ws.config.settings().model.edit_format.as_str()).unwrap_or_default()
+/// The forms of edits, for flags.
+fn edit_formats() -> impl TypedValueParser<Value = EditFormat> {
+    PossibleValuesParser::new(EditFormat::WORDS).map(|word| EditFormat::from_word(&word).unwrap_or_default())
+}
+
+/// The form in which edits are asked for and read: the flag's, else the settings'.
+fn edit_format(ws: &Workspace, flag: Option<EditFormat>) -> EditFormat {
+    flag.unwrap_or(ws.config.settings().model.edit_format)
 }
 
 /// Turns a command's `--no-commit` and the like into how far to go.
@@ -50,7 +58,7 @@ const fn until(no_commit: bool) -> crate::agent::exchange::Until {
 }
 
 /// Where a turn without a model goes: the worktree's session, else a new one.
-fn start_here(ws: &Workspace) -> Result<crate::agent::prepare::Start, Failure> {
+fn start_here(ws: &Workspace) -> Result<Start, Failure> {
     match ws.store().cursor()? {
         Some(cursor) => {
             let here = crate::agent::undo::here(ws, &cursor)?;

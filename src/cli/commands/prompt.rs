@@ -36,7 +36,7 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
     let model = models::parse(&ws, &ws.config.settings().model.default).and_then(|id| models::open(&ws, id, Special::default()));
     let provider: Box<dyn Provider> = model.map_or_else(|_| Box::new(Echo) as Box<dyn Provider>, |m| m.provider);
     let id = crate::session::request::ModelId { provider: provider.name().to_owned(), model: provider.name().to_owned() };
-    let format = super::edit_format(&ws);
+    let format = super::edit_format(&ws, None);
     let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: id, format };
     let prepared = prepare::first(&ws, &message, &*provider)?;
     if ctx.global.json {

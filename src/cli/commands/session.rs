@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::agent::prepare::Start;
 use crate::agent::sessions::{self, Fetched};
 use crate::agent::workspace::Workspace;
 use crate::agent::{Error, checkout};
@@ -136,7 +137,7 @@ fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure>
         }
         None => sessions::name_for(ws, "session")?,
     };
-    let start = crate::agent::prepare::Start { parent: None, session: None, name: Some(name.clone()), replaces: None };
+    let start = Start { name: Some(name.clone()), ..Start::fresh() };
     let (_, appended) = sessions::note(ws, &start, crate::session::turn::SessionState::default(), &format!("begin {name}"))?;
     super::ask::after(ctx, ws);
     if ctx.global.json {
@@ -205,10 +206,7 @@ fn set(ctx: &Context, ws: &Workspace, key: &str, value: Option<&str>) -> Result<
         known.read_text(value).map_err(|why| Failure::user(format!("{key}: {why}")))?;
     }
     let start = super::start_here(ws)?;
-    let mut state = match start.parent {
-        Some(parent) => ws.store().turn(&ws.store().link(parent)?)?.state,
-        None => crate::session::turn::SessionState::default(),
-    };
+    let mut state = ws.store().state(start.parent)?;
     let what = if let Some(value) = value {
         state.settings.insert(key.to_owned(), value.to_owned());
         format!("set {key} to {value}")

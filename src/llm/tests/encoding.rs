@@ -32,7 +32,7 @@ fn bodies() {
             call.body.segments.iter().map(|s| format!("{:?} {}\n", s.kind.0, String::from_utf8_lossy(&s.bytes))).collect();
         let segments = segments.concat();
         assert!(!format!("{call:?}").contains("key-of-the-test"));
-        let secret: Vec<_> = call.secret_headers.iter().map(|(n, v)| format!("{n}: {}", v.reveal())).collect();
+        let secret: Vec<_> = call.secret_headers.iter().map(|(n, v)| format!("{n}: {}", v.expose())).collect();
         format!("{:#?}\n{secret:?}\n{segments}\n{}", call.envelope, String::from_utf8_lossy(&call.body.bytes()))
     };
     let mut request = request(conversation());

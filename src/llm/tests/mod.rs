@@ -15,11 +15,14 @@ fn client() -> Arc<Client> {
 }
 
 fn gemini(url: &str) -> Gemini {
-    Gemini::new(url, Secret::new("key-of-the-test"), client())
+    Gemini::new(url, Secret::new("TEST_KEY", "key-of-the-test"), client())
 }
 
 fn chat(name: &str, url: &str) -> Chat {
-    Chat::new(ChatOptions { name: name.into(), base_url: url.into(), key: Some(Secret::new("key-of-the-test")) }, client())
+    Chat::new(
+        ChatOptions { name: name.into(), base_url: url.into(), key: Some(Secret::new("TEST_KEY", "key-of-the-test")) },
+        client(),
+    )
 }
 
 fn request(parts: Vec<Part>) -> ModelRequest {

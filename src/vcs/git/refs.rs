@@ -13,6 +13,7 @@ use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
 use gix::refs::{FullName, Target};
 
 use crate::base::id::Oid;
+use crate::session::refs;
 use crate::vcs::{Expected, RawCommit, Signature, VcsError, durable};
 
 use super::{Git, gix_id, oid};
@@ -32,7 +33,7 @@ impl Git {
     }
 
     pub(super) fn set_hidden_ref(&self, name: &str, new: Oid, expected: Expected) -> Result<(), VcsError> {
-        if !name.starts_with("refs/retort/") {
+        if !name.starts_with(refs::ALL) {
             return Err(VcsError::Corrupt(format!("{name} is not a ref of retort")));
         }
         if self.raw_commit(new)?.is_none() {

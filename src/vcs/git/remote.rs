@@ -5,6 +5,7 @@
 //!   follows the remote.
 
 use crate::process::{Output, Spec};
+use crate::session::refs::{ALL, META, SESSIONS, of_remote};
 use crate::vcs::{RefResult, VcsError};
 
 use super::Git;
@@ -53,7 +54,10 @@ impl Git {
     }
 
     pub(super) fn fetch_refs(&self, remote: &str) -> Result<(), VcsError> {
-        let specs = ["sessions", "meta"].map(|kind| format!("+refs/retort/{kind}/*:refs/retort/remotes/{remote}/{kind}/*"));
+        let specs = [SESSIONS, META].map(|own| {
+            let below = own.strip_prefix(ALL).unwrap_or(own);
+            format!("+{own}*:{}{below}*", of_remote(remote))
+        });
         let spec = Spec::new("git")
             .args(["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--prune", "--refmap=", "--", remote])
             .args(specs);

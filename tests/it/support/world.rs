@@ -71,6 +71,8 @@ impl World {
             ("GIT_CEILING_DIRECTORIES", dir.path().display().to_string()),
             ("TZ", "UTC".to_owned()),
             ("TMPDIR", dir.path().display().to_string()),
+            // No server of this machine is asked by accident.
+            ("RT__MODEL__LOCAL_SERVERS", String::new()),
         ];
         let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         let world = Self { dir, vars, runs: Cell::new(0) };

@@ -1,0 +1,69 @@
+//! What a model's answer passes through on its way: kept first, then shown.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use crate::base::clock::Timestamp;
+use crate::llm::{Answer, LlmError, Sink};
+use crate::process::fault::Faults;
+use crate::session::event::Event;
+use crate::session::stream::ModelEvent;
+
+use super::exchange::{Observer, Progress};
+use super::open::OpenTurn;
+use super::workspace::Workspace;
+
+/// Keeps what arrives, then shows it.
+pub(super) struct Tap<'a> {
+    turn: &'a mut OpenTurn,
+    observer: &'a mut dyn Observer,
+    faults: &'a Faults,
+    now: Timestamp,
+    /// What arrived, for when the call is dropped in the middle.
+    pub partial: Answer,
+}
+
+impl<'a> Tap<'a> {
+    pub fn new(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
+        Self { turn, observer, faults: &ws.faults, now: ws.now(), partial: Answer::default() }
+    }
+}
+
+impl Sink for Tap<'_> {
+    fn on_attempt(&mut self, number: u32) -> io::Result<()> {
+        self.partial = Answer::default();
+        if number > 1 {
+            self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
+        }
+        self.turn.wal().start_stream("raw")
+    }
+
+    fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
+        self.partial.record.status = status;
+        self.partial.record.headers.clone_from(headers);
+        self.faults.point("head");
+        self.turn.wal().put("head", &serde_json::to_vec(&(status, headers))?)
+    }
+
+    fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.partial.record.raw.extend_from_slice(bytes);
+        let kept = self.turn.wal().append(bytes);
+        self.faults.point("raw");
+        kept
+    }
+
+    fn on_event(&mut self, event: &ModelEvent) {
+        self.partial.take(event);
+        match event {
+            ModelEvent::Text(text) => self.observer.observe(&Progress::Text(text)),
+            ModelEvent::Reasoning(text) => self.observer.observe(&Progress::Reasoning(text)),
+            _ => {}
+        }
+    }
+
+    fn on_retry(&mut self, wait: Duration, error: &LlmError) {
+        self.turn.turn.events.push(Event::new(self.now, "retry").with("why", error).with("wait-ms", wait.as_millis()));
+        self.observer.observe(&Progress::Retrying { wait, error });
+    }
+}
