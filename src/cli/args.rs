@@ -14,6 +14,7 @@ use super::error::Failure;
 #[derive(Debug, Parser)]
 #[command(
     name = "rt",
+    bin_name = "rt",
     version,
     max_term_width = 100,
     args_conflicts_with_subcommands = true,

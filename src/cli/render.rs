@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::base::money::Usd;
 use crate::index::{SessionRow, TurnRow};
 use crate::session::stream::Usage;
-use crate::session::turn::{FileStat, Header};
+use crate::session::turn::{FileStat, Header, Outcome, TurnKind};
 
 /// Dollars with four digits after the point, or more when there is nothing before them.
 pub fn money(cost: Usd) -> String {
@@ -23,6 +23,16 @@ pub fn file(stat: &FileStat) -> Value {
 
 fn usage(u: &Usage) -> Value {
     json!({ "input": u.input.0, "cache_read": u.cache_read.0, "cache_write": u.cache_write.0, "output": u.output.0, "reasoning": u.reasoning.0 })
+}
+
+/// How a turn ended, in the words for people: `none` says nothing to whoever has not read the format.
+pub fn outcome(h: &Header) -> &'static str {
+    match h.outcome {
+        Outcome::None if h.kind == TurnKind::Note => "note",
+        Outcome::None if !h.files.is_empty() => "stored",
+        Outcome::None => "no edits",
+        other => other.as_str(),
+    }
 }
 
 /// A turn's header.

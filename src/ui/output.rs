@@ -247,10 +247,10 @@ impl Ui {
 
     /// Draws the progress line, if it is time and nothing else stands on the line. Call it several times a second.
     pub fn tick(&self, now: Timestamp) {
-        let Terminal { stderr, erases, width, .. } = self.options.terminal;
+        let width = self.options.terminal.width;
         let colors = self.colors(true);
         let mut state = self.state();
-        if self.options.quiet || !stderr || !erases || state.mid_line {
+        if !self.shows_progress() || state.mid_line {
             return;
         }
         let Some(progress) = &mut state.progress else { return };
@@ -265,6 +265,18 @@ impl Ui {
         let shown = Text::new().add(Style::Dim, line).render(colors, true);
         state.write_err(ERASE_LINE);
         state.write_err(shown.as_bytes());
+    }
+
+    /// Whether a progress line can be seen at all.
+    pub const fn shows_progress(&self) -> bool {
+        !self.options.quiet && self.options.terminal.stderr && self.options.terminal.erases
+    }
+
+    /// A key that was pressed stands on the terminal's line, as `^C` does; the next line begins below it.
+    pub fn keyboard_echoed(&self) {
+        let mut state = self.state();
+        state.hide_progress();
+        state.mid_line |= self.options.terminal.stdin && self.options.terminal.stderr;
     }
 
     /// Takes the progress line away.

@@ -1,6 +1,7 @@
 //! `rt -m`: one message to a model, and what comes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -11,13 +12,14 @@ use crate::agent::prepare::{self, Message, Start};
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
 use crate::agent::{Error, undo};
+use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
 use crate::index::Index;
 use crate::llm::Recording;
 use crate::process::Spec;
 use crate::session::turn::Access;
-use crate::ui::{Style, Text};
+use crate::ui::{Style, Text, Ui};
 
 use super::super::context::Context;
 use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
@@ -150,7 +152,13 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         let first_time = ws.backend.refs(crate::session::refs::SESSIONS).map_err(Error::from)?.is_empty();
         let frame = Frame::new(&ctx.ui, &*clock, ctx.global.json, model.via.clone(), branch, dirty);
         let mut frame = frame.first_time(first_time);
-        let result = block_on(exchange::run(&ws, &message, &model, until, &mut frame, &mut Box::pin(interrupted())))?;
+        let result = {
+            let mut interrupt = Box::pin(interrupted(&ctx.ui));
+            let run = exchange::run(&ws, &message, &model, until, &mut frame, &mut interrupt);
+            // Nobody waits while a person is asked to paste: the line would stand between theirs.
+            let ticks = ctx.ui.shows_progress() && model.id.provider != "manual";
+            block_on(with_ticks(run, ticks.then_some((&ctx.ui, &*clock))))?
+        };
         let broken = frame.finish();
         let finished = result?;
         if let Some(error) = broken {
@@ -173,6 +181,9 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
 }
 
+/// How often the progress line is drawn.
+const TICK: Duration = Duration::from_millis(200);
+
 /// Brings the index up to date after something was recorded; a failure there is a warning.
 pub fn after(ctx: &Context, ws: &Workspace) {
     let result = ctx.index(ws);
@@ -186,13 +197,31 @@ pub fn after(ctx: &Context, ws: &Workspace) {
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::user(format!("the runtime cannot start: {e}")).code(BUG))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // Someone may still be asked to paste an answer; after an interrupt nobody waits for it.
+    runtime.shutdown_background();
+    Ok(output)
 }
 
-async fn interrupted() {
+async fn interrupted(ui: &Ui) {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the signal ends the process, which recovery takes care of.
         std::future::pending::<()>().await;
+    }
+    ui.keyboard_echoed();
+}
+
+/// Runs a future, and draws the progress line several times a second meanwhile.
+async fn with_ticks<T>(future: impl Future<Output = T>, ticks: Option<(&Ui, &dyn Clock)>) -> T {
+    let Some((ui, clock)) = ticks else { return future.await };
+    let mut timer = tokio::time::interval(TICK);
+    tokio::pin!(future);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut future => return result,
+            _ = timer.tick() => ui.tick(clock.now()),
+        }
     }
 }
 

@@ -98,8 +98,8 @@ pub fn line(_: &Context, ws: &crate::agent::workspace::Workspace, row: &TurnRow)
         text.push(Style::Bad, "unreadable".to_owned());
         return text;
     };
-    text.push(outcome_style(h.outcome), h.outcome.as_str().to_owned());
-    if h.kind != TurnKind::Turn {
+    text.push(outcome_style(h.outcome), render::outcome(h));
+    if h.kind == TurnKind::Apply || (h.kind == TurnKind::Note && h.outcome != Outcome::None) {
         text.push(Style::Dim, format!(" {}", h.kind.as_str()));
     }
     text.push(Style::Plain, format!("  {}", h.subject));

@@ -38,7 +38,7 @@ pub enum SessionCommand {
     },
     /// Bring a turn's code and conversation into this worktree
     #[command(
-        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\ndone. `rt undo` takes the checkout back."
+        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is done. `rt undo` takes the checkout back."
     )]
     Checkout {
         /// A session or turn
@@ -65,7 +65,7 @@ pub enum SessionCommand {
     },
     /// Send sessions to a remote, after showing what leaves
     #[command(
-        after_help = "Only the refs that are listed are sent, apart from any push of code. Taking a shared session back from the\nremote does not erase the copies that others have.\n\nExamples:\n  rt session push origin\n  rt session push origin paging fix-tests"
+        after_help = "Only the refs that are listed are sent, apart from any push of code. Taking a shared session back from the remote does not erase the copies that others have.\n\nExamples:\n  rt session push origin\n  rt session push origin paging fix-tests"
     )]
     Push {
         /// The remote

@@ -94,7 +94,7 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
     if let Some(commit) = h.commit {
         field("commit", commit.to_string())?;
     }
-    field("outcome", h.outcome.as_str().to_owned())?;
+    field("outcome", render::outcome(h).to_owned())?;
     for stat in &h.files {
         let held = turn.edits.changes.iter().any(|c| c.path == stat.path && c.status == ChangeStatus::Held);
         let note = if held { " (stored, not written)" } else { "" };

@@ -48,7 +48,7 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
             let mut line = Text::new().add(Style::Bold, name.clone()).plain(format!(" on {} · turn ", head.short()));
             line.push(Style::Id, index.unique_prefix(&*ws.backend, h.key)?);
             line.push(Style::Plain, format!(" · {} · ", h.subject));
-            line.push(super::log::outcome_style(h.outcome), h.outcome.as_str().to_owned());
+            line.push(super::log::outcome_style(h.outcome), render::outcome(h));
             line.push(Style::Dim, format!(" · {}", age(h.end, ws.now())));
             ui.line(line)?;
             if !cursor.redo.is_empty() {
