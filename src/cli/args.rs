@@ -17,7 +17,6 @@ use super::error::Failure;
     bin_name = "rt",
     version,
     max_term_width = 100,
-    args_conflicts_with_subcommands = true,
     disable_help_subcommand = false,
     after_help = "Examples:\n  rt -m Please implement the paginate stub in src/page.rs\n  git diff | rt -m \"review this change\"\n  rt undo\n  rt log\n  rt demo            see it work, without a key or a network"
 )]

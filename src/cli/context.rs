@@ -32,23 +32,13 @@ pub struct Context {
     pub directory: PathBuf,
     pub home: Option<PathBuf>,
     pub user_home: Option<PathBuf>,
-    /// Settings that flags of the command stand for, beside `--config`.
-    pub flags: Vec<(String, String)>,
 }
 
 impl Context {
     pub fn new(env: Env, global: Global) -> Self {
         let options = env.ui_options(global.quiet);
         let (home, user_home) = (env.home(), env.user_home());
-        Self {
-            ui: Ui::new(options, env.streams),
-            global,
-            vars: env.vars,
-            directory: env.directory,
-            home,
-            user_home,
-            flags: Vec::new(),
-        }
+        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
@@ -57,7 +47,7 @@ impl Context {
             .home
             .clone()
             .ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set").hint("set one of them to a directory"))?;
-        let mut flags = self.flags.clone();
+        let mut flags = Vec::new();
         for pair in &self.global.config {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
                 Failure::usage(format!("--config {pair:?} is not KEY=VALUE")).hint("such as: --config vcs.commit=off")
@@ -194,6 +184,22 @@ impl Context {
         Ok(ws.store().meta(session)?.name().unwrap_or_else(|| session.to_string()[..8].to_owned()))
     }
 
+    /// All of standard input; a person at a terminal is told that it is waited for.
+    pub fn read_input(&self) -> Result<String, Failure> {
+        if self.ui.options().terminal.stdin {
+            self.ui.status(Text::new().add(Style::Dim, "reading from the terminal; end with Ctrl-D on a line of its own"));
+        }
+        let bytes = self.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
+        String::from_utf8(bytes).map_err(|_| Failure::user("standard input is not UTF-8 text"))
+    }
+
+    /// A text file that the user named, from the directory that they are in.
+    pub fn read_file(&self, file: &str) -> Result<String, Failure> {
+        let path = self.directory.join(file);
+        let bytes = std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
+        String::from_utf8(bytes).map_err(|_| Failure::user(format!("{} is not UTF-8 text", path.display())))
+    }
+
     /// Asks, unless `--yes` was given.
     pub fn confirm(&self, question: &str) -> bool {
         self.global.yes || self.ui.ask(question, false)
@@ -202,5 +208,10 @@ impl Context {
 
 /// `1 file`, `3 files`.
 pub fn files(count: usize) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+    counted(count as u64, "file")
+}
+
+/// `1 turn`, `3 turns`.
+pub fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

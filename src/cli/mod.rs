@@ -79,8 +79,11 @@ fn dispatch(ctx: Context, cli: Cli) -> Result<(), (Box<Context>, Failure)> {
     let ctx = Box::new(ctx);
     let result = match &cli.command {
         None if cli.ask.asks() => commands::ask::run(&ctx, &cli.ask),
-        None if cli.ask.lacks_message() => Err(Failure::usage("there is no message").hint("rt -m \"what should change\"")),
+        None if cli.ask.any() => Err(Failure::usage("there is no message").hint("rt -m \"what should change\"")),
         None => overview(&ctx),
+        Some(_) if cli.ask.any() => Err(Failure::usage("flags of a message and a command do not go together")
+            .hint("words after a flag are not part of the message: quote it")
+            .hint("flags of a command stand after its name")),
         Some(command) => one(&ctx, command),
     };
     result.map_err(|failure| (ctx, failure))

@@ -15,7 +15,7 @@ use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
 use crate::vcs::Landed;
 
-use super::context::files;
+use super::context::{counted, files};
 use super::render;
 
 /// Shows an exchange.
@@ -192,7 +192,7 @@ impl<'a> Frame<'a> {
         if mine > 0 {
             line.push(Style::Dim, format!(" (without your changes in {})", files(mine)));
         } else if dirty > 0 {
-            line.push(Style::Dim, format!(" ({dirty} dirty {} left out)", if dirty == 1 { "file" } else { "files" }));
+            line.push(Style::Dim, format!(" ({} left out)", counted(dirty as u64, "dirty file")));
         }
         self.ui.status(line);
         if std::mem::take(&mut self.first_time) {
@@ -254,7 +254,7 @@ impl Observer for Frame<'_> {
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),
                 );
                 let what = gathered.rejects.len() + gathered.unseen.len();
-                let text = format!("asking again about {what} {} · {tokens} tokens", if what == 1 { "edit" } else { "edits" });
+                let text = format!("asking again about {} · {tokens} tokens", counted(what as u64, "edit"));
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
             }

@@ -170,15 +170,3 @@ pub struct EditPlan {
     /// Whether the answer had reached its end. One that had not is never written.
     pub complete: bool,
 }
-
-impl EditPlan {
-    /// Whether the edits are all that the model meant.
-    pub fn is_whole(&self) -> bool {
-        self.complete && self.issues.is_empty()
-    }
-
-    /// The files that the edits are for, each once, in path order.
-    pub fn paths(&self) -> std::collections::BTreeSet<&RepoPath> {
-        self.edits.iter().filter_map(|edit| edit.path.as_ref().ok()).collect()
-    }
-}

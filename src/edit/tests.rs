@@ -252,7 +252,7 @@ fn what_cannot_be_read_is_an_issue_and_is_not_guessed() {
     assert_eq!(kinds(&new.replace("```\n", "")), (1, vec![]));
     // A cut answer: the fence may be the beginning of one with a language.
     let plan = parse(EditFormat::Auto, &[], "=== FILE: c.md ===\n```\na\n```", false);
-    assert_eq!((plan.edits.len(), plan.issues[0].kind, plan.complete, plan.is_whole()), (0, IssueKind::Cut, false, false));
+    assert_eq!((plan.edits.len(), plan.issues[0].kind, plan.complete), (0, IssueKind::Cut, false));
     let unnamed = parse(EditFormat::WholeFile, &[], "Here you are:\n```rust\nx\n```\n", true);
     assert_eq!(unnamed.issues.iter().map(|issue| issue.kind).collect::<Vec<_>>(), [IssueKind::Unnamed]);
 }

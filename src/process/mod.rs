@@ -20,7 +20,6 @@ pub struct Spec {
     args: Vec<OsString>,
     directory: Option<PathBuf>,
     env: Vec<(OsString, OsString)>,
-    unset: Vec<OsString>,
     input: Vec<u8>,
 }
 
@@ -74,13 +73,6 @@ impl Spec {
         self
     }
 
-    /// Takes a variable away that would be inherited.
-    #[must_use]
-    pub fn without_env(mut self, key: impl Into<OsString>) -> Self {
-        self.unset.push(key.into());
-        self
-    }
-
     /// What it reads on standard input.
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
@@ -91,9 +83,6 @@ impl Spec {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
-        self.unset.iter().for_each(|key| {
-            command.env_remove(key);
-        });
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

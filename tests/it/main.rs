@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod cli;
 mod demo;
 mod exact;
 mod failures;

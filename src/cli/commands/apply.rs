@@ -36,14 +36,10 @@ pub struct ApplyArgs {
 }
 
 pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
-    let bytes = match args.file.as_deref().filter(|f| *f != "-") {
-        Some(file) => {
-            let path = ctx.directory.join(file);
-            std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?
-        }
-        None => ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?,
+    let text = match args.file.as_deref().filter(|f| *f != "-") {
+        Some(file) => ctx.read_file(file)?,
+        None => ctx.read_input()?,
     };
-    let text = String::from_utf8(bytes).map_err(|_| Failure::user("the answer is not UTF-8 text"))?;
     let ws = ctx.workspace()?;
     let start = if args.new { Start::fresh() } else { super::start_here(&ws)? };
     let format = super::edit_format(&ws, args.edit_format);

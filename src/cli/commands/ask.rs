@@ -25,7 +25,7 @@ use super::super::context::Context;
 use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Message")]
 pub struct AskArgs {
     /// The message; words may stay unquoted up to the next flag. `-` reads it from standard input. May be repeated
@@ -87,19 +87,9 @@ impl AskArgs {
         !self.message.is_empty() || self.from_file.is_some() || self.edit
     }
 
-    fn any(&self) -> bool {
-        self.asks()
-            || self.session.is_some()
-            || self.continue_
-            || self.new
-            || self.show_prompt
-            || self.dry_run
-            || self.model.is_some()
-    }
-
-    /// Whether something was given that means nothing without a message.
-    pub fn lacks_message(&self) -> bool {
-        self.any() && !self.asks()
+    /// Whether any flag of a message was given.
+    pub fn any(&self) -> bool {
+        *self != Self::default()
     }
 }
 
@@ -232,7 +222,7 @@ fn message(ctx: &Context, args: &AskArgs) -> Result<(String, Option<String>), Fa
     for text in &args.message {
         if text == "-" {
             used_stdin = true;
-            parts.push(read_text(ctx)?);
+            parts.push(ctx.read_input()?);
         } else {
             parts.push(text.clone());
         }
@@ -240,11 +230,9 @@ fn message(ctx: &Context, args: &AskArgs) -> Result<(String, Option<String>), Fa
     if let Some(file) = &args.from_file {
         if file == "-" {
             used_stdin = true;
-            parts.push(read_text(ctx)?);
+            parts.push(ctx.read_input()?);
         } else {
-            let path = ctx.directory.join(file);
-            let text = std::fs::read_to_string(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
-            parts.push(text);
+            parts.push(ctx.read_file(file)?);
         }
     }
     let mut text = parts.join("\n\n");
@@ -255,13 +243,8 @@ fn message(ctx: &Context, args: &AskArgs) -> Result<(String, Option<String>), Fa
         return Err(Failure::usage("the message is empty").hint("rt -m \"what should change\""));
     }
     let piped = !ctx.ui.options().terminal.stdin && !used_stdin;
-    let stdin = if piped { Some(read_text(ctx)?).filter(|t| !t.trim().is_empty()) } else { None };
+    let stdin = if piped { Some(ctx.read_input()?).filter(|t| !t.trim().is_empty()) } else { None };
     Ok((text, stdin))
-}
-
-fn read_text(ctx: &Context) -> Result<String, Failure> {
-    let bytes = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
-    String::from_utf8(bytes).map_err(|_| Failure::user("standard input is not UTF-8 text"))
 }
 
 /// Lets the user write the message in the editor that git uses.

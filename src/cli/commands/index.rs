@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::ui::{Style, Text};
 
-use super::super::context::Context;
+use super::super::context::{Context, counted};
 use super::super::error::{Failure, REJECTED};
 
 /// Make the search database anew, or check it
@@ -36,7 +36,7 @@ pub fn run(ctx: &Context, args: &IndexArgs) -> Result<(), Failure> {
                 return Ok(ctx.ui.json(&json!({ "v": 1, "read": report.read, "unreadable": report.unreadable }))?);
             }
             let bad = if report.unreadable > 0 { format!(", {} unreadable", report.unreadable) } else { String::new() };
-            Ok(ctx.ui.line(format!("read {} turns{bad}", report.read))?)
+            Ok(ctx.ui.line(format!("read {}{bad}", counted(report.read as u64, "turn")))?)
         }
         IndexCommand::Check => {
             index.sync(&*ws.backend)?;

@@ -12,7 +12,7 @@ use crate::config::schema::{self, Scope};
 use crate::index::Sessions;
 use crate::ui::{Style, Table, Text, age, bytes};
 
-use super::super::context::{Context, files};
+use super::super::context::{Context, counted, files};
 use super::super::error::Failure;
 use super::super::render;
 
@@ -109,7 +109,7 @@ fn list(ctx: &Context, ws: &Workspace, all: bool) -> Result<(), Failure> {
             continue;
         }
         let own = here == Some(row.id) && row.remote.is_none();
-        let turns = if row.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", row.turns) };
+        let turns = counted(row.turns, "turn");
         let cost = row.cost.map(|c| format!("${}", render::money(c))).unwrap_or_default();
         let left = if row.abandoned { "left behind" } else { "" };
         table.row([
@@ -184,8 +184,9 @@ fn resume(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
     ctx.ui.line(line)?;
     if !drift.is_empty() {
         ctx.ui.warn(&format!(
-            "{} not as the session left {}: {}",
-            if paths.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", paths.len()) },
+            "{} {} not as the session left {}: {}",
+            files(paths.len()),
+            if paths.len() == 1 { "is" } else { "are" },
             if paths.len() == 1 { "it" } else { "them" },
             paths.join(", ")
         ));
@@ -243,8 +244,11 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
     let preview = sessions::preview(ws, &chosen)?;
     let shown: Vec<&str> = preview.files.iter().map(String::as_str).collect();
     let ui = &ctx.ui;
-    let turns = if preview.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", preview.turns) };
-    ui.status(Text::new().plain(format!("to {remote}: {turns}, {} before packing", bytes(preview.bytes))));
+    ui.status(Text::new().plain(format!(
+        "to {remote}: {}, {} before packing",
+        counted(preview.turns, "turn"),
+        bytes(preview.bytes)
+    )));
     if !shown.is_empty() {
         let more = if shown.len() > 8 { format!(" and {} more", shown.len() - 8) } else { String::new() };
         ui.status(Text::new().plain(format!(

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::agent::{Error, undo};
 use crate::ui::{Style, Text, age};
 
-use super::super::context::{Context, files};
+use super::super::context::{Context, counted, files};
 use super::super::error::Failure;
 use super::super::render;
 
@@ -52,10 +52,7 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
             line.push(Style::Dim, format!(" · {}", age(h.end, ws.now())));
             ui.line(line)?;
             if !cursor.redo.is_empty() {
-                ui.line(format!(
-                    "{} undone · rt redo",
-                    if cursor.redo.len() == 1 { "1 exchange".to_owned() } else { format!("{} exchanges", cursor.redo.len()) }
-                ))?;
+                ui.line(format!("{} undone · rt redo", counted(cursor.redo.len() as u64, "exchange")))?;
             }
         }
         (Some(_), Some(name), None) => ui.line(format!("{name} on {} · everything undone · rt redo", head.short()))?,

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::agent::Error;
 use crate::config::trust::{self, Status};
+use crate::vcs::VcsError;
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -22,7 +23,7 @@ pub struct TrustArgs {
 }
 
 pub fn run(ctx: &Context, args: &TrustArgs) -> Result<(), Failure> {
-    let root = ctx.root()?.ok_or_else(|| Failure::user(format!("{} is not inside a repository", ctx.directory.display())))?;
+    let root = ctx.root()?.ok_or_else(|| VcsError::NotARepository(ctx.directory.clone()))?;
     let home = ctx.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set"))?;
     if args.revoke {
         let was = trust::untrust(&home, &root).map_err(Error::from)?;

@@ -1,0 +1,140 @@
+//! The command line as a person meets it: flags in any place, models that are found, and words that help.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+
+use crate::support::fake_model::{FakeModel, Reply};
+use crate::support::world::{World, edit};
+
+const FILES: &[(&str, &str)] = &[("a.rs", "fn main() {\n    println!(\"hi\");\n}\n")];
+
+fn greeting() -> String {
+    edit("a.rs", "    println!(\"hi\");\n", "    println!(\"hello\");\n")
+}
+
+/// A local server with these models, which answers every question with one edit.
+fn local_server(models: &'static str) -> FakeModel {
+    FakeModel::answering(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/v1/models") => Reply::new(200, "application/json", vec![models.into()]),
+        ("POST", "/v1/chat/completions") => Reply::openai(&greeting(), 3),
+        other => Reply::error(400, &format!("{{\"error\":{{\"message\":\"{other:?} is not expected\"}}}}")),
+    })
+}
+
+#[test]
+fn without_a_key_a_running_local_server_is_found_and_named() {
+    let (dead, loading) =
+        (FakeModel::script(vec![]).url(), FakeModel::script(vec![Reply::error(503, "{}"), Reply::error(503, "{}")]));
+    let server = local_server("{\"object\":\"list\",\"data\":[{\"id\":\"tiny/one\"},{\"id\":\"two\"}]}");
+    let mut world = World::with(FILES);
+    let all = format!("gone={dead}/v1,busy={}/v1,here={}/v1", loading.url(), server.url());
+    world.set("RT__MODEL__LOCAL_SERVERS", &all);
+    let ran = world.rt(&["-m", "Change", "a.rs"]).ok();
+    assert!(ran.err.contains(&format!("here/tiny/one ({}/v1)", server.url())), "{}", ran.err);
+    assert!(world.read("a.rs").contains("hello"));
+    let turn = &world.rt(&["log", "--json"]).ok().json()[0];
+    assert_eq!((turn["model"].as_str(), turn["outcome"].as_str()), (Some("here/tiny/one"), Some("applied")));
+    // The name that was recorded can be given again, and asks that server without looking around.
+    let _ = world.rt(&["undo"]).ok();
+    let before = (server.requests().len(), loading.requests().len());
+    let _ = world.rt(&["-n", "-m", "Change", "a.rs", "--model", "here/tiny/one"]).ok();
+    assert_eq!((server.requests().len(), loading.requests().len()), (before.0 + 1, before.1));
+    assert!(server.requests().iter().all(|r| !r.headers.contains_key("authorization")));
+}
+
+#[test]
+fn without_any_model_every_way_to_get_one_is_named() {
+    let (dead, empty) = (FakeModel::script(vec![]).url(), local_server("{\"data\":[]}"));
+    let mut world = World::with(FILES);
+    let ran = world.rt(&["-m", "hello"]).code(1);
+    for way in
+        ["GEMINI_API_KEY", "GOOGLE_API_KEY", "OPENAI_API_KEY", "model.local_servers", "base_url", "--model manual", "rt demo"]
+    {
+        assert!(ran.err.contains(way), "{way} is missing in:\n{}", ran.err);
+    }
+    world.set("RT__MODEL__LOCAL_SERVERS", &format!("gone={dead}/v1,empty={}/v1,far=http://192.0.2.1:9/v1", empty.url()));
+    let ran = world.rt(&["-m", "hello"]).code(1);
+    assert!(ran.err.contains(&format!("{dead}/v1, {}/v1 (it has no model)", empty.url())), "{}", ran.err);
+    assert_eq!(world.git(&["for-each-ref", "refs/retort"]), "", "nothing was recorded");
+    world.set("RT__MODEL__LOCAL_SERVERS", "http://127.0.0.1:1");
+    let ran = world.rt(&["config", "show"]).code(1);
+    assert!(ran.err.contains("RT__MODEL__LOCAL_SERVERS") && ran.err.contains("name=address"), "{}", ran.err);
+}
+
+#[test]
+fn common_flags_may_stand_before_the_command() {
+    let world = World::with(FILES);
+    let _ = world.rt(&["-q", "-m", "hello", "--model", "echo"]).ok();
+    for line in [["--json", "log"], ["log", "--json"]] {
+        assert_eq!(world.rt(&line).ok().json()[0]["subject"], "hello");
+    }
+    let _ = world.rt(&["-y", "status"]).ok();
+    for line in [&["--model", "echo", "log"][..], &["--dry-run", "undo"], &["-n", "status"]] {
+        let ran = world.rt(line).code(2);
+        assert!(ran.err.contains("do not go together"), "{}", ran.err);
+    }
+    let ran = world.rt(&["logg"]).code(2);
+    assert!(ran.err.contains("'log'"), "{}", ran.err);
+    assert!(world.rt(&["log", "--help"]).ok().out.contains("Usage: rt log"));
+}
+
+#[test]
+fn outcomes_and_counts_are_words() {
+    let world = World::with(FILES);
+    let _ = world.rt(&["-m", "hello", "--model", "echo"]).ok();
+    assert!(world.rt(&["log"]).ok().out.contains(" no edits  hello"));
+    assert!(world.rt(&["status"]).ok().out.contains(" · no edits · "));
+    assert!(world.rt(&["show"]).ok().out.contains("outcome   no edits"));
+    let _ = world.rt(&["files", "add", "a.rs"]).ok();
+    let log = world.rt(&["log"]).ok().out;
+    assert!(log.contains(" note  add a.rs") && !log.contains("none"), "{log}");
+    // Scripts get the stored word.
+    assert_eq!(world.rt(&["log", "--json"]).ok().json()[0]["outcome"], "none");
+    world.git(&["init", "-q", "--bare", "../bare.git"]);
+    let preview = world.rt(&["session", "push", "../bare.git"]).code(1);
+    assert!(preview.err.contains("2 turns,") && preview.err.contains("no (nobody to ask"), "{}", preview.err);
+}
+
+#[test]
+fn one_spelling_of_the_edit_formats() {
+    let world = World::with(FILES);
+    let by_flag = world.rt(&["-m", "a.rs", "--model", "echo", "--edit-format", "whole-file", "--show-prompt"]).ok().out;
+    let by_key = world.rt(&["-m", "a.rs", "--model", "echo", "--config", "model.edit_format=whole-file", "--show-prompt"]).ok().out;
+    assert_eq!(by_flag, by_key);
+    assert!(!by_flag.contains("<<<<<<< SEARCH"), "{by_flag}");
+    let _ = world.rt(&["-m", "x", "--config", "model.edit_format=whole"]).code(1);
+    let _ = world.rt(&["-m", "x", "--edit-format", "whole"]).code(2);
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_the_output_and_nothing_else() {
+    let server = FakeModel::script(vec![Reply::gemini(&greeting(), 20)]);
+    let world = World::with(FILES).gemini(&server.url());
+    let mut child = world.start(&["-m", "Change", "a.rs"]);
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("read");
+    assert_eq!(child.wait().expect("ends").code(), Some(3), "{err}");
+    assert!(err.contains("committed") && !err.contains("error"), "{err}");
+    assert!(world.read("a.rs").contains("hello"));
+    assert_eq!(world.rt(&["log", "--json"]).ok().json()[0]["outcome"], "applied");
+}
+
+#[test]
+fn an_interrupt_keeps_what_came() {
+    let (reply, open) = Reply::gemini(&greeting(), 20).gated(4);
+    let server = FakeModel::script(vec![reply]);
+    let world = World::with(FILES).gemini(&server.url());
+    let mut child = world.start(&["-m", "Change", "a.rs"]);
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut first = String::new();
+    out.read_line(&mut first).expect("the first line");
+    world.interrupt(&child);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("read");
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    drop(open);
+    assert!(greeting().starts_with(&format!("{first}{rest}")) && first.starts_with('I'));
+    let turn = &world.rt(&["show", "--json"]).ok().json()[0];
+    assert_eq!((turn["outcome"].as_str(), turn["answer"].as_str()), (Some("interrupted"), Some(format!("{first}{rest}").as_str())));
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
