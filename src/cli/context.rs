@@ -66,6 +66,11 @@ impl Context {
         }
     }
 
+    /// The same, where nothing can be done without one.
+    pub fn needed_root(&self) -> Result<PathBuf, Failure> {
+        Ok(self.root()?.ok_or_else(|| VcsError::NotARepository(self.directory.clone()))?)
+    }
+
     /// The settings without a session's own.
     pub fn config(&self) -> Result<Config, Failure> {
         let root = self.root()?;

@@ -265,7 +265,7 @@ fn events_come_as_edits_are_closed() {
     assert_eq!(parser.feed(first), []);
     assert_eq!(parser.feed(rest).len(), 1);
     assert_eq!(parser.feed("=== DELETE: b.rs ===\n").len(), 1);
-    assert_eq!(parser.finish(true).paths().into_iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.rs", "b.rs"]);
+    assert_eq!(parser.finish(true).edits.iter().map(Edit::path_text).collect::<Vec<_>>(), ["a.rs", "b.rs"]);
 }
 
 /// Pieces of answers that look like form.

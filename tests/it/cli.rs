@@ -109,6 +109,7 @@ fn one_spelling_of_the_edit_formats() {
 fn a_reader_that_goes_away_stops_the_output_and_nothing_else() {
     let server = FakeModel::script(vec![Reply::gemini(&greeting(), 20)]);
     let world = World::with(FILES).gemini(&server.url());
+    let refs = world.foreign_refs();
     let mut child = world.start(&["-m", "Change", "a.rs"]);
     drop(child.stdout.take());
     let mut err = String::new();
@@ -116,6 +117,8 @@ fn a_reader_that_goes_away_stops_the_output_and_nothing_else() {
     assert_eq!(child.wait().expect("ends").code(), Some(3), "{err}");
     assert!(err.contains("committed") && !err.contains("error"), "{err}");
     assert!(world.read("a.rs").contains("hello"));
+    assert_eq!(world.rt(&["show", "--prompt"]).ok().raw, server.requests()[0].body);
+    assert_ne!(world.foreign_refs(), refs, "the branch has the commit");
     assert_eq!(world.rt(&["log", "--json"]).ok().json()[0]["outcome"], "applied");
 }
 
@@ -137,4 +140,37 @@ fn an_interrupt_keeps_what_came() {
     let turn = &world.rt(&["show", "--json"]).ok().json()[0];
     assert_eq!((turn["outcome"].as_str(), turn["answer"].as_str()), (Some("interrupted"), Some(format!("{first}{rest}").as_str())));
     assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn an_editor_writes_the_message() {
+    let mut world = World::with(FILES);
+    world.set("EDITOR", "echo 'Look at a.rs' >>");
+    let ran = world.rt(&["-e", "--model", "echo"]).ok();
+    assert_eq!(ran.out.trim_end(), "Look at a.rs");
+    assert!(ran.err.contains("+ a.rs (named)"), "{}", ran.err);
+    assert!(!world.top().join("home/.retort/MESSAGE.md").exists());
+    for (editor, code, words) in [("false", 1, "nothing was sent"), ("true", 2, "the message is empty")] {
+        world.set("EDITOR", editor);
+        let ran = world.rt(&["-e", "--model", "echo"]).code(code);
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+    assert_eq!(world.rt(&["log", "--all", "--json"]).ok().json().len(), 1);
+}
+
+#[test]
+fn outside_of_everything_it_says_what_to_do() {
+    let mut world = World::with(FILES);
+    for line in [&["log"][..], &["-m", "x", "--model", "echo"], &["undo"], &["trust"], &["init"], &["session", "list"]] {
+        let ran = world.rt_in(world.top(), line, b"", &[]).code(1);
+        assert!(ran.err.contains("is not inside a git repository") && ran.err.contains("git init"), "{line:?}: {}", ran.err);
+    }
+    assert!(world.rt_in(world.top(), &[], b"", &[]).ok().out.contains("rt -m"));
+    assert!(!world.exists(".retort"));
+    world.unset("HOME");
+    let ran = world.rt(&["log"]).code(1);
+    assert!(ran.err.contains("neither HOME nor RT_HOME is set"), "{}", ran.err);
+    world.set("RT_HOME", &world.top().join("own").display().to_string());
+    let _ = world.rt(&["-m", "x", "--model", "echo"]).ok();
+    assert!(world.top().join("own/data/retort.db").exists());
 }

@@ -14,9 +14,7 @@ pub struct InitArgs {}
 const CONFIG: &str = "# Settings of this project. Whoever clones it allows those that could do harm with `rt trust`.\n# All keys: rt config show   what they mean: docs/config.md of retort\n";
 
 pub fn run(ctx: &Context, _: &InitArgs) -> Result<(), Failure> {
-    let root = ctx.root()?.ok_or_else(|| {
-        Failure::user(format!("{} is not inside a git repository", ctx.directory.display())).hint("begin one with: git init")
-    })?;
+    let root = ctx.needed_root()?;
     let directory = root.join(".retort");
     let file = directory.join("config.toml");
     if file.exists() || directory.join("config.json").exists() {

@@ -4,7 +4,6 @@ use clap::Args;
 
 use crate::agent::Error;
 use crate::config::trust::{self, Status};
-use crate::vcs::VcsError;
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -23,7 +22,7 @@ pub struct TrustArgs {
 }
 
 pub fn run(ctx: &Context, args: &TrustArgs) -> Result<(), Failure> {
-    let root = ctx.root()?.ok_or_else(|| VcsError::NotARepository(ctx.directory.clone()))?;
+    let root = ctx.needed_root()?;
     let home = ctx.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set"))?;
     if args.revoke {
         let was = trust::untrust(&home, &root).map_err(Error::from)?;
