@@ -60,18 +60,7 @@ pub fn rename(ws: &Workspace, session: SessionId, name: &str) -> Result<(), Erro
 
 /// Appends a note: the session keeps `state` from now on.
 pub fn note(ws: &Workspace, start: &Start, state: SessionState, what: &str) -> Result<(Turn, Appended), Error> {
-    note_with(ws, start, state, what, StoredEdits::default(), Outcome::None)
-}
-
-pub(super) fn note_with(
-    ws: &Workspace,
-    start: &Start,
-    state: SessionState,
-    what: &str,
-    edits: StoredEdits,
-    outcome: Outcome,
-) -> Result<(Turn, Appended), Error> {
-    open_note(ws, start, state, what, edits, outcome)?.close(ws)
+    open_note(ws, start, state, what, StoredEdits::default(), Outcome::None)?.close(ws)
 }
 
 /// A note that is open, for those who write files before it is recorded.

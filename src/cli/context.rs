@@ -205,9 +205,14 @@ impl Context {
         String::from_utf8(bytes).map_err(|_| Failure::user(format!("{} is not UTF-8 text", path.display())))
     }
 
-    /// Asks, unless `--yes` was given.
-    pub fn confirm(&self, question: &str) -> bool {
-        self.global.yes || self.ui.ask(question, false)
+    /// Asks, unless `--yes` was given; a no ends the command with `otherwise`.
+    pub fn confirm(&self, question: &str, otherwise: &str) -> Result<(), Failure> {
+        if self.global.yes || self.ui.ask(question, false) {
+            return Ok(());
+        }
+        let failure = Failure::user(otherwise);
+        // Someone who was asked knows.
+        Err(if self.ui.can_ask() { failure } else { failure.hint("--yes answers the question") })
     }
 }
 

@@ -52,7 +52,7 @@ use Scope::{Anyone, Session, Trusted};
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     key("model.default", Text, "auto", Session, "gemini/flash",
-        "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first."),
+        "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first, else a server of this machine."),
     key("model.edit_format", Choice(&["auto", "search-replace", "whole-file"]), "auto", Anyone, "whole-file",
         "How the model is asked to write edits; `auto` chooses by model."),
     key("model.local_servers", List, "local=http://127.0.0.1:9931/v1,llama-server=http://127.0.0.1:8080/v1,ollama=http://127.0.0.1:11434/v1,lmstudio=http://127.0.0.1:1234/v1",
@@ -106,7 +106,7 @@ pub const KEYS: &[Key] = &[
         "A clock that starts here and moves only when it is read."),
     key("debug.seed", Int(0, i64::MAX), "", Trusted, "1",
         "Ids are numbered from this seed instead of being random."),
-    key("debug.fault", Text, "", Trusted, "wal.prompt",
+    key("debug.fault", Text, "", Trusted, "applied",
         "The process kills itself at this fault point."),
 ];
 

@@ -99,3 +99,16 @@ fn tls_errors_are_errors() {
     let result = run(Client::new(Options::default()).post(&url, &[], vec![]));
     assert!(matches!(result, Err(NetError::Broken { .. } | NetError::Setup(_))));
 }
+
+#[test]
+fn questions_go_to_this_machine_only() {
+    let server = FakeModel::script(vec![Reply::new(200, "application/json", vec![b"{}".to_vec()])]);
+    let client = Client::new(Options::default());
+    let bytes = run(async { body(client.get_local(&format!("{}/v1/models", server.url())).await.expect("answer")).await });
+    let request = server.requests().remove(0);
+    assert_eq!((&bytes[..], request.method.as_str(), request.path.as_str()), (&b"{}"[..], "GET", "/v1/models"));
+    for url in ["http://192.0.2.1:9/v1/models", "http://localhost.example.com/", "https://example.com/v1/models"] {
+        let failed = run(client.get_local(url)).err().expect("refused");
+        assert!(matches!(&failed, NetError::Request(why) if why.ends_with("is not this machine")), "{failed}");
+    }
+}

@@ -20,7 +20,7 @@ pub struct Cursor {
 
 /// Why bytes are not a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the cursor file is malformed: {0}")]
+#[error("it does not say where this worktree stands: {0}")]
 pub struct BadCursor(String);
 
 impl Cursor {

@@ -271,3 +271,13 @@ proptest! {
         prop_assert!(!age(at(then), at(now)).is_empty());
     }
 }
+
+#[test]
+fn what_a_key_left_on_the_terminal_gets_a_line_of_its_own() {
+    for (options, expected) in [(PIPES, "stopped\n"), (GREY_TERMINAL, "\nstopped\n")] {
+        let captured = ui_with(options, "");
+        captured.ui.keyboard_echoed();
+        captured.ui.status("stopped");
+        assert_eq!(captured.err.take(), expected);
+    }
+}

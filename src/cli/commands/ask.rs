@@ -15,7 +15,6 @@ use crate::agent::{Error, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
-use crate::index::Index;
 use crate::llm::Recording;
 use crate::process::Spec;
 use crate::session::turn::Access;
@@ -270,8 +269,7 @@ fn edited(ctx: &Context, draft: &str) -> Result<String, Failure> {
 /// Where the message goes, and the turn that it continues.
 fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option<Link>), Failure> {
     if let Some(address) = &args.session {
-        let index = ctx.index(ws)?;
-        let (link, tip) = super::place(ws, &index, address)?;
+        let (link, tip) = super::place(ctx, ws, address)?;
         let session = tip.then_some(link.header.session);
         let start = Start { parent: Some(link.commit), session, name: None, replaces: None };
         return Ok((start, Some(link)));
@@ -327,8 +325,7 @@ fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Record
         let raw = std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
         return Ok(vec![Recording { format: format.to_owned(), status: 200, raw }]);
     }
-    let index: Index = ctx.index(ws)?;
-    let (link, _) = super::place(ws, &index, address)?;
+    let (link, _) = super::place(ctx, ws, address)?;
     let store = ws.store();
     let mut out = Vec::new();
     for link in store.chain(link.commit).take_while(|l| l.as_ref().is_ok_and(|l| l.header.exchange == link.header.exchange)) {
@@ -343,4 +340,19 @@ fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Record
     }
     out.reverse();
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn nobody_waits_for_a_paste_that_is_not_wanted_any_more() {
+        let (answer, pasted) = channel::<()>();
+        let asked = async { drop(tokio::task::spawn_blocking(move || pasted.recv().is_ok())) };
+        block_on(asked).expect("a runtime");
+        // Only now does the person give up; before, `block_on` would have waited for them.
+        drop(answer);
+    }
 }

@@ -63,8 +63,7 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
         }
         DebugCommand::Turn { address } => {
             let ws = ctx.workspace()?;
-            let index = ctx.index(&ws)?;
-            let (link, _) = super::place(&ws, &index, address)?;
+            let (link, _) = super::place(ctx, &ws, address)?;
             let parts = crate::session::codec::encode(&ws.store().turn(&link)?);
             ctx.ui.raw(&parts.message)?;
             for (path, bytes) in &parts.files {

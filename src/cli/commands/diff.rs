@@ -20,8 +20,7 @@ pub struct DiffArgs {
 
 pub fn run(ctx: &Context, args: &DiffArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
-    let index = ctx.index(&ws)?;
-    let (link, _) = super::place(&ws, &index, &args.address)?;
+    let (link, _) = super::place(ctx, &ws, &args.address)?;
     let changes = super::show::changes(&ws, &link)?;
     Ok(ctx.ui.out(diff(&unified(&changes)))?)
 }

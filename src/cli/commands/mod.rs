@@ -30,14 +30,13 @@ use crate::agent::prepare::Start;
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
 use crate::edit::EditFormat;
-use crate::index::Index;
 
 use super::context::Context;
 use super::error::Failure;
 
 /// The turn that an address means, and whether going on there is no fork.
-fn place(ws: &Workspace, index: &Index, address: &str) -> Result<(Link, bool), Failure> {
-    let place = Context::resolve(ws, index, address)?;
+fn place(ctx: &Context, ws: &Workspace, address: &str) -> Result<(Link, bool), Failure> {
+    let place = Context::resolve(ws, &ctx.index(ws)?, address)?;
     let row = place.turn.ok_or_else(|| Failure::user(format!("{address} has no turn yet")))?;
     Ok((ws.store().link(row.oid)?, place.tip))
 }

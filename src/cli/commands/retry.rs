@@ -29,8 +29,7 @@ pub struct RetryArgs {
 
 pub fn run(ctx: &Context, args: &RetryArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
-    let index = ctx.index(&ws)?;
-    let (link, _) = super::place(&ws, &index, &args.address)?;
+    let (link, _) = super::place(ctx, &ws, &args.address)?;
     let start = super::start_here(&ws)?;
     let done = apply::retry(&ws, &link, &start, args.partial, super::until(args.no_commit))?;
     applied::show(ctx, &ws, done)

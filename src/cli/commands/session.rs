@@ -147,8 +147,7 @@ fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure>
 }
 
 fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
-    let index = ctx.index(ws)?;
-    let (link, tip) = super::place(ws, &index, address)?;
+    let (link, tip) = super::place(ctx, ws, address)?;
     let done = checkout::checkout(ws, &link, tip)?;
     super::ask::after(ctx, ws);
     let paths: Vec<String> = done.files.iter().map(ToString::to_string).collect();
@@ -168,8 +167,7 @@ fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure
 }
 
 fn resume(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
-    let index = ctx.index(ws)?;
-    let (link, tip) = super::place(ws, &index, address)?;
+    let (link, tip) = super::place(ctx, ws, address)?;
     let drift = checkout::resume(ws, &link)?;
     let paths: Vec<String> = drift.iter().map(ToString::to_string).collect();
     if ctx.global.json {
@@ -260,9 +258,7 @@ fn push(ctx: &Context, ws: &Workspace, remote: &str, names: &[String]) -> Result
     for name in &preview.refs {
         ui.status(Text::new().add(Style::Dim, format!("  {name}")));
     }
-    if !ctx.confirm("Everyone who can read the remote can then read these prompts and answers. Push?") {
-        return Err(Failure::user("nothing was pushed").hint("--yes answers the question"));
-    }
+    ctx.confirm("Everyone who can read the remote can then read these prompts and answers. Push?", "nothing was pushed")?;
     let results = sessions::push(ws, remote, &preview)?;
     let mut failed = None;
     for result in results {

@@ -38,8 +38,7 @@ pub struct ShowArgs {
 
 pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
-    let index = ctx.index(&ws)?;
-    let (link, _) = super::place(&ws, &index, &args.address)?;
+    let (link, _) = super::place(ctx, &ws, &args.address)?;
     if args.prompt {
         let body = ws.store().body(&link)?;
         let body = body.ok_or_else(|| Failure::user(format!("turn {} asked no model", args.address)))?;

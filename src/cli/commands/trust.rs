@@ -46,9 +46,7 @@ pub fn run(ctx: &Context, args: &TrustArgs) -> Result<(), Failure> {
         "The files in {} may then choose where prompts are sent and what runs. Trust them?",
         root.join(".retort").display()
     );
-    if !ctx.confirm(&question) {
-        return Err(Failure::user("nothing was changed").hint("--yes answers the question"));
-    }
+    ctx.confirm(&question, "nothing was changed")?;
     let files = trust::trust(&home, &root).map_err(Error::from)?;
     Ok(ctx.ui.line(format!("trusted: {}", files.join(", ")))?)
 }
