@@ -147,12 +147,10 @@ fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let mut failure = Failure::usage(first);
-    if has_message
-        && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
-    {
+    if has_message && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         failure = failure.hint("words after a flag are not part of the message: quote it");
     }
-    for line in lines.filter(|l| l.starts_with("tip:") || l.starts_with("Usage:")) {
+    for line in lines.filter(|l| ["tip:", "Usage:", "[possible values"].iter().any(|start| l.starts_with(start))) {
         failure = failure.hint(line.trim_start_matches("tip: ").to_owned());
     }
     ui.error(&failure.report);

@@ -346,7 +346,7 @@ impl Layers<'_> {
         let key = "model.local_servers";
         let Some((Value::List(entries), origin)) = self.set.get(key) else { return };
         if let Some(bad) = entries.iter().find(|entry| schema::local_server(entry).is_none()) {
-            let problem = format!("{bad:?} is not name=address, such as llama-server=http://127.0.0.1:8080/v1");
+            let problem = format!("{bad:?} is not name=port, such as llama-server=8080");
             self.problems.push(ConfigError::BadValue { origin: origin.clone(), key: key.to_owned(), problem });
         }
     }

@@ -55,9 +55,9 @@ pub const KEYS: &[Key] = &[
         "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first, else a server of this machine."),
     key("model.edit_format", Choice(&["auto", "search-replace", "whole-file"]), "auto", Anyone, "whole-file",
         "How the model is asked to write edits; `auto` chooses by model."),
-    key("model.local_servers", List, "local=http://127.0.0.1:9931/v1,llama-server=http://127.0.0.1:8080/v1,ollama=http://127.0.0.1:11434/v1,lmstudio=http://127.0.0.1:1234/v1",
-        Trusted, "llama-server=http://127.0.0.1:8080/v1",
-        "Servers of this machine, as `name=address`: with `auto` and no key the first one that answers is asked; as a model, `name/model`."),
+    key("model.local_servers", List, "local=9931,llama-server=8080,ollama=11434,lmstudio=1234",
+        Trusted, "llama-server=8080",
+        "Servers of this machine with OpenAI's protocol, as `name=port`: with `auto` and no key the first one that answers is asked; as a model, `name/model`."),
     key("model.system_file", Path, "", Trusted, "~/prompts/system.md",
         "A file whose text replaces the built-in system prompt."),
     key("providers.<name>.kind", Choice(&["gemini", "openai"]), "", Trusted, "openai",
@@ -127,12 +127,12 @@ fn is_provider_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
-/// Reads an entry of `model.local_servers`, `name=address`; the name of a built-in provider stays that provider's.
-pub(super) fn local_server(entry: &str) -> Option<(&str, &str)> {
-    let (name, address) = entry.split_once('=')?;
-    let (name, address) = (name.trim(), address.trim());
+/// Reads an entry of `model.local_servers`, `name=port`; the name of a built-in provider stays that provider's.
+pub(super) fn local_server(entry: &str) -> Option<(&str, u16)> {
+    let (name, port) = entry.split_once('=')?;
+    let (name, port) = (name.trim(), port.trim().parse().ok()?);
     let own = is_provider_name(name) && BUILT_IN_PROVIDERS.iter().all(|(known, _)| *known != name);
-    (own && address.starts_with("http://")).then_some((name, address))
+    (own && port > 0).then_some((name, port))
 }
 
 fn fits(pattern: &str, part: &str) -> bool {

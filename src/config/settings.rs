@@ -333,8 +333,8 @@ impl Merged<'_> {
         let entries = self.list("model.local_servers");
         let servers = entries.iter().filter_map(|entry| schema::local_server(entry));
         servers
-            .map(|(name, address)| {
-                let settings = ProviderSettings { base_url: Some(address.to_owned()), ..self.provider(name) };
+            .map(|(name, port)| {
+                let settings = ProviderSettings { base_url: Some(format!("http://127.0.0.1:{port}/v1")), ..self.provider(name) };
                 (name.to_owned(), settings)
             })
             .collect()

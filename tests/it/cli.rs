@@ -11,6 +11,10 @@ fn greeting() -> String {
     edit("a.rs", "    println!(\"hi\");\n", "    println!(\"hello\");\n")
 }
 
+fn port(url: &str) -> &str {
+    url.rsplit(':').next().expect("a port")
+}
+
 /// A local server with these models, which answers every question with one edit.
 fn local_server(models: &'static str) -> FakeModel {
     FakeModel::answering(move |request| match (request.method.as_str(), request.path.as_str()) {
@@ -26,7 +30,7 @@ fn without_a_key_a_running_local_server_is_found_and_named() {
         (FakeModel::script(vec![]).url(), FakeModel::script(vec![Reply::error(503, "{}"), Reply::error(503, "{}")]));
     let server = local_server("{\"object\":\"list\",\"data\":[{\"id\":\"tiny/one\"},{\"id\":\"two\"}]}");
     let mut world = World::with(FILES);
-    let all = format!("gone={dead}/v1,busy={}/v1,here={}/v1", loading.url(), server.url());
+    let all = format!("gone={},busy={},here={}", port(&dead), port(&loading.url()), port(&server.url()));
     world.set("RT__MODEL__LOCAL_SERVERS", &all);
     let ran = world.rt(&["-m", "Change", "a.rs"]).ok();
     assert!(ran.err.contains(&format!("here/tiny/one ({}/v1)", server.url())), "{}", ran.err);
@@ -51,13 +55,15 @@ fn without_any_model_every_way_to_get_one_is_named() {
     {
         assert!(ran.err.contains(way), "{way} is missing in:\n{}", ran.err);
     }
-    world.set("RT__MODEL__LOCAL_SERVERS", &format!("gone={dead}/v1,empty={}/v1,far=http://192.0.2.1:9/v1", empty.url()));
+    world.set("RT__MODEL__LOCAL_SERVERS", &format!("gone={},empty={}", port(&dead), port(&empty.url())));
     let ran = world.rt(&["-m", "hello"]).code(1);
     assert!(ran.err.contains(&format!("{dead}/v1, {}/v1 (it has no model)", empty.url())), "{}", ran.err);
     assert_eq!(world.git(&["for-each-ref", "refs/retort"]), "", "nothing was recorded");
-    world.set("RT__MODEL__LOCAL_SERVERS", "http://127.0.0.1:1");
-    let ran = world.rt(&["config", "show"]).code(1);
-    assert!(ran.err.contains("RT__MODEL__LOCAL_SERVERS") && ran.err.contains("name=address"), "{}", ran.err);
+    for wrong in ["8080", "http://127.0.0.1:1", "x=0", "x=70000", "gemini=8080", "X=1"] {
+        world.set("RT__MODEL__LOCAL_SERVERS", wrong);
+        let ran = world.rt(&["config", "show"]).code(1);
+        assert!(ran.err.contains("RT__MODEL__LOCAL_SERVERS") && ran.err.contains("name=port"), "{}", ran.err);
+    }
 }
 
 #[test]
@@ -72,6 +78,10 @@ fn common_flags_may_stand_before_the_command() {
         let ran = world.rt(line).code(2);
         assert!(ran.err.contains("do not go together"), "{}", ran.err);
     }
+    let ran = world.rt(&["-c", "-n", "-m", "x"]).code(2);
+    assert!(ran.err.contains("'--new'") && !ran.err.contains("quote it"), "{}", ran.err);
+    let ran = world.rt(&["completions", "foo"]).code(2);
+    assert!(ran.err.contains("possible values: bash"), "{}", ran.err);
     let ran = world.rt(&["logg"]).code(2);
     assert!(ran.err.contains("'log'"), "{}", ran.err);
     assert!(world.rt(&["log", "--help"]).ok().out.contains("Usage: rt log"));
