@@ -4,6 +4,7 @@
 //! - Both make turns of the kind `apply`, with the same course as a model's answer: stored, written, committed.
 
 use crate::base::change::ChangeSet;
+use crate::base::merge::merge3_files;
 use crate::edit::EditFormat;
 use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;

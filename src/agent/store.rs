@@ -302,7 +302,7 @@ impl<'a> Store<'a> {
         if !matches!(self.backend.commit(theirs), Ok(Some(_))) {
             return Ok(());
         }
-        let name = format!("{META}{session}");
+        let name = refs::meta(session);
         for _ in 0..64 {
             let known = self.meta_at(&name)?;
             let (new, expected) = match known {
@@ -310,7 +310,7 @@ impl<'a> Store<'a> {
                 Some((ours, _)) if self.backend.is_ancestor(theirs, ours.id)? => return Ok(()),
                 Some((ours, _)) if self.backend.is_ancestor(ours.id, theirs)? => (theirs, Expected::Is(ours.id)),
                 Some((ours, mut meta)) => {
-                    meta.union(&Meta::decode(&self.backend.file(self.raw(theirs)?.tree, "records")?.unwrap_or_default()));
+                    meta.union(&Meta::decode(&self.backend.file(self.raw(theirs)?.tree, RECORDS)?.unwrap_or_default()));
                     let (own, other) = (self.depth(ours.id)?, self.depth(theirs)?);
                     // The deeper one first: depth is counted along first parents.
                     let parents = if own < other { vec![theirs, ours.id] } else { vec![ours.id, theirs] };
@@ -335,7 +335,7 @@ impl<'a> Store<'a> {
     ) -> Result<Oid, VcsError> {
         self.backend.write_commit(&CommitDraft {
             parents,
-            files: BTreeMap::from([(FORMAT.to_owned(), Vec::new()), ("records".to_owned(), meta.encode())]),
+            files: BTreeMap::from([(FORMAT.to_owned(), Vec::new()), (RECORDS.to_owned(), meta.encode())]),
             author: author.clone(),
             committer: Signature::retort(depth),
             message: format!("annotations of session {session}\n").into_bytes(),

@@ -195,7 +195,7 @@ fn without_a_model_every_way_to_get_one_is_named() {
     insta::assert_snapshot!(world.rt(&["-m", "hello"]).code(1).err, @r#"
     error: no model is set up
     hint: a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)
-    hint: a local server: none answers at http://127.0.0.1:9931, http://127.0.0.1:8080, http://127.0.0.1:11434, http://127.0.0.1:1234
+    hint: a local server: none is named in model.local_servers
     hint: any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url
     hint: no key at all: rt -m "…" --model manual  (paste the prompt into any chat), or see it work: rt demo
     "#);

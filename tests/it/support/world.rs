@@ -210,11 +210,6 @@ impl World {
         self.try_git(&["cat-file", "--batch-all-objects", "--batch"], b"").raw
     }
 
-    /// What Ctrl-C does to a program.
-    pub(crate) fn interrupt(&self, child: &Child) {
-        let _ = self.run_in(&self.repo(), "kill", &["-INT", &child.id().to_string()], b"", &[]).ok();
-    }
-
     /// All refs outside `refs/retort/`, one a line.
     pub(crate) fn foreign_refs(&self) -> String {
         let all = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
