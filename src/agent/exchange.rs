@@ -211,7 +211,7 @@ impl<'a> Driver<'a> {
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
         self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
-        let place = Place { parent: Some(parent), begins: Begins::Nothing, name: None, replaces: None };
+        let place = Place::new(Some(parent), Begins::Nothing);
         self.open_turn(header, place, None, call)
     }
 
@@ -501,6 +501,8 @@ impl Sink for Tap<'_> {
         if number > 1 {
             self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
         }
+        // The head of an attempt that failed must not be taken for that of this one.
+        self.turn.wal().remove("head")?;
         self.turn.wal().start_stream("raw")
     }
 
@@ -513,6 +515,7 @@ impl Sink for Tap<'_> {
 
     fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.partial.record.raw.extend_from_slice(bytes);
+        self.faults.point("raw.before");
         let kept = self.turn.wal().append(bytes);
         self.faults.point("raw");
         kept

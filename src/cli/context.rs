@@ -4,10 +4,12 @@
 //! - A repository is opened at most once a run, and unfinished turns of dead processes are closed before a command sees it.
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::agent::recover;
+use crate::agent::intent::Step;
+use crate::agent::recover::{self, Recovered, Seen};
 use crate::agent::workspace::{Parts, Workspace};
 use crate::base::clock::{Clock, Entropy};
 use crate::base::id::SessionId;
@@ -15,7 +17,7 @@ use crate::config::{Color, Config, Sources};
 use crate::index::{Index, Place};
 use crate::process::fault::Faults;
 use crate::session::address::Address;
-use crate::session::turn::Outcome;
+use crate::session::turn::{Outcome, TurnKind};
 use crate::ui::{ColorChoice, Style, Text, Ui};
 use crate::vcs::git::Git;
 use crate::vcs::{Backend as _, VcsError};
@@ -34,6 +36,8 @@ pub struct Context {
     pub user_home: Option<PathBuf>,
     /// Settings that flags of the command stand for, beside `--config`.
     pub flags: Vec<(String, String)>,
+    /// The undo or redo of a dead process that this run has completed.
+    pub completed: Cell<Option<&'static str>>,
 }
 
 impl Context {
@@ -48,6 +52,7 @@ impl Context {
             home,
             user_home,
             flags: Vec::new(),
+            completed: Cell::new(None),
         }
     }
 
@@ -127,30 +132,26 @@ impl Context {
         Ok(ws)
     }
 
+    /// One line for each piece of work that a dead process left.
     fn recover(&self, ws: &Workspace) -> Result<(), Failure> {
-        for done in recover::recover(ws)? {
-            let key = &done.key.to_string()[..8];
-            let mut said = if done.only_traces {
-                format!("unfinished turn {key}: it was complete; its traces are removed")
-            } else {
-                let answer = match done.outcome {
-                    Outcome::Recovered => "the answer is kept",
-                    _ => "it was interrupted; what arrived is kept",
-                };
-                format!("unfinished turn {key}: {answer}")
+        for seen in recover::recover(ws)? {
+            let said = match &seen {
+                Seen::Turn(done) => about_turn(done),
+                Seen::Step(step, result) => {
+                    let name = if *step == Step::Redo { "redo" } else { "undo" };
+                    if let Ok(Some(_)) = result {
+                        self.completed.set(Some(name));
+                    }
+                    match result {
+                        Ok(Some(_)) => format!("unfinished {name}: it is complete now"),
+                        Ok(None) => format!("unfinished {name}: it was complete; its traces are removed"),
+                        Err(error) => format!("unfinished {name}: it cannot be completed ({error}) · rt {name} does it again"),
+                    }
+                }
+                Seen::Unreadable { place, why } => {
+                    format!("an unfinished turn cannot be read ({why}); its files are kept in {}", place.display())
+                }
             };
-            if done.committed && !done.only_traces {
-                said.push_str(", its commit stands");
-            }
-            if !done.restored.is_empty() {
-                said.push_str(&format!(", {} put back as before", files(done.restored.len())));
-            }
-            if !done.left.is_empty() {
-                said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
-            }
-            if done.held {
-                said.push_str(&format!(" · rt retry {key} applies its edits"));
-            }
             self.ui.status(Text::new().add(Style::Warn, said));
         }
         Ok(())
@@ -198,6 +199,41 @@ impl Context {
     pub fn confirm(&self, question: &str) -> bool {
         self.global.yes || self.ui.ask(question, false)
     }
+}
+
+fn about_turn(done: &Recovered) -> String {
+    let key = &done.key.to_string()[..8];
+    if done.dropped {
+        let back = if done.restored.is_empty() { "nothing was changed yet".to_owned() } else { put_back(done.restored.len()) };
+        return format!("unfinished checkout: {back}");
+    }
+    if done.only_traces {
+        return format!("unfinished turn {key}: it was complete; its traces are removed");
+    }
+    let what = match (done.kind, done.outcome, done.answered) {
+        (TurnKind::Turn, Outcome::Interrupted, false) => "it was interrupted before an answer came; the message is kept",
+        (TurnKind::Turn, Outcome::Interrupted, true) => "it was interrupted; what arrived is kept",
+        (TurnKind::Turn, ..) => "the answer is kept",
+        _ => "it is recorded",
+    };
+    let mut said = format!("unfinished turn {key}: {what}");
+    if done.committed {
+        said.push_str(", its commit stands");
+    }
+    if !done.restored.is_empty() {
+        said.push_str(&format!(", {}", put_back(done.restored.len())));
+    }
+    if !done.left.is_empty() {
+        said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
+    }
+    if done.held {
+        said.push_str(&format!(" · rt retry {key} applies its edits"));
+    }
+    said
+}
+
+fn put_back(count: usize) -> String {
+    format!("{} put back as before", files(count))
 }
 
 /// `1 file`, `3 files`.
