@@ -3,8 +3,11 @@
 //! Invariants
 //! - Both make turns of the kind `apply`, with the same course as a model's answer: stored, written, committed.
 
+use std::collections::BTreeSet;
+
 use crate::base::change::ChangeSet;
 use crate::base::merge::merge3_files;
+use crate::base::path::RepoPath;
 use crate::edit::EditFormat;
 use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
@@ -13,7 +16,7 @@ use super::Error;
 use super::edits::{Gathered, Rules};
 use super::exchange::{Until, new_header};
 use super::landing::{self, Wording};
-use super::open::OpenTurn;
+use super::open::{OpenTurn, Place};
 use super::prepare::Start;
 use super::store::{Appended, Link};
 use super::workspace::Workspace;
@@ -42,7 +45,18 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
     let until = if whole { until } else { Until::Stored };
-    let mut applied = run(ws, Job { state, gathered, to_write: None, start, subject, until, answer: Some(text), exchange: None })?;
+    let job = Job {
+        state,
+        gathered,
+        to_write: None,
+        start,
+        subject,
+        until,
+        answer: Some(text),
+        exchange: None,
+        in_files: BTreeSet::new(),
+    };
+    let mut applied = run(ws, job)?;
     if !whole {
         applied.error = Some(Error::Partial { turn: applied.turn.header.key, rejects: applied.gathered.rejects.len() });
     }
@@ -69,6 +83,7 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     let mut misfits = Vec::new();
     let mut to_write = ChangeSet::default();
     let already = source.header.outcome == Outcome::Uncommitted;
+    let mut in_files = BTreeSet::new();
     for (path, change) in wanted.iter() {
         let now = ws.backend.worktree()?.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
         let bytes = |s: &Option<crate::base::change::FileState>| s.as_ref().map(|s| s.bytes.clone());
@@ -76,6 +91,7 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
         match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
             // The edit is in the file, perhaps among lines that the user has written since.
             Ok(merged) if already && merged == here => {
+                in_files.insert(path.clone());
                 gathered.changes.record(path.clone(), change.before.clone(), change.after.clone());
                 gathered.counts.insert(path.clone(), 1);
             }
@@ -99,7 +115,7 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     // The same exchange, so that undo takes both back and nothing is left to retry.
     let exchange = Some(source.header.exchange);
     let to_write = Some(to_write);
-    run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange })
+    run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange, in_files })
 }
 
 struct Job<'a> {
@@ -114,15 +130,17 @@ struct Job<'a> {
     answer: Option<&'a str>,
     /// The exchange that it continues.
     exchange: Option<crate::base::id::TurnKey>,
+    /// Paths whose files have the edits already.
+    in_files: BTreeSet<RepoPath>,
 }
 
 fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
-    let Job { mut state, gathered, to_write, start, subject, until, answer, exchange } = job;
+    let Job { mut state, gathered, to_write, start, subject, until, answer, exchange, in_files } = job;
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
     header.files = FileStat::of(&gathered.changes);
-    let place = super::sessions::place(ws, start, &subject)?;
+    let place = Place { in_files, ..super::sessions::place(ws, start, &subject)? };
     let response = answer.map(|text| crate::session::turn::ResponseRecord {
         raw: text.as_bytes().to_vec(),
         text: text.to_owned(),

@@ -201,7 +201,7 @@ impl<'a> Driver<'a> {
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
         self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
-        let place = Place { parent: Some(parent), begins: Begins::Nothing, name: None, replaces: None };
+        let place = Place::new(Some(parent), Begins::Nothing);
         self.open_turn(header, place, None, call)
     }
 

@@ -11,6 +11,7 @@ pub mod checkout;
 pub mod edits;
 mod error;
 pub mod exchange;
+pub mod intent;
 pub mod landing;
 pub mod machine;
 pub mod models;

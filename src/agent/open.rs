@@ -8,17 +8,21 @@
 //!   edits with both sides before a file changes.
 //! - [`OpenTurn::close`] appends to the session first and removes the directory last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde_json::{Value, json};
 
+use crate::base::hash::Sha256;
 use crate::base::id::{Oid, SessionId};
 use crate::base::json::canonical;
+use crate::base::path::RepoPath;
+use crate::base::text::{percent_decode, percent_encode};
 use crate::session::codec;
 use crate::session::cursor::Cursor;
 use crate::session::meta::Fact;
 use crate::session::turn::Turn;
+use crate::vcs::Layout;
 use crate::vcs::wal::Wal;
 
 use super::Error;
@@ -36,6 +40,10 @@ pub struct Place {
     pub name: Option<String>,
     /// A session that loses its name to this one, because its tail was undone; and the tail's end.
     pub replaces: Option<(SessionId, crate::base::id::TurnKey)>,
+    /// Paths whose files had the edits already when the turn opened; what it does not commit stays in them.
+    pub in_files: BTreeSet<RepoPath>,
+    /// Where the worktree stood when the turn opened.
+    pub stood: Option<Cursor>,
 }
 
 /// An open turn.
@@ -47,7 +55,7 @@ pub struct OpenTurn {
 
 impl OpenTurn {
     /// Opens a turn: all that is known of it is durable when this returns.
-    pub fn create(ws: &Workspace, turn: Turn, place: Place) -> Result<Self, Error> {
+    pub fn create(ws: &Workspace, turn: Turn, mut place: Place) -> Result<Self, Error> {
         // What is stored can be pushed. A file may have got a secret since its edits were made.
         for change in &turn.edits.changes {
             let sides = [&change.before, &change.after];
@@ -56,9 +64,10 @@ impl OpenTurn {
             }
         }
         ws.faults.point("open.before");
+        place.stood = ws.store().cursor()?;
         let key = turn.header.key.to_string();
         let common = &ws.backend.layout().common_dir;
-        let wal = Wal::create(common, &key, &bundle(ws, &turn, &place)).map_err(Error::unfinished(common))?;
+        let wal = Wal::create(common, &key, &bundle(ws, &turn, &place), &ws.faults).map_err(Error::unfinished(common))?;
         ws.faults.point("open.after");
         Ok(Self { turn, place, wal })
     }
@@ -91,11 +100,21 @@ fn bundle(ws: &Workspace, turn: &Turn, place: &Place) -> Vec<u8> {
     codec::to_bundle(turn, &BTreeMap::from([("place".to_owned(), place)]))
 }
 
+/// The session that this turn begins when it loses a race: the same one whoever records it, so that it is recorded once.
+pub fn fork_of(turn: &Turn) -> SessionId {
+    let h = &turn.header;
+    let hash = Sha256::of(format!("fork of {} at {}", h.session, h.key).as_bytes());
+    let mut random = [0; 8];
+    random.copy_from_slice(&hash.as_bytes()[..8]);
+    SessionId::new(random, h.start)
+}
+
 /// Appends a turn where it belongs, and keeps what is said about sessions: the name of one that begins, the end of one that
 /// is left behind.
 pub fn record(ws: &Workspace, turn: &mut Turn, place: &Place) -> Result<Appended, Error> {
     let (store, author) = (ws.store(), ws.author()?);
-    let appended = store.append(turn, place.parent, place.begins, &author, ws.new_session())?;
+    let fork = fork_of(turn);
+    let appended = store.append(turn, place.parent, place.begins, &author, fork)?;
     ws.faults.point("close.appended");
     annotate(ws, &appended, place)?;
     Ok(appended)
@@ -105,7 +124,10 @@ pub fn record(ws: &Workspace, turn: &mut Turn, place: &Place) -> Result<Appended
 pub fn annotate(ws: &Workspace, appended: &Appended, place: &Place) -> Result<(), Error> {
     let (store, author) = (ws.store(), ws.author()?);
     if let Some((session, tail)) = place.replaces {
-        store.annotate(session, Fact::Abandoned(tail), ws.now(), &author)?;
+        if !store.meta(session)?.abandoned().contains(&tail) {
+            store.annotate(session, Fact::Abandoned(tail), ws.now(), &author)?;
+        }
+        ws.faults.point("close.abandoned");
     }
     let named = match (&place.name, appended.forked) {
         (Some(name), _) => Some(name.clone()),
@@ -117,18 +139,30 @@ pub fn annotate(ws: &Workspace, appended: &Appended, place: &Place) -> Result<()
     {
         let name = if appended.forked { super::sessions::free_name(ws, &name)? } else { name };
         store.annotate(appended.session, Fact::Name(name), ws.now(), &author)?;
+        ws.faults.point("close.named");
     }
     Ok(())
 }
 
 impl Place {
+    /// Behind `parent`, with nothing to say about sessions.
+    pub const fn new(parent: Option<Oid>, begins: Begins) -> Self {
+        Self { parent, begins, name: None, replaces: None, in_files: BTreeSet::new(), stood: None }
+    }
+
     fn encode(&self, ws: &Workspace) -> Value {
         let mut value = json!({
             "begins": self.begins == Begins::Session,
-            "git_dir": crate::base::text::percent_encode(ws.backend.layout().git_dir.as_os_str().as_encoded_bytes()),
+            "worktree": worktree(ws.backend.layout()),
         });
         if let Some(parent) = self.parent {
             value["parent"] = json!(parent.to_string());
+        }
+        if !self.in_files.is_empty() {
+            value["in_files"] = self.in_files.iter().map(|p| json!(percent_encode(p.as_bytes()))).collect();
+        }
+        if let Some(cursor) = &self.stood {
+            value["stood"] = json!(String::from_utf8_lossy(&cursor.encode()));
         }
         if let Some(name) = &self.name {
             value["name"] = json!(name);
@@ -140,12 +174,17 @@ impl Place {
     }
 }
 
+/// How a worktree is called in the directories of unfinished work.
+pub fn worktree(layout: &Layout) -> String {
+    percent_encode(layout.worktree_name().as_os_str().as_encoded_bytes())
+}
+
 /// A dead process's turn as its directory has it.
 pub struct Found {
     pub turn: Turn,
     pub place: Place,
-    /// The git directory of its worktree, percent-encoded.
-    pub git_dir: String,
+    /// Its worktree, as [`worktree`] spells it.
+    pub worktree: String,
     /// Status and headers of the response, when they had arrived.
     pub head: Option<(u16, BTreeMap<String, String>)>,
     /// The response's bytes, when the request had been sent.
@@ -166,8 +205,15 @@ pub fn read(wal: &Wal) -> Result<Found, Error> {
             begins: if place["begins"] == json!(true) { Begins::Session } else { Begins::Nothing },
             name: place["name"].as_str().map(str::to_owned),
             replaces: place["replaces"][0].as_str().and_then(|s| s.parse().ok()).zip(text(&place["replaces"][1]).parse().ok()),
+            in_files: place["in_files"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|p| RepoPath::new(percent_decode(p.as_str()?)).ok())
+                .collect(),
+            stood: place["stood"].as_str().and_then(|raw| Cursor::decode(raw.as_bytes()).ok()),
         },
-        git_dir: text(&place["git_dir"]),
+        worktree: text(&place["worktree"]),
         head,
         raw: wal.get("raw").map_err(io)?,
     })

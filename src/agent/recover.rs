@@ -7,6 +7,9 @@
 //! - Doing it twice, or dying in the middle of it, changes nothing: every step looks at what is there.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 
 use crate::base::change::ChangeSet;
 use crate::base::id::TurnKey;
@@ -19,9 +22,11 @@ use crate::vcs::VcsError;
 use crate::vcs::wal::Wal;
 
 use super::Error;
+use super::intent::{Intent, Step};
 use super::landing;
-use super::open::{self, Found, annotate, record};
-use super::store::Appended;
+use super::open::{self, Found, Place, annotate, record};
+use super::store::{Appended, Link};
+use super::undo::{self, Undone};
 use super::workspace::Workspace;
 
 /// What was done about one unfinished turn.
@@ -30,6 +35,8 @@ pub struct Recovered {
     pub key: TurnKey,
     /// What came of the turn.
     pub outcome: Outcome,
+    /// Whether anything of an answer had arrived.
+    pub answered: bool,
     /// Files that were put back to what they were before.
     pub restored: Vec<RepoPath>,
     /// Files that somebody changed since; they were left alone.
@@ -38,72 +45,167 @@ pub struct Recovered {
     pub committed: bool,
     /// Whether stored edits wait for `retry`.
     pub held: bool,
+    pub kind: TurnKind,
     /// Whether the turn was recorded already, and only its traces went.
     pub only_traces: bool,
+    /// Whether there was nothing to keep: files that a checkout had changed are back, and that is all.
+    pub dropped: bool,
 }
 
-/// Closes every unfinished turn of this worktree whose process is gone.
-pub fn recover(ws: &Workspace) -> Result<Vec<Recovered>, Error> {
-    let layout = ws.backend.layout();
+/// What was done about one piece of unfinished work.
+#[derive(Debug)]
+pub enum Seen {
+    Turn(Recovered),
+    /// An undo or redo was completed; or it had been complete (`Ok(None)`); or it cannot be.
+    Step(Step, Result<Option<Undone>, Error>),
+    /// It cannot be read, and was put out of the way.
+    Unreadable {
+        place: PathBuf,
+        why: Error,
+    },
+}
+
+/// Brings everything in order that dead processes left in this worktree.
+pub fn recover(ws: &Workspace) -> Result<Vec<Seen>, Error> {
+    let common = &ws.backend.layout().common_dir;
+    let failed = || Error::unfinished(common);
     let mut out = Vec::new();
-    for (_, wal) in Wal::abandoned(&layout.common_dir).map_err(Error::unfinished(&layout.common_dir))? {
-        let found = open::read(&wal)?;
-        let own = crate::base::text::percent_encode(layout.git_dir.as_os_str().as_encoded_bytes());
-        let other =
-            std::path::PathBuf::from(String::from_utf8_lossy(&crate::base::text::percent_decode(&found.git_dir)).into_owned());
-        if found.git_dir != own && other.exists() {
-            // The next start in that worktree sees to it.
+    for (_, wal) in Wal::abandoned(common, &ws.faults).map_err(failed())? {
+        let raw = wal.opened().map_err(failed())?;
+        if let Some(intent) = Intent::decode(&raw) {
+            match owner(ws, &intent.worktree) {
+                Owner::Other => continue,
+                Owner::Gone => {}
+                Owner::Us => {
+                    let result = undo::complete(ws, &intent);
+                    out.push(Seen::Step(intent.step, result));
+                }
+            }
+            wal.close().map_err(failed())?;
             continue;
         }
-        out.push(close(ws, found, wal)?);
+        let found = match open::read(&wal) {
+            Ok(found) => found,
+            Err(why) => {
+                // It must not keep every later start from working.
+                let place = wal.set_aside(common).map_err(failed())?;
+                out.push(Seen::Unreadable { place, why });
+                continue;
+            }
+        };
+        let whose = owner(ws, &found.worktree);
+        if whose != Owner::Other {
+            out.push(Seen::Turn(close(ws, found, wal, whose)?));
+        }
     }
+    ws.store().clear_cursor()?;
+    ws.backend.clear_locks()?;
     Ok(out)
 }
 
-fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
+/// Whose work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// This worktree's.
+    Us,
+    /// Another worktree's; the next start there sees to it.
+    Other,
+    /// A worktree's that is no more: there are no files and no cursor to bring in order.
+    Gone,
+}
+
+fn owner(ws: &Workspace, worktree: &str) -> Owner {
+    let layout = ws.backend.layout();
+    if worktree == open::worktree(layout) {
+        return Owner::Us;
+    }
+    let name = PathBuf::from(OsString::from_vec(crate::base::text::percent_decode(worktree)));
+    if layout.common_dir.join(name).exists() { Owner::Other } else { Owner::Gone }
+}
+
+fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recovered, Error> {
     let Found { mut turn, place, head, raw, .. } = found;
-    let (store, key) = (ws.store(), turn.header.key);
+    let (key, ours) = (turn.header.key, whose == Owner::Us);
+    let end = |wal: Wal| wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir));
     let mut done = Recovered {
         key,
         outcome: turn.header.outcome,
+        answered: false,
         restored: Vec::new(),
         left: Vec::new(),
         committed: false,
         held: false,
+        kind: turn.header.kind,
         only_traces: false,
+        dropped: false,
     };
     let changes = turn.edits.with_status(ChangeStatus::Written);
     let paths: BTreeSet<RepoPath> = changes.iter().map(|(path, _)| path.clone()).collect();
-    ws.backend.clean_temps(&changes, &landing::temp(key))?;
-    let recorded = store.tip(turn.header.session)?.map(|tip| store.find(tip, key)).transpose()?.flatten();
-    if let Some(link) = recorded {
-        let appended = Appended { commit: link.commit, session: link.header.session, forked: false };
+    if ours {
+        ws.backend.clean_temps(&changes, &landing::temp(key))?;
+        ws.faults.point("recover.temps");
+    }
+    if let Some(link) = recorded(ws, &turn)? {
+        let forked = link.header.session != turn.header.session;
+        let appended = Appended { commit: link.commit, session: link.header.session, forked };
         annotate(ws, &appended, &place)?;
-        move_cursor(ws, &appended, key, place.parent)?;
-        wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+        move_cursor(ws, &appended, key, &place, whose)?;
+        ws.faults.point("recover.cursor");
+        end(wal)?;
         (done.outcome, done.only_traces, done.committed) = (link.header.outcome, true, link.header.commit.is_some());
         return Ok(done);
     }
-    turn.header.commit = ws.backend.settle(&landing::trailer(key), turn.header.base, &paths)?;
+    let (line, base) = (landing::trailer(key), turn.header.base);
+    turn.header.commit = if ours { ws.backend.settle(&line, base, &paths)? } else { ws.backend.find_landed(&line, base)? };
+    ws.faults.point("recover.settled");
     done.committed = turn.header.commit.is_some();
     take_answer(ws, &mut turn, head, raw);
+    done.answered = turn.response.as_ref().is_some_and(|r| !r.raw.is_empty());
     if !done.committed {
-        restore(ws, &changes, key, &mut done)?;
-        for change in &mut turn.edits.changes {
-            change.status = ChangeStatus::Held;
+        if ours {
+            restore(ws, &changes, &place.in_files, key, &mut done)?;
+            ws.faults.point("recover.restored");
+        }
+        if turn.header.kind == TurnKind::Note && !paths.is_empty() && done.left.is_empty() {
+            // A checkout that did not come to its end: the files are as before, and it says nothing else.
+            done.dropped = true;
+            end(wal)?;
+            return Ok(done);
+        }
+        if place.in_files.is_empty() {
+            turn.edits.changes.iter_mut().for_each(|change| change.status = ChangeStatus::Held);
         }
     }
     let whole = turn.response.as_ref().is_some_and(|r| r.stop.is_some()) || turn.header.kind != TurnKind::Turn;
-    turn.header.outcome = if whole { Outcome::Recovered } else { Outcome::Interrupted };
+    turn.header.outcome = match whole {
+        _ if !done.committed && !place.in_files.is_empty() => Outcome::Uncommitted,
+        true => Outcome::Recovered,
+        false => Outcome::Interrupted,
+    };
     turn.header.end = ws.now();
     turn.events
         .push(Event::new(turn.header.end, "recover").with("committed", done.committed).with("restored", done.restored.len()));
     done.outcome = turn.header.outcome;
-    done.held = turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held);
+    done.held = turn.header.kind != TurnKind::Note
+        && (turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held) || turn.header.outcome == Outcome::Uncommitted);
     let appended = record(ws, &mut turn, &place)?;
-    move_cursor(ws, &appended, key, place.parent)?;
-    wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+    move_cursor(ws, &appended, key, &place, whose)?;
+    ws.faults.point("recover.cursor");
+    end(wal)?;
     Ok(done)
+}
+
+/// The turn in its session, or in the fork that it begins when it lost a race.
+fn recorded(ws: &Workspace, turn: &Turn) -> Result<Option<Link>, Error> {
+    let store = ws.store();
+    for session in [turn.header.session, open::fork_of(turn)] {
+        if let Some(tip) = store.tip(session)?
+            && let Some(link) = store.find(tip, turn.header.key)?
+        {
+            return Ok(Some(link));
+        }
+    }
+    Ok(None)
 }
 
 /// Decodes what had arrived of the answer.
@@ -115,6 +217,9 @@ fn take_answer(
 ) {
     let (Some(request), Some(raw)) = (&turn.request, raw) else { return };
     let (status, headers) = head.unwrap_or_default();
+    if status == 0 && raw.is_empty() {
+        return;
+    }
     let (mut answer, _) = llm::replay(&request.envelope, status, &raw);
     answer.record.headers = headers;
     turn.header.usage = answer.usage;
@@ -132,10 +237,16 @@ fn take_answer(
 }
 
 /// Puts the files back that have the turn's bytes.
-fn restore(ws: &Workspace, changes: &ChangeSet, key: TurnKey, done: &mut Recovered) -> Result<(), Error> {
+fn restore(
+    ws: &Workspace,
+    changes: &ChangeSet,
+    in_files: &BTreeSet<RepoPath>,
+    key: TurnKey,
+    done: &mut Recovered,
+) -> Result<(), Error> {
     let tree = ws.backend.worktree()?;
     let mut back = ChangeSet::default();
-    for (path, change) in changes.iter() {
+    for (path, change) in changes.iter().filter(|(path, _)| !in_files.contains(path)) {
         let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
         if now == change.after {
             back.record(path.clone(), now, change.before.clone());
@@ -154,13 +265,10 @@ fn restore(ws: &Workspace, changes: &ChangeSet, key: TurnKey, done: &mut Recover
     }
 }
 
-/// Moves the cursor as the dead process would have.
-fn move_cursor(ws: &Workspace, appended: &Appended, key: TurnKey, parent: Option<crate::base::id::Oid>) -> Result<(), Error> {
+/// Moves the cursor as the dead process would have, unless somebody moved it since.
+fn move_cursor(ws: &Workspace, appended: &Appended, key: TurnKey, place: &Place, whose: Owner) -> Result<(), Error> {
     let store = ws.store();
-    let parent = parent.map(|p| store.link(p)).transpose()?.map(|l| l.header.key);
-    let cursor = store.cursor()?;
-    let stood_there = cursor.as_ref().is_none_or(|c| c.turn.is_none() || c.turn == parent);
-    if stood_there || parent.is_none() {
+    if whose == Owner::Us && store.cursor()? == place.stood {
         store.set_cursor(&Cursor { session: appended.session, turn: Some(key), redo: Vec::new() })?;
     }
     Ok(())

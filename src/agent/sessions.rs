@@ -97,7 +97,7 @@ pub fn place(ws: &Workspace, start: &Start, text: &str) -> Result<Place, Error> 
         }
         Some(_) => Begins::Nothing,
     };
-    Ok(Place { parent: start.parent, begins, name, replaces: start.replaces })
+    Ok(Place { name, replaces: start.replaces, ..Place::new(start.parent, begins) })
 }
 
 /// What is said about a fetched session is said here too.

@@ -11,6 +11,7 @@ use std::io;
 use crate::base::clock::Timestamp;
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, SessionId, TurnKey};
+use crate::process::fault::Faults;
 use crate::session::codec::{self, DecodeError, FORMAT};
 use crate::session::cursor::Cursor;
 use crate::session::meta::{Fact, Meta, RECORDS, Record};
@@ -18,6 +19,9 @@ use crate::session::refs;
 use crate::session::request::{Manifest, MissingPart, Part};
 use crate::session::turn::{ForkPoint, Header, SessionState, Turn};
 use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError, durable};
+
+/// The mark of the cursor's temporary file.
+const CURSOR_TEMP: &str = "new";
 
 /// What can go wrong with stored turns.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +62,12 @@ pub struct Appended {
 #[derive(Clone, Copy)]
 pub struct Store<'a> {
     backend: &'a dyn Backend,
+    faults: &'a Faults,
 }
 
 impl<'a> Store<'a> {
-    pub const fn new(backend: &'a dyn Backend) -> Self {
-        Self { backend }
+    pub const fn new(backend: &'a dyn Backend, faults: &'a Faults) -> Self {
+        Self { backend, faults }
     }
 
     /// The session's newest turn.
@@ -368,8 +373,30 @@ impl<'a> Store<'a> {
 
     /// Moves this worktree's cursor.
     pub fn set_cursor(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        self.with_cursor_lock(|path| {
+            durable::replace_with(path, CURSOR_TEMP, &cursor.encode(), || self.faults.point("cursor.written"))?;
+            self.faults.point("cursor.moved");
+            Ok(())
+        })
+    }
+
+    /// Removes what a process left that was killed while it moved the cursor.
+    pub fn clear_cursor(&self) -> Result<(), StoreError> {
+        if !durable::temp_beside(&self.cursor_path(), CURSOR_TEMP).exists() {
+            return Ok(());
+        }
+        self.with_cursor_lock(|path| match std::fs::remove_file(durable::temp_beside(path, CURSOR_TEMP)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        })
+    }
+
+    /// Writers of the cursor take turns, so that what one of them left when it was killed is known as such.
+    fn with_cursor_lock(&self, write: impl FnOnce(&std::path::Path) -> io::Result<()>) -> Result<(), StoreError> {
         let path = self.cursor_path();
-        durable::replace(&path, &cursor.encode()).map_err(|source| StoreError::File { path: path.display().to_string(), source })
+        let _lock = durable::lock(&path.with_file_name("cursor.lock"))
+            .map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+        write(&path).map_err(|source| StoreError::File { path: path.display().to_string(), source })
     }
 }
 

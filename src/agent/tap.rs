@@ -36,6 +36,8 @@ impl Sink for Tap<'_> {
         if number > 1 {
             self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
         }
+        // The head of an attempt that failed must not be taken for that of this one.
+        self.turn.wal().remove("head")?;
         self.turn.wal().start_stream("raw")
     }
 
@@ -48,6 +50,7 @@ impl Sink for Tap<'_> {
 
     fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.partial.record.raw.extend_from_slice(bytes);
+        self.faults.point("raw.before");
         let kept = self.turn.wal().append(bytes);
         self.faults.point("raw");
         kept

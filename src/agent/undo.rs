@@ -5,7 +5,9 @@
 //!   the same lines nothing is done at all.
 //! - The session ref does not move; the cursor does. What was undone stays in the session and can be redone.
 
-use crate::base::change::ChangeSet;
+use std::collections::BTreeSet;
+
+use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
@@ -13,6 +15,7 @@ use crate::session::turn::{ChangeStatus, Outcome};
 use crate::vcs::{Landing, TakenBack, VcsError};
 
 use super::Error;
+use super::intent::{Intent, Step};
 use super::landing;
 use super::steps::Steps;
 use super::store::Link;
@@ -43,11 +46,22 @@ pub struct Undone {
 
 /// Takes the exchange back in which the cursor's turn is.
 pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
-    let store = ws.store();
-    let cursor = store.cursor()?.ok_or(Error::NoSession)?;
-    let here = here(ws, &cursor)?.ok_or(Error::NothingToUndo)?;
+    let cursor = ws.store().cursor()?.ok_or(Error::NoSession)?;
+    let (here, turns) = taken_back(ws, &cursor, keep)?;
+    if keep.code {
+        return undo_steps(ws, keep, cursor, &here, turns);
+    }
+    let wal = Intent::begin(ws, Step::Undo(keep), &cursor, paths(&written(ws, &turns)?), landing::temp(here.header.key))?;
+    let undone = undo_steps(ws, keep, cursor, &here, turns);
+    wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+    undone
+}
+
+/// The cursor's turn, and the turns that an undo takes back, the newest first.
+fn taken_back(ws: &Workspace, cursor: &Cursor, keep: Keep) -> Result<(Link, Vec<Link>), Error> {
+    let here = here(ws, cursor)?.ok_or(Error::NothingToUndo)?;
     let mut turns = Vec::new();
-    for link in store.chain(here.commit) {
+    for link in ws.store().chain(here.commit) {
         let link = link?;
         let same = turns
             .first()
@@ -58,35 +72,51 @@ pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
         }
         turns.push(link);
     }
-    let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns: turns.clone() };
+    Ok((here, turns))
+}
+
+fn undo_steps(ws: &Workspace, keep: Keep, cursor: Cursor, here: &Link, turns: Vec<Link>) -> Result<Undone, Error> {
+    let store = ws.store();
+    let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns };
     if !keep.code {
-        let changes = written(ws, &turns)?;
+        let changes = written(ws, &undone.turns)?;
         let merged = changes.inverse().onto(&*ws.backend.worktree()?)?;
         ws.backend.apply(&merged, &landing::temp(here.header.key))?;
+        ws.faults.point("undo.files");
         undone.files = changes.ends().map(|(path, _)| path.clone()).collect();
-        for link in &turns {
+        for link in &undone.turns {
             let Some(commit) = landed_commit(ws, link)? else { continue };
             let own = written_by(ws, link)?;
             let back = take_back(ws, commit, &own, link)?;
+            ws.faults.point("undo.branch");
             undone.commits.push((commit, back));
         }
     }
     if !keep.chat {
-        let before = turns.last().and_then(|oldest| oldest.parent).map(|p| store.link(p)).transpose()?;
+        let before = undone.turns.last().and_then(|oldest| oldest.parent).map(|p| store.link(p)).transpose()?;
         let mut redo = cursor.redo;
         redo.push(here.header.key);
         undone.cursor = Cursor { session: cursor.session, turn: before.map(|l| l.header.key), redo };
         store.set_cursor(&undone.cursor)?;
+        ws.faults.point("undo.cursor");
     }
     Ok(undone)
 }
 
 /// Brings the last undone exchange back.
 pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
+    let cursor = ws.store().cursor()?.ok_or(Error::NoSession)?;
+    let (last, turns) = brought_back(ws, &cursor)?;
+    let wal = Intent::begin(ws, Step::Redo, &cursor, paths(&written(ws, &turns)?), landing::temp(last.header.key))?;
+    let redone = redo_steps(ws, cursor, &last, turns);
+    wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+    redone
+}
+
+/// The turn that a redo goes to, and the turns that it brings back, the newest first.
+fn brought_back(ws: &Workspace, cursor: &Cursor) -> Result<(Link, Vec<Link>), Error> {
     let store = ws.store();
-    let cursor = store.cursor()?.ok_or(Error::NoSession)?;
-    let mut redo = cursor.redo.clone();
-    let key = redo.pop().ok_or(Error::NothingToRedo)?;
+    let key = *cursor.redo.last().ok_or(Error::NothingToRedo)?;
     let tip = store.tip(cursor.session)?.ok_or(Error::EmptySession(cursor.session))?;
     let last = store.find(tip, key)?.ok_or(Error::NothingToRedo)?;
     let mut turns = Vec::new();
@@ -97,23 +127,93 @@ pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
         }
         turns.push(link);
     }
-    let merged = written(ws, &turns)?.onto(&*ws.backend.worktree()?)?;
+    Ok((last, turns))
+}
+
+fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> Result<Undone, Error> {
+    let (store, key) = (ws.store(), last.header.key);
+    let changes = written(ws, &turns)?;
+    let tree = ws.backend.worktree()?;
+    let merged = changes.onto(&*tree)?;
+    // What is in the files already, because the user or a redo that died put it there, is committed all the same.
+    let mut wanted = changes.inverse().onto(&*tree)?.inverse();
+    drop(tree);
+    for (path, change) in merged.iter() {
+        wanted.record(path.clone(), change.before.clone(), change.after.clone());
+    }
     landing::write(ws, &merged, key)?;
+    ws.faults.point("redo.files");
+    let mut redo = cursor.redo;
+    redo.pop();
     let mut undone = Undone {
         files: merged.iter().map(|(path, _)| path.clone()).collect(),
         commits: Vec::new(),
         cursor: Cursor { session: cursor.session, turn: Some(key), redo },
         turns,
     };
-    if undone.turns.iter().any(|t| t.header.commit.is_some()) && !merged.is_empty() {
-        let (subject, newest) = (last.header.subject.clone(), store.turn(&last)?);
+    if undone.turns.iter().any(|t| t.header.commit.is_some()) && !wanted.is_empty() {
+        let (subject, newest) = (last.header.subject.clone(), store.turn(last)?);
         let wording =
             landing::Wording { given: newest.edits.message.as_deref(), prompt: &subject, model: last.header.model.as_ref() };
-        let landed = landing::commit(ws, &merged, wording, key)?;
+        let landed = landing::commit(ws, &wanted, wording, key)?;
+        ws.faults.point("redo.branch");
         undone.commits.extend(landed.commit.map(|c| (c, TakenBack::Moved(Some(c)))));
     }
     store.set_cursor(&undone.cursor)?;
+    ws.faults.point("redo.cursor");
     Ok(undone)
+}
+
+fn paths(steps: &Steps) -> BTreeSet<RepoPath> {
+    steps.ends().map(|(path, _)| path.clone()).collect()
+}
+
+/// Completes an undo or redo whose process died; `None` when it was complete.
+pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error> {
+    let mut touched = ChangeSet::default();
+    for path in &intent.paths {
+        // Only the paths count for temporary files.
+        let any = FileState { mode: crate::base::change::FileMode::Regular, bytes: Vec::new() };
+        touched.record(path.clone(), None, Some(any));
+    }
+    ws.backend.clean_temps(&touched, &intent.temp)?;
+    if ws.store().cursor()?.as_ref() != Some(&intent.cursor) {
+        return Ok(None);
+    }
+    let cursor = intent.cursor.clone();
+    match intent.step {
+        Step::Undo(keep) => {
+            let (here, turns) = taken_back(ws, &cursor, keep)?;
+            for link in turns.iter().filter(|_| !keep.code) {
+                let own = paths(&written(ws, std::slice::from_ref(link))?);
+                let line = landing::trailer(link.header.key);
+                if let (Some(commit), Some(head)) = (ws.backend.find_landed(&line, link.header.base)?, ws.backend.head()?.commit)
+                    && ws.backend.is_ancestor(commit, head)?
+                {
+                    ws.backend.settle(&undo_line(link), link.header.base, &own)?;
+                } else if let Some(commit) = ws.backend.find_landed(&line, link.header.base)?.or(link.header.commit) {
+                    ws.backend.settle_from(commit, &own)?;
+                }
+            }
+            undo_steps(ws, keep, cursor, &here, turns).map(Some)
+        }
+        Step::Redo => {
+            let (last, turns) = brought_back(ws, &cursor)?;
+            let own = paths(&written(ws, &turns)?);
+            if let Some(head) = ws.backend.head()?.commit {
+                ws.backend.settle(
+                    &landing::trailer(last.header.key),
+                    ws.backend.commit(head)?.and_then(|c| c.parents.first().copied()),
+                    &own,
+                )?;
+            }
+            redo_steps(ws, cursor, &last, turns).map(Some)
+        }
+    }
+}
+
+fn undo_line(link: &Link) -> String {
+    format!("Retort-Undo: {}", link.header.key)
 }
 
 /// The turn that the cursor stands on.
@@ -162,7 +262,7 @@ fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> R
     let now = ws.now();
     let raw = ws.backend.commit(commit)?.map(|c| c.message).unwrap_or_default();
     let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
-    let trailer = format!("Retort-Undo: {}", link.header.key);
+    let trailer = undo_line(link);
     let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
     let landing = Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer };
     Ok(ws.backend.take_back(commit, &landing)?)

@@ -87,7 +87,7 @@ impl Workspace {
 
     /// The repository's turns.
     pub fn store(&self) -> Store<'_> {
-        Store::new(&*self.backend)
+        Store::new(&*self.backend, &self.faults)
     }
 
     pub fn now(&self) -> Timestamp {

@@ -4,10 +4,12 @@
 //! - A repository is opened at most once a run, and unfinished turns of dead processes are closed before a command sees it.
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::agent::recover;
+use crate::agent::intent::Step;
+use crate::agent::recover::{self, Recovered, Seen};
 use crate::agent::workspace::{Parts, Workspace};
 use crate::base::clock::{Clock, Entropy};
 use crate::base::id::SessionId;
@@ -15,7 +17,7 @@ use crate::config::{Color, Config, Sources};
 use crate::index::{Index, Place};
 use crate::process::fault::Faults;
 use crate::session::address::Address;
-use crate::session::turn::Outcome;
+use crate::session::turn::{Outcome, TurnKind};
 use crate::ui::{ColorChoice, Style, Text, Ui};
 use crate::vcs::git::Git;
 use crate::vcs::{Backend as _, VcsError};
@@ -32,13 +34,16 @@ pub struct Context {
     pub directory: PathBuf,
     pub home: Option<PathBuf>,
     pub user_home: Option<PathBuf>,
+    /// The undo or redo of a dead process that this run has completed.
+    pub completed: Cell<Option<&'static str>>,
 }
 
 impl Context {
     pub fn new(env: Env, global: Global) -> Self {
         let options = env.ui_options(global.quiet);
         let (home, user_home) = (env.home(), env.user_home());
-        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home }
+        let completed = Cell::new(None);
+        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home, completed }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
@@ -122,30 +127,26 @@ impl Context {
         Ok(ws)
     }
 
+    /// One line for each piece of work that a dead process left.
     fn recover(&self, ws: &Workspace) -> Result<(), Failure> {
-        for done in recover::recover(ws)? {
-            let key = &done.key.to_string()[..8];
-            let mut said = if done.only_traces {
-                format!("unfinished turn {key}: it was complete; its traces are removed")
-            } else {
-                let answer = match done.outcome {
-                    Outcome::Recovered => "the answer is kept",
-                    _ => "it was interrupted; what arrived is kept",
-                };
-                format!("unfinished turn {key}: {answer}")
+        for seen in recover::recover(ws)? {
+            let said = match &seen {
+                Seen::Turn(done) => about_turn(done),
+                Seen::Step(step, result) => {
+                    let name = if *step == Step::Redo { "redo" } else { "undo" };
+                    if let Ok(Some(_)) = result {
+                        self.completed.set(Some(name));
+                    }
+                    match result {
+                        Ok(Some(_)) => format!("unfinished {name}: it is complete now"),
+                        Ok(None) => format!("unfinished {name}: it was complete; its traces are removed"),
+                        Err(error) => format!("unfinished {name}: it cannot be completed ({error}) · rt {name} does it again"),
+                    }
+                }
+                Seen::Unreadable { place, why } => {
+                    format!("an unfinished turn cannot be read ({why}); its files are kept in {}", place.display())
+                }
             };
-            if done.committed && !done.only_traces {
-                said.push_str(", its commit stands");
-            }
-            if !done.restored.is_empty() {
-                said.push_str(&format!(", {} put back as before", files(done.restored.len())));
-            }
-            if !done.left.is_empty() {
-                said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
-            }
-            if done.held {
-                said.push_str(&format!(" · rt retry {key} applies its edits"));
-            }
             self.ui.status(Text::new().add(Style::Warn, said));
         }
         Ok(())
@@ -214,6 +215,41 @@ impl Context {
         // Someone who was asked knows.
         Err(if self.ui.can_ask() { failure } else { failure.hint("--yes answers the question") })
     }
+}
+
+fn about_turn(done: &Recovered) -> String {
+    let key = &done.key.to_string()[..8];
+    if done.dropped {
+        let back = if done.restored.is_empty() { "nothing was changed yet".to_owned() } else { put_back(done.restored.len()) };
+        return format!("unfinished checkout: {back}");
+    }
+    if done.only_traces {
+        return format!("unfinished turn {key}: it was complete; its traces are removed");
+    }
+    let what = match (done.kind, done.outcome, done.answered) {
+        (TurnKind::Turn, Outcome::Interrupted, false) => "it was interrupted before an answer came; the message is kept",
+        (TurnKind::Turn, Outcome::Interrupted, true) => "it was interrupted; what arrived is kept",
+        (TurnKind::Turn, ..) => "the answer is kept",
+        _ => "it is recorded",
+    };
+    let mut said = format!("unfinished turn {key}: {what}");
+    if done.committed {
+        said.push_str(", its commit stands");
+    }
+    if !done.restored.is_empty() {
+        said.push_str(&format!(", {}", put_back(done.restored.len())));
+    }
+    if !done.left.is_empty() {
+        said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
+    }
+    if done.held {
+        said.push_str(&format!(" · rt retry {key} applies its edits"));
+    }
+    said
+}
+
+fn put_back(count: usize) -> String {
+    format!("{} put back as before", files(count))
 }
 
 /// `1 file`, `3 files`.

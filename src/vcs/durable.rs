@@ -37,16 +37,32 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Replaces (or creates) a file atomically. Two writers at once leave one of the two contents.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, &std::process::id().to_string(), bytes, || {})
+}
+
+/// The same with a name for the temporary file, and something to do between its writing and the rename.
+pub fn replace_with(path: &Path, tag: &str, bytes: &[u8], between: impl FnOnce()) -> io::Result<()> {
     let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
     create_directories(directory)?;
-    let temp = temp_beside(path, &std::process::id().to_string());
+    let temp = temp_beside(path, tag);
     match fs::remove_file(&temp) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     write_new(&temp, bytes)?;
+    between();
     fs::rename(&temp, path)?;
     sync_directory(directory)
+}
+
+/// Waits for the lock that this file stands for. It goes when it is dropped, or with the process.
+pub fn lock(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        create_directories(directory)?;
+    }
+    let file = File::create(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// The name of a temporary file in the same directory.

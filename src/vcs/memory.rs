@@ -514,6 +514,14 @@ impl Backend for Memory {
         self.find_landed(line, base)
     }
 
+    fn settle_from(&self, _from: Oid, _paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {
+        Ok(())
+    }
+
+    fn clear_locks(&self) -> Result<(), VcsError> {
+        Ok(())
+    }
+
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError> {
         Ok(self.lock().reachable(commit).contains(&ancestor))
     }

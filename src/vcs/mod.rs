@@ -34,6 +34,13 @@ pub struct Layout {
     pub common_dir: PathBuf,
 }
 
+impl Layout {
+    /// The git directory of this worktree as seen from the shared one, so that it stays right when the repository moves.
+    pub fn worktree_name(&self) -> PathBuf {
+        self.git_dir.strip_prefix(&self.common_dir).unwrap_or(&self.git_dir).to_owned()
+    }
+}
+
 /// What is checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -297,6 +304,13 @@ pub trait Backend {
     /// Completes a landing whose process died: finds its commit as [`Self::find_landed`] does and, when it is HEAD, brings the
     /// index entries of `paths` up to date. Removes what the dead process left locked. Doing it twice changes nothing.
     fn settle(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError>;
+
+    /// Completes a swap of the branch away from `from` whose process died: index entries of `paths` that still show that
+    /// commit's version get HEAD's. Doing it twice changes nothing.
+    fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError>;
+
+    /// Removes what a killed process left locked, unless one is at work.
+    fn clear_locks(&self) -> Result<(), VcsError>;
 
     /// Whether `ancestor` is `commit` or reachable from it.
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError>;

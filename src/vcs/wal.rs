@@ -9,12 +9,17 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::durable;
+use crate::process::fault::Faults;
 
 /// The file whose presence says that the turn is open; written last when a turn opens, removed first when it closes.
 const OPEN: &str = "open";
+
+/// The file that its owner holds locked.
+const LOCK: &str = "lock";
 
 /// An unfinished turn's directory, locked.
 #[derive(Debug)]
@@ -22,28 +27,46 @@ pub struct Wal {
     directory: PathBuf,
     _lock: File,
     stream: Option<File>,
+    faults: Faults,
 }
 
 impl Wal {
     /// Opens a directory for a new turn. `open` is durable when this returns.
-    pub fn create(common_dir: &Path, key: &str, open: &[u8]) -> io::Result<Self> {
+    pub fn create(common_dir: &Path, key: &str, open: &[u8], faults: &Faults) -> io::Result<Self> {
         let parent = root(common_dir);
         durable::create_directories(&parent)?;
-        // Made under another name, so that nobody sees it before it is locked.
+        // Made under another name, so that nobody takes it for a turn before it is whole.
         let fresh = parent.join(format!(".new-{key}"));
-        fs::create_dir(&fresh)?;
-        let lock = File::create_new(fresh.join("lock"))?;
-        lock.lock()?;
+        let lock = loop {
+            match fs::create_dir(&fresh) {
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+                _ => {}
+            }
+            faults.point("wal.made");
+            let lock = match File::create_new(fresh.join(LOCK)) {
+                // A start beside us took the empty directory for litter.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            lock.lock()?;
+            // The same start may have had the lock for a moment, and removed it.
+            if is_at(&lock, &fresh.join(LOCK))? {
+                break lock;
+            }
+        };
+        faults.point("wal.locked");
         durable::write_new(&fresh.join(OPEN), open)?;
         durable::sync_directory(&fresh)?;
+        faults.point("wal.written");
         let directory = parent.join(key);
         fs::rename(&fresh, &directory)?;
+        faults.point("wal.renamed");
         durable::sync_directory(&parent)?;
-        Ok(Self { directory, _lock: lock, stream: None })
+        Ok(Self { directory, _lock: lock, stream: None, faults: faults.clone() })
     }
 
     /// The turns that nobody works on any more. Litter is removed on the way.
-    pub fn abandoned(common_dir: &Path) -> io::Result<Vec<(String, Self)>> {
+    pub fn abandoned(common_dir: &Path, faults: &Faults) -> io::Result<Vec<(String, Self)>> {
         let parent = root(common_dir);
         let entries = match fs::read_dir(&parent) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -57,9 +80,13 @@ impl Wal {
         let mut out = Vec::new();
         for name in names {
             let directory = parent.join(&name);
-            let lock = match OpenOptions::new().write(true).open(directory.join("lock")) {
-                // Just being made or removed by its owner.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            let lock = match OpenOptions::new().write(true).open(directory.join(LOCK)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    // Killed before there was a lock or after it was gone: then the directory is empty. If its owner is at
+                    // work there, it notices and makes it again.
+                    let _ = fs::remove_dir(&directory);
+                    continue;
+                }
                 other => other?,
             };
             match lock.try_lock() {
@@ -67,18 +94,34 @@ impl Wal {
                 Err(TryLockError::Error(e)) => return Err(e),
                 Ok(()) => {}
             }
-            if name.starts_with('.') || !directory.join(OPEN).exists() {
-                remove(&directory)?;
+            // Between our opening and our lock, its owner may have closed the turn or another start may have seen to it.
+            if !is_at(&lock, &directory.join(LOCK))? {
                 continue;
             }
-            out.push((name, Self { directory, _lock: lock, stream: None }));
+            if name.starts_with('.') || !directory.join(OPEN).exists() {
+                remove(&directory, faults)?;
+                continue;
+            }
+            out.push((name, Self { directory, _lock: lock, stream: None, faults: faults.clone() }));
         }
         Ok(out)
     }
 
     /// Writes (or replaces) a file; it is durable when this returns.
     pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        durable::replace(&self.directory.join(name), bytes)
+        let step = |step: &str| self.faults.point(&format!("wal.{name}.{step}"));
+        step("before");
+        durable::replace_with(&self.directory.join(name), &std::process::id().to_string(), bytes, || step("written"))?;
+        step("after");
+        Ok(())
+    }
+
+    /// Removes a file, when there is one.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.directory.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
     }
 
     /// Reads a file; `None` when there is none.
@@ -102,6 +145,7 @@ impl Wal {
     /// Starts the streamed file anew.
     pub fn start_stream(&mut self, name: &str) -> io::Result<()> {
         self.stream = Some(File::create(self.directory.join(name))?);
+        self.faults.point("wal.stream");
         durable::sync_directory(&self.directory)
     }
 
@@ -121,8 +165,28 @@ impl Wal {
 
     /// Removes the directory: the turn is closed.
     pub fn close(self) -> io::Result<()> {
-        remove(&self.directory)
+        remove(&self.directory, &self.faults)
     }
+
+    /// Puts the directory where no start looks for turns, because it cannot be read; gives the place.
+    pub fn set_aside(self, common_dir: &Path) -> io::Result<PathBuf> {
+        let parent = common_dir.join("retort").join("unreadable");
+        durable::create_directories(&parent)?;
+        let place = parent.join(self.directory.file_name().unwrap_or_default());
+        fs::rename(&self.directory, &place)?;
+        durable::sync_directory(&parent)?;
+        Ok(place)
+    }
+}
+
+/// Whether `open` is still the file of that name.
+fn is_at(open: &File, path: &Path) -> io::Result<bool> {
+    let now = match fs::metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => other?,
+    };
+    let open = open.metadata()?;
+    Ok((open.dev(), open.ino()) == (now.dev(), now.ino()))
 }
 
 fn root(common_dir: &Path) -> PathBuf {
@@ -130,51 +194,95 @@ fn root(common_dir: &Path) -> PathBuf {
 }
 
 /// Removes a directory so that a death half-way leaves litter, not an open turn.
-fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(OPEN)) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
+fn remove(directory: &Path, faults: &Faults) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    gone(fs::remove_file(directory.join(OPEN)))?;
+    faults.point("wal.closed");
     // The lock goes last: as long as it is there, a later start finds the rest.
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_name() != "lock" {
+        if entry.file_name() != LOCK {
             fs::remove_file(entry.path())?;
         }
     }
-    fs::remove_file(directory.join("lock"))?;
-    fs::remove_dir(directory)
+    faults.point("wal.emptied");
+    fs::remove_file(directory.join(LOCK))?;
+    faults.point("wal.unlocked");
+    // A start beside us may have removed the empty directory.
+    gone(fs::remove_dir(directory))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn none() -> Faults {
+        Faults::default()
+    }
+
     #[test]
     fn a_turn_is_abandoned_only_when_its_holder_is_gone() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut wal = Wal::create(dir.path(), "kk", b"hi").expect("opens");
-        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty(), "its process lives");
+        let mut wal = Wal::create(dir.path(), "kk", b"hi", &none()).expect("opens");
+        assert!(Wal::abandoned(dir.path(), &none()).expect("lists").is_empty(), "its process lives");
         wal.start_stream("raw").expect("starts");
         wal.append(b"abc").expect("appends");
         drop(wal);
-        let mut found = Wal::abandoned(dir.path()).expect("lists");
+        let mut found = Wal::abandoned(dir.path(), &none()).expect("lists");
         let (key, wal) = found.pop().expect("one");
         assert_eq!(key, "kk");
         assert_eq!(wal.get("raw").expect("reads"), Some(b"abc".to_vec()));
         assert_eq!(wal.opened().expect("reads"), b"hi");
         wal.close().expect("closes");
-        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert!(Wal::abandoned(dir.path(), &none()).expect("lists").is_empty());
         assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
     }
 
     #[test]
     fn litter_is_removed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let wal = Wal::create(dir.path(), "kk", b"{}").expect("opens");
+        let wal = Wal::create(dir.path(), "kk", b"{}", &none()).expect("opens");
         fs::remove_file(wal.directory.join(OPEN)).expect("removes");
         drop(wal);
-        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert!(Wal::abandoned(dir.path(), &none()).expect("lists").is_empty());
         assert!(!root(dir.path()).join("kk").exists());
+    }
+
+    #[test]
+    fn a_directory_without_a_lock_is_litter() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(root(dir.path()).join(".new-kk")).expect("made");
+        assert!(Wal::abandoned(dir.path(), &none()).expect("lists").is_empty());
+        assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
+    }
+
+    /// Owners open and close turns while others look for dead ones: nobody fails, and no living turn is taken.
+    #[test]
+    fn owners_and_seekers_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path();
+        std::thread::scope(|scope| {
+            for owner in 0..2 {
+                scope.spawn(move || {
+                    for turn in 0..60 {
+                        let key = format!("o{owner}t{turn}");
+                        let wal = Wal::create(path, &key, key.as_bytes(), &none()).expect("opens");
+                        assert_eq!(wal.opened().expect("its own"), key.as_bytes());
+                        wal.close().expect("closes");
+                    }
+                });
+            }
+            for _ in 0..2 {
+                scope.spawn(move || {
+                    for _ in 0..120 {
+                        assert!(Wal::abandoned(path, &none()).expect("lists").is_empty(), "a living turn was taken");
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(root(path)).expect("lists").count(), 0);
     }
 }

@@ -34,9 +34,9 @@ fn what_does_not_fit_goes_back_and_all_is_written_together() {
     does not fit  a.txt: the SEARCH text is not in the file: line 2 of the file is `two`, line 2 of the search is `too`
     turn rkpm · $0.0010 · Ts · rt show --prompt
     asking again about 1 edit · N tokens
-    a.txt  +2 −2   b.txt  +1 −1   committed 6a4026e on main
+    a.txt  +2 −2   b.txt  +1 −1   committed 809d5d1 on main
     edits are committed to your branch; to commit yourself: rt config set vcs.commit off
-    turn twou · $0.0010 · Ts · rt undo · rt show --prompt
+    turn ksyq · $0.0010 · Ts · rt undo · rt show --prompt
     ");
 }
 

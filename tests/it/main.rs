@@ -4,6 +4,7 @@
 mod answers;
 mod ask;
 mod cli;
+mod crash;
 mod demo;
 mod exact;
 mod failures;
@@ -11,4 +12,5 @@ mod landing;
 mod running;
 mod sharing;
 mod support;
+mod together;
 mod undo;

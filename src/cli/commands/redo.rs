@@ -13,6 +13,9 @@ pub struct RedoArgs {}
 
 pub fn run(ctx: &Context, _: &RedoArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
+    if ctx.completed.get() == Some("redo") {
+        return Ok(());
+    }
     let done = redo(&ws)?;
     super::undo::show(ctx, "brought back", &done)
 }

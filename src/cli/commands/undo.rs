@@ -31,6 +31,10 @@ pub struct UndoArgs {
 
 pub fn run(ctx: &Context, args: &UndoArgs) -> Result<(), Failure> {
     let ws = ctx.workspace()?;
+    if ctx.completed.get() == Some("undo") {
+        // It was asked for once, and that one is done now; a second one would take back more than was meant.
+        return Ok(());
+    }
     let done = undo(&ws, Keep { code: args.keep_code, chat: args.keep_chat, earlier_turns: args.turn })?;
     show(ctx, "took back", &done)
 }

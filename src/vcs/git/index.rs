@@ -27,12 +27,14 @@ pub(super) struct LockedIndex {
     lock: PathBuf,
     fresh: PathBuf,
     target: PathBuf,
+    faults: crate::process::fault::Faults,
 }
 
 impl LockedIndex {
     /// Makes the changed content the index.
     pub(super) fn commit(self) -> Result<(), VcsError> {
         fs::rename(&self.lock, &self.target).map_err(VcsError::io(&self.target))?;
+        self.faults.point("index.renamed");
         // The rename took one name of the file; the other one goes here.
         fs::remove_file(&self.fresh).map_err(VcsError::io(&self.fresh))?;
         let directory = self.target.parent().unwrap_or(Path::new("."));
@@ -90,6 +92,17 @@ impl Git {
         }
     }
 
+    /// The same at a start: nothing happens when there is nothing, or when a process of ours is at work.
+    pub(super) fn clear_left_lock(&self) -> Result<(), VcsError> {
+        if !self.fresh_index().exists() {
+            return Ok(());
+        }
+        match self.try_lock_worktree()? {
+            Some(_lock) => self.clear_own_lock(),
+            None => Ok(()),
+        }
+    }
+
     fn index_lock(&self) -> PathBuf {
         let mut name = self.repo.index_path().into_os_string();
         name.push(".lock");
@@ -115,6 +128,7 @@ impl Git {
         let options = gix::index::write::Options { extensions: gix::index::write::Extensions::All, skip_hash };
         index.write_to(&mut bytes, options).map_err(VcsError::corrupt)?;
         durable::write_new(&fresh, &bytes).map_err(VcsError::io(&fresh))?;
+        self.faults.point("index.written");
         match fs::hard_link(&fresh, &lock) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 fs::remove_file(&fresh).map_err(VcsError::io(&fresh))?;
@@ -122,7 +136,7 @@ impl Git {
             }
             other => other.map_err(VcsError::io(&lock))?,
         }
-        let locked = LockedIndex { lock, fresh, target };
+        let locked = LockedIndex { lock, fresh, target, faults: self.faults.clone() };
         // Somebody may have written the index between our reading and our lock.
         if self.read_index()?.map(|now| now.checksum()).unwrap_or_default() != read {
             locked.abandon()?;

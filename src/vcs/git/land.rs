@@ -134,7 +134,7 @@ impl Git {
                 self.commit_by_git(head, tree, landing)?;
                 let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
                 let commit = now.filter(|id| Some(*id) != head).ok_or_else(|| VcsError::CommitRefused(String::new()))?;
-                self.catch_up_index(head, commit, plan.entries.keys())?;
+                self.catch_up_index(head, Some(commit), plan.entries.keys())?;
                 commit
             } else {
                 let parents: Vec<Oid> = head.into_iter().map(oid).collect();
@@ -270,20 +270,17 @@ impl Git {
         Ok(None)
     }
 
-    /// Stat data for the entry when the file on disk is exactly what it says; else zero, which makes git look itself. The
-    /// user may have written to the file at any time, and an entry with stat data is never compared again.
+    /// The file's present stat data, if it is on disk exactly as the entry says; else zero, which makes git look itself.
+    /// What an index entry with other stat data calls clean, the user would never see again in `git status`.
     fn clean_stat(&self, path: &RepoPath, entry: Leaf, filter: &mut Filter<'_>) -> Result<Stat, VcsError> {
-        let stat = self.stat(path);
-        let Ok(Some(disk)) = self.read_file(path) else { return Ok(Stat::default()) };
-        let clean = disk.mode == entry.mode && self.blob(entry.id)? == filter.store(path, &disk)?[..];
-        Ok(if clean { stat } else { Stat::default() })
-    }
-
-    /// The file's present stat data, for a clean index entry; zero when it cannot be had.
-    fn stat(&self, path: &RepoPath) -> Stat {
         let full = self.layout.root.join(path.to_os());
+        // Taken before the file is read: whoever writes it after that changes what it is compared with.
         let meta = gix::index::fs::Metadata::from_path_no_follow(&full);
-        meta.ok().and_then(|m| Stat::from_fs(&m).ok()).unwrap_or_default()
+        let stat = meta.ok().and_then(|m| Stat::from_fs(&m).ok()).unwrap_or_default();
+        let Some(now) = self.read_file(path).map_err(VcsError::io(&full))? else { return Ok(Stat::default()) };
+        let bytes = filter.store(path, &now)?;
+        let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
+        Ok(if id == entry.id && now.mode == entry.mode { stat } else { Stat::default() })
     }
 
     fn has_commit_hooks(&self) -> Result<bool, VcsError> {
@@ -321,17 +318,18 @@ impl Git {
     fn catch_up_index<'a>(
         &self,
         old: Option<gix::ObjectId>,
-        new: gix::ObjectId,
+        new: Option<gix::ObjectId>,
         paths: impl Iterator<Item = &'a RepoPath>,
     ) -> Result<(), VcsError> {
         let paths: Vec<&RepoPath> = paths.collect();
-        let (old_tree, new_tree) = (old.map(|id| self.tree_of(id)).transpose()?, self.tree_of(new)?);
+        let tree = |id: Option<gix::ObjectId>| id.map(|id| self.tree_of(id)).transpose();
+        let (old_tree, new_tree) = (tree(old)?, tree(new)?);
         for _ in 0..16 {
             let index = self.index_or_empty()?;
             let mut entries = BTreeMap::new();
             let mut written = Vec::new();
             for path in &paths {
-                let (from, to) = (self.leaf(old_tree, path)?, self.leaf(Some(new_tree), path)?);
+                let (from, to) = (self.leaf(old_tree, path)?, self.leaf(new_tree, path)?);
                 let entry = index.entry_by_path_and_stage(gix::bstr::BStr::new(path.as_bytes()), Stage::Unconflicted);
                 let now = entry.and_then(|e| {
                     let mode = e.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()))?;
@@ -377,11 +375,21 @@ impl Git {
         self.clear_own_lock()?;
         let Some(commit) = self.find_commit_with(line, base)? else { return Ok(None) };
         let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        self.faults.point("settle.unlocked");
         if head == Some(gix_id(commit)) {
             let parent = self.raw_commit(commit)?.and_then(|c| c.parents.first().copied()).map(gix_id);
-            self.catch_up_index(parent, gix_id(commit), paths.iter())?;
+            self.catch_up_index(parent, Some(gix_id(commit)), paths.iter())?;
         }
+        self.faults.point("settle.done");
         Ok(Some(commit))
+    }
+
+    /// Completes a swap whose process died after the branch had left `from`.
+    pub(super) fn settle_swap(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {
+        let _lock = self.lock_worktree()?;
+        self.clear_own_lock()?;
+        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        self.catch_up_index(Some(gix_id(from)), head, paths.iter())
     }
 
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {

@@ -188,6 +188,14 @@ impl Backend for Git {
         self.settle_landing(line, base, paths)
     }
 
+    fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {
+        self.settle_swap(from, paths)
+    }
+
+    fn clear_locks(&self) -> Result<(), VcsError> {
+        self.clear_left_lock()
+    }
+
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError> {
         self.reaches(&[commit], ancestor)
     }

@@ -136,6 +136,7 @@ impl Git {
 
     /// Makes loose objects durable: each file, then the directories that name them.
     pub(super) fn sync_objects(&self, ids: &[gix::ObjectId]) -> Result<(), VcsError> {
+        self.faults.point("objects.written");
         let root = self.layout.common_dir.join("objects");
         let mut directories = BTreeSet::new();
         for id in ids.iter().collect::<BTreeSet<_>>() {

@@ -40,11 +40,7 @@ impl Git {
             return Err(VcsError::Corrupt(format!("{name} cannot point to {new}: there is no such commit")));
         }
         let lock_path = self.layout.common_dir.join("retort").join("refs.lock");
-        if let Some(directory) = lock_path.parent() {
-            durable::create_directories(directory).map_err(VcsError::io(directory))?;
-        }
-        let lock = File::create(&lock_path).map_err(VcsError::io(&lock_path))?;
-        lock.lock().map_err(VcsError::io(&lock_path))?;
+        let _lock = durable::lock(&lock_path).map_err(VcsError::io(&lock_path))?;
         let path = self.layout.common_dir.join(name);
         let stale = path.with_file_name(format!("{}.lock", path.file_name().unwrap_or_default().to_string_lossy()));
         if stale.exists() {
@@ -57,6 +53,7 @@ impl Git {
         };
         self.faults.point("ref.before");
         self.edit_ref(name, Some(new), expected, "retort", &Signature::retort(0))?;
+        self.faults.point("ref.moved");
         self.sync_ref(&path)?;
         self.faults.point("ref.after");
         Ok(())

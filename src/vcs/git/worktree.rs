@@ -142,6 +142,7 @@ impl Git {
         let temp = durable::temp_beside(&full, temp);
         if let Some(after) = after {
             durable::create_directories(&directory).map_err(at(&directory))?;
+            self.faults.point("file.directory");
             write_temp(&temp, after).map_err(at(&temp))?;
         }
         self.faults.point("file.before-rename");
@@ -186,13 +187,23 @@ impl Git {
 
     /// The lock under which files, index and branch of this worktree are written by us. It goes when it is dropped.
     pub(super) fn lock_worktree(&self) -> Result<File, VcsError> {
-        let path = self.layout.git_dir.join("retort").join("worktree.lock");
-        if let Some(directory) = path.parent() {
-            durable::create_directories(directory).map_err(VcsError::io(directory))?;
-        }
+        let path = self.worktree_lock();
+        durable::lock(&path).map_err(VcsError::io(&path))
+    }
+
+    /// The same if nobody has it.
+    pub(super) fn try_lock_worktree(&self) -> Result<Option<File>, VcsError> {
+        let path = self.worktree_lock();
         let file = File::create(&path).map_err(VcsError::io(&path))?;
-        file.lock().map_err(VcsError::io(&path))?;
-        Ok(file)
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(e)) => Err(VcsError::io(&path)(e)),
+        }
+    }
+
+    fn worktree_lock(&self) -> PathBuf {
+        self.layout.git_dir.join("retort").join("worktree.lock")
     }
 
     pub(super) fn dirty_files(&self) -> Result<Vec<DirtyFile>, VcsError> {

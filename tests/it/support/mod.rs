@@ -1,4 +1,6 @@
 //! What the integration tests share.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod fake_model;
+pub(crate) mod killed;
 pub(crate) mod world;

@@ -5,17 +5,17 @@
 //! - Clock and ids are numbered: run n of a world starts n hours after the epoch of the tests, with seed n.
 #![expect(clippy::disallowed_methods, reason = "tests start the program and git themselves")]
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A repository, a home and the variables of a user.
 pub(crate) struct World {
     dir: tempfile::TempDir,
     vars: BTreeMap<String, String>,
-    runs: Cell<u64>,
+    runs: AtomicU64,
 }
 
 /// What a program left.
@@ -60,24 +60,19 @@ impl World {
             "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
         )
         .expect("written");
-        let home = dir.path().join("home").display().to_string();
-        let vars = [
-            ("PATH", std::env::var("PATH").unwrap_or_default()),
-            ("HOME", home.clone()),
-            ("GIT_CONFIG_GLOBAL", config.display().to_string()),
-            ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
-            ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".to_owned()),
-            ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".to_owned()),
-            ("GIT_CEILING_DIRECTORIES", dir.path().display().to_string()),
-            ("TZ", "UTC".to_owned()),
-            ("TMPDIR", dir.path().display().to_string()),
-            // No server of this machine is asked by accident.
-            ("RT__MODEL__LOCAL_SERVERS", String::new()),
-        ];
-        let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        let world = Self { dir, vars, runs: Cell::new(0) };
+        let vars = vars(dir.path());
+        let world = Self { dir, vars, runs: AtomicU64::new(0) };
         world.git(&["init", "-q"]);
         world
+    }
+
+    /// The same world in another place; both go on from here.
+    pub(crate) fn copy(&self) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        copy(self.top(), dir.path());
+        let mut all = self.vars.clone();
+        all.extend(vars(dir.path()));
+        Self { dir, vars: all, runs: AtomicU64::new(self.runs.load(Ordering::SeqCst)) }
     }
 
     /// A repository with these files in one commit.
@@ -138,6 +133,11 @@ impl World {
         ran.out
     }
 
+    /// Runs another program in the repository.
+    pub(crate) fn run(&self, program: &str, args: &[&str]) -> Ran {
+        self.run_in(&self.repo(), program, args, b"", &[])
+    }
+
     /// Runs the program in the repository.
     #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt(&self, args: &[&str]) -> Ran {
@@ -153,8 +153,7 @@ impl World {
     /// Runs the program in a directory.
     #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt_in(&self, directory: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
-        let run = self.runs.get() + 1;
-        self.runs.set(run);
+        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let clock = format!("2026-03-{:02}T{:02}:00:00Z", 1 + run / 24, run % 24);
         let seed = run.to_string();
         let mut all = vec![("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", seed.as_str())];
@@ -191,8 +190,10 @@ impl World {
 
     /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_rt"));
         command.args(args).current_dir(self.repo()).env_clear().envs(&self.vars);
+        command.env("RT__DEBUG__CLOCK", "2026-03-01T00:00:00Z").env("RT__DEBUG__SEED", run.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
@@ -214,6 +215,38 @@ impl World {
     pub(crate) fn foreign_refs(&self) -> String {
         let all = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
         all.split_inclusive('\n').filter(|l| !l.starts_with("refs/retort/")).collect()
+    }
+}
+
+/// The variables of a user whose world is in this directory.
+fn vars(top: &Path) -> BTreeMap<String, String> {
+    let shown = |path: &Path| path.display().to_string();
+    let vars = [
+        ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ("HOME", shown(&top.join("home"))),
+        ("GIT_CONFIG_GLOBAL", shown(&top.join("home/gitconfig"))),
+        ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+        ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".to_owned()),
+        ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".to_owned()),
+        ("GIT_CEILING_DIRECTORIES", shown(top)),
+        ("TZ", "UTC".to_owned()),
+        ("TMPDIR", shown(top)),
+        // No server of this machine is asked by accident.
+        ("RT__MODEL__LOCAL_SERVERS", String::new()),
+    ];
+    vars.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let (here, there) = (entry.path(), to.join(entry.file_name()));
+        if here.is_dir() {
+            std::fs::create_dir_all(&there).expect("made");
+            copy(&here, &there);
+        } else {
+            std::fs::copy(&here, &there).expect("copied");
+        }
     }
 }
 

@@ -1,0 +1,240 @@
+//! kill −9 at every step: of an exchange, of every other command that changes something, and of the recovery itself.
+//!
+//! Invariants
+//! - A point is found by tracing one run, so a new one is covered without a change here.
+
+use crate::support::fake_model::{FakeModel, Reply};
+use crate::support::killed::{
+    ASK, MESSAGE, Snapshot, answers, each, kill, left, offered, points, scene, sent, sound, start, world,
+};
+use crate::support::world::World;
+
+/// What an exchange that was not killed makes of the scene.
+fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
+    let (world, _server) = scene();
+    let before = Snapshot::of(&world);
+    let (points, ran) = points(&world, &ASK);
+    let ran = ran.ok();
+    let after = Snapshot::of(&world);
+    assert_eq!(world.read("a.txt"), "one\nTWO\nthree\nfour\nfive\nsix\nseven\nmine\n", "{}", ran.err);
+    assert_eq!((world.read("sub/b.txt").as_str(), world.read("new/c.txt").as_str()), ("b1\nB2\nb3\n", "made\n"));
+    assert!(!world.exists("old.txt"));
+    (points, before, after)
+}
+
+/// After a killed exchange: see `start`, and the turn has the prompt and what arrived, the files go with the commit.
+fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
+    let rest = left(world);
+    let committed = Snapshot::of(world).tree_is(after);
+    let said = start(world, at);
+    let now = Snapshot::of(world);
+    assert_eq!(&now, if committed { after } else { before }, "{at}: {said}");
+    if rest.open == 0 {
+        return;
+    }
+    let log = world.rt(&["log", "--json"]).ok().json();
+    let first = log.last().unwrap_or_else(|| panic!("{at}: a turn is recorded"));
+    let key = first["turn"].as_str().expect("a key");
+    let shown = world.rt(&["show", key, "--json"]).ok().json();
+    assert_eq!(shown[0]["prompt"], MESSAGE, "{at}: the prompt is kept");
+    assert_eq!(world.rt(&["session", "list", "--json"]).ok().json()[0]["name"], "change-txt-sub-b", "{at}: the name is kept");
+    for raw in rest.raw.iter().filter(|raw| !raw.is_empty()) {
+        let kept = world.rt(&["show", "--raw"]).ok().raw;
+        assert_eq!(&kept, raw, "{at}: the bytes that arrived");
+        assert!(sent(0).starts_with(&kept) || sent(1).starts_with(&kept), "{at}: the bytes that were sent");
+    }
+    if let Some(key) = offered(&said) {
+        assert!(!committed, "{at}: {said}");
+        let _ = world.rt(&["retry", key]).ok();
+        assert_eq!(&Snapshot::of(world), after, "{at}: retry brings the edits in");
+        let again = world.rt(&["status"]).ok();
+        assert!(!again.out.contains("waiting"), "{at}: nothing waits after the retry:\n{}", again.out);
+    }
+}
+
+#[test]
+fn an_exchange_survives_kill_9_at_every_point() {
+    let (points, before, after) = exchange();
+    for needed in
+        ["open.after:2", "raw:2", "wal.open.written:2", "file.after-rename:4", "branch.after:1", "ref.after:3", "cursor.moved:2"]
+    {
+        assert!(points.iter().any(|p| p == needed), "{needed} is not among {points:?}");
+    }
+    each(&points, |point| {
+        let (world, _server) = scene();
+        let ran = kill(&world, &ASK, point);
+        sound(&world, &before, &after, point);
+        if ran.code.is_none() && point.starts_with("raw:") {
+            assert!(left(&world).raw.iter().any(|raw| !raw.is_empty()), "{point}: bytes were received");
+        }
+        recovered(&world, &before, &after, point);
+    });
+}
+
+#[test]
+fn recovery_survives_kill_9_at_every_point() {
+    let (_, before, after) = exchange();
+    let firsts = [
+        "raw:2",
+        "stored:1",
+        "file.after-rename:2",
+        "applied:1",
+        "branch.after:1",
+        "ref.moved:1",
+        "close.appended:2",
+        "wal.emptied:2",
+    ];
+    let mut all = Vec::new();
+    for first in firsts {
+        let (world, _server) = scene();
+        let _ = kill(&world, &ASK, first);
+        let (points, ran) = points(&world, &["status"]);
+        let _ = ran.ok();
+        all.extend(points.into_iter().map(|second| (first, second)));
+    }
+    assert!(all.iter().any(|(_, p)| p.starts_with("recover.restored")), "{all:?}");
+    each(&all, |(first, second)| {
+        let at = format!("{first}, then {second}");
+        let (world, _server) = scene();
+        let _ = kill(&world, &ASK, first);
+        let _ = kill(&world, &["status"], second);
+        sound(&world, &before, &after, &at);
+        recovered(&world, &before, &after, &at);
+    });
+}
+
+/// A command that changes something without a model: how the world gets there, and the command.
+struct Case {
+    name: &'static str,
+    prepare: fn(&World),
+    args: &'static [&'static str],
+}
+
+const CASES: &[Case] = &[
+    Case { name: "undo", prepare: |w| drop(w.rt(&ASK).ok()), args: &["undo"] },
+    Case { name: "redo", prepare: |w| drop((w.rt(&ASK).ok(), w.rt(&["undo"]).ok())), args: &["redo"] },
+    Case {
+        name: "undo of a pushed commit",
+        prepare: |w| {
+            drop(w.rt(&ASK).ok());
+            w.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        },
+        args: &["undo"],
+    },
+    Case { name: "retry", prepare: |w| drop(w.rt(&["-n", "--dry-run", "-m", MESSAGE]).ok()), args: &["retry"] },
+    Case {
+        name: "retry of what is in the files",
+        prepare: |w| drop(w.rt(&["-n", "--no-commit", "-m", MESSAGE]).ok()),
+        args: &["retry"],
+    },
+    Case { name: "apply", prepare: |w| w.write("answer.md", answers()[1].clone()), args: &["apply", "answer.md"] },
+    Case {
+        name: "checkout",
+        prepare: |w| {
+            drop(w.rt(&ASK).ok());
+            drop(w.rt(&["session", "new", "aside"]).ok());
+            drop(w.rt(&["session", "resume", "change-txt-sub-b"]).ok());
+        },
+        args: &["session", "checkout", "aside"],
+    },
+];
+
+fn case(case: &Case) {
+    let (prepared, _server) = scene();
+    (case.prepare)(&prepared);
+    let reference = prepared.copy();
+    let before = Snapshot::of(&reference);
+    let (points, ran) = points(&reference, case.args);
+    let ran = ran.ok();
+    let after = Snapshot::of(&reference);
+    assert_ne!(before, after, "{}: it changes something: {}", case.name, ran.out);
+    each(&points, |point| {
+        let at = format!("{} at {point}", case.name);
+        let world = prepared.copy();
+        let _ = kill(&world, case.args, point);
+        sound(&world, &before, &after, &at);
+        let said = start(&world, &at);
+        let now = Snapshot::of(&world);
+        if now != before {
+            assert_eq!(now, after, "{at}: half of it is done: {said}");
+            return;
+        }
+        // Nothing is done, so doing it again (as it was said, if it was) does all of it.
+        let _ = match offered(&said) {
+            Some(key) => world.rt(&["retry", key]).ok(),
+            None => world.rt(case.args).ok(),
+        };
+        assert_eq!(Snapshot::of(&world), after, "{at}: again");
+    });
+}
+
+#[test]
+fn undo_survives_kill_9() {
+    case(&CASES[0]);
+    case(&CASES[2]);
+}
+
+#[test]
+fn redo_survives_kill_9() {
+    case(&CASES[1]);
+}
+
+#[test]
+fn retry_and_apply_survive_kill_9() {
+    case(&CASES[3]);
+    case(&CASES[4]);
+    case(&CASES[5]);
+}
+
+#[test]
+fn checkout_survives_kill_9() {
+    case(&CASES[6]);
+}
+
+/// Typing the command again is the usual reaction to a crash; it must not undo twice.
+#[test]
+fn undo_again_after_a_kill_undoes_once() {
+    for point in ["undo.files", "branch.after", "undo.branch"] {
+        let (world, _server) = scene();
+        let _ = world.rt(&["-n", "-m", "Say something", "--model", "echo"]).ok();
+        let first = Snapshot::of(&world);
+        let _ = world.rt(&["-c", "-m", MESSAGE]).ok();
+        let _ = kill(&world, &["undo"], point);
+        let ran = world.rt(&["undo"]).ok();
+        assert_eq!(ran.err.lines().count(), 1, "{point}: {}", ran.err);
+        assert_eq!(Snapshot::of(&world), first, "{point}");
+        let log = world.rt(&["log", "--json"]).ok().json();
+        assert_eq!(log.len(), 1, "{point}: the exchange before stays");
+    }
+}
+
+/// A real kill from outside, while the answer streams and after its end, at moments spread over the run.
+#[test]
+fn an_exchange_survives_kills_from_outside() {
+    let (_, before, after) = exchange();
+    let moments: Vec<u32> = (0..30).collect();
+    each(&moments, |moment| {
+        let at = format!("moment {moment}");
+        let (gate_at, spins) = (usize::try_from(moment % 4).expect("small"), u64::from(moment / 4) * 4000);
+        let (first, open_first) = Reply::gemini(&answers()[0], 3).gated(gate_at);
+        let (second, open_second) = Reply::gemini(&answers()[1], 3).gated(gate_at);
+        let mut replies = if moment % 2 == 0 { vec![second, first] } else { vec![second, Reply::gemini(&answers()[0], 3)] };
+        let server = FakeModel::answering(move |_| replies.pop().unwrap_or_else(|| Reply::error(400, "{}")));
+        let world = world(&server);
+        let mut child = world.start(&ASK);
+        let wanted = if moment % 2 == 0 { 1 } else { 2 };
+        while server.requests().len() < wanted && child.try_wait().expect("asked").is_none() {
+            std::thread::yield_now();
+        }
+        // The server holds the answer back until now; from here on it is a race, which is what is wanted.
+        let _ = (open_first.send(()), open_second.send(()));
+        for _ in 0..spins {
+            std::hint::spin_loop();
+            std::thread::yield_now();
+        }
+        child.kill().expect("killed");
+        let _ = child.wait().expect("ended");
+        sound(&world, &before, &after, &at);
+        recovered(&world, &before, &after, &at);
+    });
+}
