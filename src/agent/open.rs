@@ -19,6 +19,7 @@ use crate::session::codec;
 use crate::session::cursor::Cursor;
 use crate::session::meta::Fact;
 use crate::session::turn::Turn;
+use crate::vcs::Layout;
 use crate::vcs::wal::Wal;
 
 use super::Error;
@@ -56,6 +57,8 @@ impl OpenTurn {
             }
         }
         ws.faults.point("open.before");
+        // Recording needs it; without it nothing is sent or written at all.
+        ws.author()?;
         let key = turn.header.key.to_string();
         let common = &ws.backend.layout().common_dir;
         let wal = Wal::create(common, &key, &bundle(ws, &turn, &place)).map_err(Error::unfinished(common))?;
@@ -125,7 +128,7 @@ impl Place {
     fn encode(&self, ws: &Workspace) -> Value {
         let mut value = json!({
             "begins": self.begins == Begins::Session,
-            "git_dir": crate::base::text::percent_encode(ws.backend.layout().git_dir.as_os_str().as_encoded_bytes()),
+            "git_dir": worktree_id(ws.backend.layout()),
         });
         if let Some(parent) = self.parent {
             value["parent"] = json!(parent.to_string());
@@ -140,11 +143,18 @@ impl Place {
     }
 }
 
+/// Which worktree of a repository this is: its git directory, percent-encoded, seen from the shared one, so that the
+/// repository may move.
+pub fn worktree_id(layout: &Layout) -> String {
+    let inside = layout.git_dir.strip_prefix(&layout.common_dir).unwrap_or(&layout.git_dir);
+    crate::base::text::percent_encode(inside.as_os_str().as_encoded_bytes())
+}
+
 /// A dead process's turn as its directory has it.
 pub struct Found {
     pub turn: Turn,
     pub place: Place,
-    /// The git directory of its worktree, percent-encoded.
+    /// Its worktree, as [`worktree_id`] has it.
     pub git_dir: String,
     /// Status and headers of the response, when they had arrived.
     pub head: Option<(u16, BTreeMap<String, String>)>,

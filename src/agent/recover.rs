@@ -21,7 +21,7 @@ use crate::vcs::wal::Wal;
 use super::Error;
 use super::landing;
 use super::open::{self, Found, annotate, record};
-use super::store::Appended;
+use super::store::{Appended, StoreError};
 use super::workspace::Workspace;
 
 /// What was done about one unfinished turn.
@@ -42,25 +42,40 @@ pub struct Recovered {
     pub only_traces: bool,
 }
 
+/// What was found at a start.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub closed: Vec<Recovered>,
+    /// Directories that nobody can read, where they are kept now, and why.
+    pub unreadable: Vec<(std::path::PathBuf, Error)>,
+}
+
 /// Closes every unfinished turn of this worktree whose process is gone.
-pub fn recover(ws: &Workspace) -> Result<Vec<Recovered>, Error> {
+pub fn recover(ws: &Workspace) -> Result<Report, Error> {
     let layout = ws.backend.layout();
-    let mut out = Vec::new();
+    let mut out = Report::default();
     for (_, wal) in Wal::abandoned(&layout.common_dir).map_err(Error::unfinished(&layout.common_dir))? {
-        let found = open::read(&wal)?;
-        let own = crate::base::text::percent_encode(layout.git_dir.as_os_str().as_encoded_bytes());
-        let other =
-            std::path::PathBuf::from(String::from_utf8_lossy(&crate::base::text::percent_decode(&found.git_dir)).into_owned());
-        if found.git_dir != own && other.exists() {
+        let found = match open::read(&wal) {
+            Ok(found) => found,
+            Err(error) => {
+                let kept = wal.set_aside(&layout.common_dir).map_err(Error::unfinished(&layout.common_dir))?;
+                out.unreadable.push((kept, error));
+                continue;
+            }
+        };
+        let own = found.git_dir == open::worktree_id(layout);
+        let other = String::from_utf8_lossy(&crate::base::text::percent_decode(&found.git_dir)).into_owned();
+        if !own && layout.common_dir.join(other).exists() {
             // The next start in that worktree sees to it.
             continue;
         }
-        out.push(close(ws, found, wal)?);
+        out.closed.push(close(ws, found, wal, own)?);
     }
     Ok(out)
 }
 
-fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
+/// Closes one. A turn of a worktree that is gone (not our `own`) leaves the files, the branch and the cursor here alone.
+fn close(ws: &Workspace, found: Found, wal: Wal, own: bool) -> Result<Recovered, Error> {
     let Found { mut turn, place, head, raw, .. } = found;
     let (store, key) = (ws.store(), turn.header.key);
     let mut done = Recovered {
@@ -74,21 +89,33 @@ fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
     };
     let changes = turn.edits.with_status(ChangeStatus::Written);
     let paths: BTreeSet<RepoPath> = changes.iter().map(|(path, _)| path.clone()).collect();
-    ws.backend.clean_temps(&changes, &landing::temp(key))?;
-    let recorded = store.tip(turn.header.session)?.map(|tip| store.find(tip, key)).transpose()?.flatten();
+    if own {
+        ws.backend.clean_temps(&changes, &landing::temp(key))?;
+    }
+    let recorded = match store.tip(turn.header.session)?.map(|tip| store.find(tip, key)).transpose() {
+        // Whatever that ref leads to, it is not this turn; recording then makes a fork.
+        Err(StoreError::Decode { .. } | StoreError::Vcs(VcsError::Corrupt(_))) => None,
+        other => other?.flatten(),
+    };
     if let Some(link) = recorded {
         let appended = Appended { commit: link.commit, session: link.header.session, forked: false };
         annotate(ws, &appended, &place)?;
-        move_cursor(ws, &appended, key, place.parent)?;
+        if own {
+            move_cursor(ws, &appended, key, place.parent)?;
+        }
         wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
         (done.outcome, done.only_traces, done.committed) = (link.header.outcome, true, link.header.commit.is_some());
         return Ok(done);
     }
-    turn.header.commit = ws.backend.settle(&landing::trailer(key), turn.header.base, &paths)?;
+    if own {
+        turn.header.commit = ws.backend.settle(&landing::trailer(key), turn.header.base, &paths)?;
+    }
     done.committed = turn.header.commit.is_some();
     take_answer(ws, &mut turn, head, raw);
     if !done.committed {
-        restore(ws, &changes, key, &mut done)?;
+        if own {
+            restore(ws, &changes, key, &mut done)?;
+        }
         for change in &mut turn.edits.changes {
             change.status = ChangeStatus::Held;
         }
@@ -101,7 +128,9 @@ fn close(ws: &Workspace, found: Found, wal: Wal) -> Result<Recovered, Error> {
     done.outcome = turn.header.outcome;
     done.held = turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held);
     let appended = record(ws, &mut turn, &place)?;
-    move_cursor(ws, &appended, key, place.parent)?;
+    if own {
+        move_cursor(ws, &appended, key, place.parent)?;
+    }
     wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
     Ok(done)
 }

@@ -123,7 +123,11 @@ impl Context {
     }
 
     fn recover(&self, ws: &Workspace) -> Result<(), Failure> {
-        for done in recover::recover(ws)? {
+        let found = recover::recover(ws)?;
+        for (path, why) in found.unreadable {
+            self.ui.warn(&format!("an unfinished turn is kept in {}: {why}", path.display()));
+        }
+        for done in found.closed {
             let key = &done.key.to_string()[..8];
             let mut said = if done.only_traces {
                 format!("unfinished turn {key}: it was complete; its traces are removed")

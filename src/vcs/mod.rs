@@ -17,7 +17,7 @@ pub mod wal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::base::change::ChangeSet;
+use crate::base::change::{ChangeSet, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
@@ -130,6 +130,8 @@ pub struct Landed {
     pub without_user_lines: Vec<RepoPath>,
     /// In the files, but not in the commit, and why.
     pub uncommitted: Vec<(RepoPath, Withheld)>,
+    /// Files that a hook of the repository changed on the way into the commit, as they are now on disk.
+    pub rewritten: Vec<(RepoPath, FileState)>,
 }
 
 /// Why a file's change is not in the commit.
@@ -210,6 +212,9 @@ pub enum VcsError {
     /// A path leads out of the worktree through a symbolic link, or through something that is no directory.
     #[error("{0} cannot be written: {1}")]
     BadTarget(RepoPath, &'static str),
+    /// The repository's filters or rules for line ends do not take the file.
+    #[error("git's filters do not take {0}: {1}")]
+    Filter(RepoPath, String),
     /// Undoing this would take work of the user with it.
     #[error("{0} was changed since, in the same lines")]
     Conflict(RepoPath),

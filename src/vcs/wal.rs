@@ -29,11 +29,13 @@ impl Wal {
     pub fn create(common_dir: &Path, key: &str, open: &[u8]) -> io::Result<Self> {
         let parent = root(common_dir);
         durable::create_directories(&parent)?;
-        // Made under another name, so that nobody sees it before it is locked.
+        // Made under another name, and locked before anybody else looks.
         let fresh = parent.join(format!(".new-{key}"));
+        let gate = gate(common_dir)?;
         fs::create_dir(&fresh)?;
         let lock = File::create_new(fresh.join("lock"))?;
         lock.lock()?;
+        drop(gate);
         durable::write_new(&fresh.join(OPEN), open)?;
         durable::sync_directory(&fresh)?;
         let directory = parent.join(key);
@@ -49,17 +51,24 @@ impl Wal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
+        let _gate = gate(common_dir)?;
         let mut names: Vec<String> = Vec::new();
         for entry in entries {
-            names.extend(entry?.file_name().into_string());
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
         }
         names.sort();
         let mut out = Vec::new();
         for name in names {
             let directory = parent.join(&name);
             let lock = match OpenOptions::new().write(true).open(directory.join("lock")) {
-                // Just being made or removed by its owner.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                // Just being removed by its owner, or left by one that died before it was locked: then it is empty.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    let _ = fs::remove_dir(&directory);
+                    continue;
+                }
                 other => other?,
             };
             match lock.try_lock() {
@@ -119,6 +128,16 @@ impl Wal {
         self.stream.take().map_or(Ok(()), |file| file.sync_data())
     }
 
+    /// Moves the directory out of the way, as it is: nobody can read it. Gives its new place.
+    pub fn set_aside(self, common_dir: &Path) -> io::Result<PathBuf> {
+        let name = self.directory.file_name().unwrap_or_default();
+        let kept = common_dir.join("retort").join("unreadable");
+        durable::create_directories(&kept)?;
+        fs::rename(&self.directory, kept.join(name))?;
+        durable::sync_directory(&kept)?;
+        Ok(kept.join(name))
+    }
+
     /// Removes the directory: the turn is closed.
     pub fn close(self) -> io::Result<()> {
         remove(&self.directory)
@@ -129,21 +148,33 @@ fn root(common_dir: &Path) -> PathBuf {
     common_dir.join("retort").join("wal")
 }
 
-/// Removes a directory so that a death half-way leaves litter, not an open turn.
+/// Held while a directory is made, so that nobody takes one that is not locked yet for litter.
+fn gate(common_dir: &Path) -> io::Result<File> {
+    let file = File::create(common_dir.join("retort").join("wal.lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Removes a directory so that a death half-way leaves litter, not an open turn. What its owner has just removed is fine too.
 fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(OPEN)) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
+    let gone = |done: io::Result<()>| match done {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    gone(fs::remove_file(directory.join(OPEN)))?;
+    let entries = match fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
     // The lock goes last: as long as it is there, a later start finds the rest.
-    for entry in fs::read_dir(directory)? {
+    for entry in entries {
         let entry = entry?;
         if entry.file_name() != "lock" {
-            fs::remove_file(entry.path())?;
+            gone(fs::remove_file(entry.path()))?;
         }
     }
-    fs::remove_file(directory.join("lock"))?;
-    fs::remove_dir(directory)
+    gone(fs::remove_file(directory.join("lock")))?;
+    gone(fs::remove_dir(directory))
 }
 
 #[cfg(test)]
@@ -165,6 +196,40 @@ mod tests {
         assert_eq!(wal.opened().expect("reads"), b"hi");
         wal.close().expect("closes");
         assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_turn_is_passed_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(root(dir.path()).join(".new-kk")).expect("made");
+        fs::write(root(dir.path()).join("stray"), "x").expect("written");
+        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+        assert!(!root(dir.path()).join(".new-kk").exists(), "it died before it had a lock");
+        drop(Wal::create(dir.path(), "kk", b"?").expect("opens"));
+        let (_, wal) = Wal::abandoned(dir.path()).expect("lists").pop().expect("one");
+        let kept = wal.set_aside(dir.path()).expect("moves");
+        assert_eq!(fs::read(kept.join(OPEN)).expect("reads"), b"?");
+        assert!(Wal::abandoned(dir.path()).expect("lists").is_empty());
+    }
+
+    #[test]
+    fn directories_come_and_go_while_others_look() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(root(dir.path())).expect("made");
+        let made = |who: &str| {
+            for n in 0..100 {
+                Wal::create(dir.path(), &format!("{who}{n}"), b"{}").expect("opens").close().expect("closes");
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| made("k"));
+            scope.spawn(|| made("m"));
+            for _ in 0..100 {
+                // A turn that was just closed may be seen, never one that is being made.
+                Wal::abandoned(dir.path()).expect("lists");
+            }
+        });
         assert_eq!(fs::read_dir(root(dir.path())).expect("lists").count(), 0);
     }
 
