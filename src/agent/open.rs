@@ -57,8 +57,6 @@ impl OpenTurn {
             }
         }
         ws.faults.point("open.before");
-        // Recording needs it; without it nothing is sent or written at all.
-        ws.author()?;
         let key = turn.header.key.to_string();
         let common = &ws.backend.layout().common_dir;
         let wal = Wal::create(common, &key, &bundle(ws, &turn, &place)).map_err(Error::unfinished(common))?;

@@ -173,7 +173,7 @@ fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> R
     let trailer = format!("Retort-Undo: {}", link.header.key);
     let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
     let offset = ws.clock.offset(now);
-    if link.header.commit == Some(commit) {
+    if link.header.commit == Some(commit) || ws.backend.is_exactly(commit, changes)? {
         let landing = Landing { changes, message, author_time: now, author_offset: offset, trailer: &trailer };
         return Ok(ws.backend.take_back(commit, &landing)?);
     }

@@ -299,6 +299,12 @@ pub trait Backend {
     /// first parents ends at `base` or after 1,000 commits.
     fn find_landed(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError>;
 
+    /// Whether a commit makes these changes on its parent and no others: nobody put work of their own into it.
+    fn is_exactly(&self, commit: Oid, changes: &ChangeSet) -> Result<bool, VcsError> {
+        let _ = (commit, changes);
+        Ok(false)
+    }
+
     /// Completes a landing whose process died: finds its commit as [`Self::find_landed`] does and, when it is HEAD, brings the
     /// index entries of `paths` up to date. Removes what the dead process left locked. Doing it twice changes nothing.
     fn settle(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError>;

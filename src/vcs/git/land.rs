@@ -404,6 +404,29 @@ impl Git {
         Ok(Some(commit))
     }
 
+    pub(super) fn makes_only(&self, commit: Oid, changes: &crate::base::change::ChangeSet) -> Result<bool, VcsError> {
+        let Some(raw) = self.raw_commit(commit)? else { return Ok(false) };
+        let old = raw.parents.first().map(|p| self.tree_of(gix_id(*p))).transpose()?;
+        let new = gix_id(raw.tree);
+        if self.changed_files(old, new)?.iter().any(|path| changes.get(path).is_none()) {
+            return Ok(false);
+        }
+        let mut filter = self.filter()?;
+        for (path, change) in changes.iter() {
+            let mut stored = |state: &Option<FileState>| -> Result<Option<Vec<u8>>, VcsError> {
+                state.as_ref().map(|s| Ok(filter.store(path, s)?.into_owned())).transpose()
+            };
+            let (before, after) = (stored(&change.before)?, stored(&change.after)?);
+            let read = |leaf: Option<Leaf>| leaf.map(|l| self.blob(l.id)).transpose();
+            let (here, made) = (read(self.leaf(old, path)?)?, read(self.leaf(Some(new), path)?)?);
+            match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
+                Ok(ours) if ours == made => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
         use crate::vcs::Backend as _;
         self.check_idle()?;
