@@ -168,6 +168,9 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
     } else if until != Until::Stored {
         state.keep(&gathered.changes);
     }
+    if let Some(landed) = &landed {
+        landing::note_rewritten(&mut open.turn, landed);
+    }
     open.turn.state = state;
     open.turn.header.outcome = outcome;
     open.turn.header.commit = landed.as_ref().and_then(|l| l.commit);

@@ -68,6 +68,9 @@ pub enum Error {
     /// `vcs.dirty = "refuse"`.
     #[error("{} {} uncommitted changes, and vcs.dirty is \"refuse\"", list(.0), if .0.len() == 1 { "has" } else { "have" })]
     Dirty(Vec<RepoPath>),
+    /// `vcs.dirty = "commit-first"`, and git's index does not let it.
+    #[error("your own changes of {} cannot be committed first", list(.0))]
+    NotFirst(Vec<RepoPath>),
     #[error("nothing was committed: {}", withheld(.0))]
     NothingCommitted(Vec<(RepoPath, Withheld)>),
     /// There is nothing stored that could be applied.
@@ -83,6 +86,8 @@ pub enum Error {
     HoldsSecret(RepoPath),
     #[error("there is nothing to undo")]
     NothingToUndo,
+    #[error("the session is as long as a session can be; begin a new one")]
+    ChainTooLong,
     #[error("there is nothing to redo")]
     NothingToRedo,
     #[error("this worktree has no session yet")]

@@ -368,6 +368,7 @@ impl<'a> Driver<'a> {
                 let now = ws.now();
                 let turn = &mut self.open()?.turn.turn;
                 turn.header.commit = landed.commit;
+                landing::note_rewritten(turn, &landed);
                 turn.events.extend(
                     landed
                         .uncommitted
@@ -425,7 +426,8 @@ pub fn new_header(
 ) -> Result<Header, Error> {
     // Without a name to write, a turn could not be recorded: this must come out before anything is sent or written.
     ws.author()?;
-    let seq = parent.map(|p| ws.store().link(p)).transpose()?.map_or(0, |l| l.header.seq) + 1;
+    let last = parent.map(|p| ws.store().link(p)).transpose()?.map_or(0, |l| l.header.seq);
+    let seq = last.checked_add(1).filter(|n| u32::try_from(*n).is_ok()).ok_or(Error::ChainTooLong)?;
     let head = ws.backend.head()?;
     let now = ws.now();
     Ok(Header {

@@ -10,6 +10,7 @@ use crate::base::path::RepoPath;
 use crate::base::text::subject;
 use crate::config::{DirtyMode, MessageSource};
 use crate::session::request::ModelId;
+use crate::session::turn::{ChangeStatus, FileStat, Turn};
 use crate::vcs::{Landed, Landing, VcsError};
 
 use super::Error;
@@ -92,6 +93,18 @@ pub fn commit(ws: &Workspace, changes: &ChangeSet, wording: Wording<'_>, key: Tu
     ws.backend.land(&Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer })
 }
 
+/// Notes in a turn's edits what a hook of the repository made of them, so that `undo` knows what to take out.
+pub fn note_rewritten(turn: &mut Turn, landed: &Landed) {
+    for (path, state) in &landed.rewritten {
+        for change in turn.edits.changes.iter_mut().filter(|c| c.path == *path) {
+            change.after = Some(state.clone());
+        }
+    }
+    if !landed.rewritten.is_empty() {
+        turn.header.files = FileStat::of(&turn.edits.with_status(ChangeStatus::Written));
+    }
+}
+
 fn dirty_among(ws: &Workspace, changes: &ChangeSet) -> Result<Vec<RepoPath>, Error> {
     let dirty = ws.backend.dirty()?;
     Ok(dirty.into_iter().map(|f| f.path).filter(|path| changes.get(path).is_some()).collect())
@@ -119,14 +132,15 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
     let names: Vec<String> = own.iter().map(|(path, _)| path.to_string()).collect();
     let line = format!("Work in progress on {}", names.join(", "));
     let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));
-    ws.backend.land(&Landing {
+    let landed = ws.backend.land(&Landing {
         changes: &own,
         message,
         author_time: now,
         author_offset: ws.clock.offset(now),
         trailer: &trailer,
     })?;
-    Ok(())
+    let left: Vec<RepoPath> = landed.uncommitted.into_iter().map(|(path, _)| path).collect();
+    if left.is_empty() { Ok(()) } else { Err(Error::NotFirst(left)) }
 }
 
 fn head_tree(ws: &Workspace) -> Result<Option<Oid>, Error> {

@@ -25,7 +25,7 @@ use super::Error;
 use super::intent::{Intent, Step};
 use super::landing;
 use super::open::{self, Found, Place, annotate, record};
-use super::store::{Appended, Link};
+use super::store::{Appended, Link, StoreError};
 use super::undo::{self, Undone};
 use super::workspace::Workspace;
 
@@ -199,10 +199,13 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
 fn recorded(ws: &Workspace, turn: &Turn) -> Result<Option<Link>, Error> {
     let store = ws.store();
     for session in [turn.header.session, open::fork_of(turn)] {
-        if let Some(tip) = store.tip(session)?
-            && let Some(link) = store.find(tip, turn.header.key)?
-        {
-            return Ok(Some(link));
+        let found = match store.tip(session)?.map(|tip| store.find(tip, turn.header.key)).transpose() {
+            // Whatever that ref leads to, it is not this turn; recording then makes a fork.
+            Err(StoreError::Decode { .. } | StoreError::Vcs(VcsError::Corrupt(_))) => None,
+            other => other?.flatten(),
+        };
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)

@@ -171,6 +171,18 @@ pub enum Fetched {
     Diverged(SessionId),
 }
 
+/// Whether all between `local` and `tip` are turns of this session: else the session here could not be read any more.
+fn goes_on(ws: &Workspace, session: SessionId, local: Oid, tip: Oid) -> bool {
+    let mut chain = ws.store().chain(tip);
+    loop {
+        match chain.next() {
+            Some(Ok(link)) if link.commit == local => return true,
+            Some(Ok(link)) if link.header.session == session => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Fetches a remote's sessions. Those that are here go forward when they can.
 pub fn fetch(ws: &Workspace, remote: &str) -> Result<Vec<Fetched>, Error> {
     if remote.contains(['/', ':']) || remote.starts_with('-') {
@@ -188,7 +200,7 @@ pub fn fetch(ws: &Workspace, remote: &str) -> Result<Vec<Fetched>, Error> {
             (Kind::Meta, Some(_)) => store.take_meta(session, tip, &author)?,
             (Kind::Session, None) if before.get(&name) != Some(&tip) => out.push(Fetched::New(session)),
             (Kind::Session, Some(local)) if local != tip => {
-                if ws.backend.is_ancestor(local, tip)? {
+                if ws.backend.is_ancestor(local, tip)? && goes_on(ws, session, local, tip) {
                     match ws.backend.set_ref(&refs::session(session), tip, Expected::Is(local)) {
                         Err(VcsError::Moved { .. }) => out.push(Fetched::Diverged(session)),
                         other => {

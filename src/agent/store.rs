@@ -268,32 +268,41 @@ impl<'a> Store<'a> {
 
     /// The session's annotations.
     pub fn meta(&self, session: SessionId) -> Result<Meta, StoreError> {
-        Ok(self.meta_at(&refs::meta(session))?.map(|(_, meta)| meta).unwrap_or_default())
+        Ok(self.meta_at(&refs::meta(session))?.map(|(_, _, meta)| meta).unwrap_or_default())
     }
 
-    fn meta_at(&self, name: &str) -> Result<Option<(RawCommit, Meta)>, StoreError> {
+    /// What the ref is, the commit among that, and the records.
+    fn meta_at(&self, name: &str) -> Result<Option<(Oid, Option<Oid>, Meta)>, StoreError> {
         let Some((_, tip)) = self.backend.refs(name)?.into_iter().find(|(found, _)| found == name) else { return Ok(None) };
-        let raw = self.raw(tip)?;
+        // Whoever can push here can make the ref point to anything; what holds no records says nothing.
+        let Ok(Some(raw)) = self.backend.commit(tip) else { return Ok(Some((tip, None, Meta::default()))) };
         let meta = Meta::decode(&self.backend.file(raw.tree, RECORDS)?.unwrap_or_default());
-        Ok(Some((raw, meta)))
+        Ok(Some((tip, Some(tip), meta)))
     }
 
     /// Adds an annotation; again when somebody else added one meanwhile.
     pub fn annotate(&self, session: SessionId, fact: Fact, at: Timestamp, author: &Signature) -> Result<(), StoreError> {
         let mut add = Meta::default();
+        // The last record counts: one from a clock that is ahead must not outlast what is said now.
+        let at = match &fact {
+            Fact::Name(_) => {
+                self.meta(session)?.named_at().map_or(at, |last| at.max(Timestamp::from_millis(last.millis().saturating_add(1))))
+            }
+            Fact::Abandoned(_) => at,
+        };
         add.add(&Record { at, fact });
         let name = refs::meta(session);
         for _ in 0..64 {
             let known = self.meta_at(&name)?;
-            let mut meta = known.as_ref().map(|(_, meta)| meta.clone()).unwrap_or_default();
+            let mut meta = known.as_ref().map(|(_, _, meta)| meta.clone()).unwrap_or_default();
             meta.union(&add);
-            if known.as_ref().is_some_and(|(_, old)| *old == meta) {
+            if known.as_ref().is_some_and(|(_, commit, old)| commit.is_some() && *old == meta) {
                 return Ok(());
             }
-            let parent = known.map(|(raw, _)| raw.id);
+            let (tip, parent) = known.map_or((None, None), |(tip, parent, _)| (Some(tip), parent));
             let depth = parent.map_or(Ok(0), |p| self.depth(p))?;
             let commit = self.write_meta(session, &meta, parent.into_iter().collect(), depth + 1, author)?;
-            match self.backend.set_ref(&name, commit, parent.map_or(Expected::Absent, Expected::Is)) {
+            match self.backend.set_ref(&name, commit, tip.map_or(Expected::Absent, Expected::Is)) {
                 Err(VcsError::Moved { .. }) => {}
                 other => return Ok(other?),
             }
@@ -312,14 +321,15 @@ impl<'a> Store<'a> {
             let known = self.meta_at(&name)?;
             let (new, expected) = match known {
                 None => (theirs, Expected::Absent),
-                Some((ours, _)) if self.backend.is_ancestor(theirs, ours.id)? => return Ok(()),
-                Some((ours, _)) if self.backend.is_ancestor(ours.id, theirs)? => (theirs, Expected::Is(ours.id)),
-                Some((ours, mut meta)) => {
+                Some((ours, None, _)) => (theirs, Expected::Is(ours)),
+                Some((_, Some(ours), _)) if self.backend.is_ancestor(theirs, ours)? => return Ok(()),
+                Some((_, Some(ours), _)) if self.backend.is_ancestor(ours, theirs)? => (theirs, Expected::Is(ours)),
+                Some((_, Some(ours), mut meta)) => {
                     meta.union(&Meta::decode(&self.backend.file(self.raw(theirs)?.tree, RECORDS)?.unwrap_or_default()));
-                    let (own, other) = (self.depth(ours.id)?, self.depth(theirs)?);
+                    let (own, other) = (self.depth(ours)?, self.depth(theirs)?);
                     // The deeper one first: depth is counted along first parents.
-                    let parents = if own < other { vec![theirs, ours.id] } else { vec![ours.id, theirs] };
-                    (self.write_meta(session, &meta, parents, own.max(other) + 1, author)?, Expected::Is(ours.id))
+                    let parents = if own < other { vec![theirs, ours] } else { vec![ours, theirs] };
+                    (self.write_meta(session, &meta, parents, own.max(other) + 1, author)?, Expected::Is(ours))
                 }
             };
             match self.backend.set_ref(&name, new, expected) {
@@ -351,7 +361,8 @@ impl<'a> Store<'a> {
         let (mut next, mut depth) = (Some(commit), 0);
         while let Some(id) = next {
             depth += 1;
-            next = self.raw(id)?.parents.first().copied();
+            // A shallow fetch ends the chain.
+            next = self.backend.commit(id)?.and_then(|c| c.parents.first().copied());
         }
         Ok(depth)
     }

@@ -80,16 +80,24 @@ fn undo_steps(ws: &Workspace, keep: Keep, cursor: Cursor, here: &Link, turns: Ve
     let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns };
     if !keep.code {
         let changes = written(ws, &undone.turns)?;
-        let merged = changes.inverse().onto(&*ws.backend.worktree()?)?;
-        ws.backend.apply(&merged, &landing::temp(here.header.key))?;
+        let taken_out = changes.inverse().onto(&*ws.backend.worktree()?)?;
+        ws.backend.apply(&taken_out, &landing::temp(here.header.key))?;
         ws.faults.point("undo.files");
         undone.files = changes.ends().map(|(path, _)| path.clone()).collect();
         for link in &undone.turns {
             let Some(commit) = landed_commit(ws, link)? else { continue };
             let own = written_by(ws, link)?;
-            let back = take_back(ws, commit, &own, link)?;
+            match take_back(ws, commit, &own, link) {
+                Ok(back) => undone.commits.push((commit, back)),
+                Err(error) => {
+                    // All or nothing: files and branch say the same again.
+                    if undone.commits.is_empty() {
+                        ws.backend.apply(&taken_out.inverse(), &landing::temp(here.header.key))?;
+                    }
+                    return Err(error);
+                }
+            }
             ws.faults.point("undo.branch");
-            undone.commits.push((commit, back));
         }
     }
     if !keep.chat {
@@ -264,6 +272,18 @@ fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> R
     let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
     let trailer = undo_line(link);
     let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
-    let landing = Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer };
-    Ok(ws.backend.take_back(commit, &landing)?)
+    let offset = ws.clock.offset(now);
+    if link.header.commit == Some(commit) || ws.backend.is_exactly(commit, changes)? {
+        let landing = Landing { changes, message, author_time: now, author_offset: offset, trailer: &trailer };
+        return Ok(ws.backend.take_back(commit, &landing)?);
+    }
+    // The user made it anew (amend, rebase) and may have put work of their own into it: it stays, and our part is reverted.
+    let inverse = changes.inverse();
+    let landing = Landing { changes: &inverse, message, author_time: now, author_offset: offset, trailer: &trailer };
+    let landed = ws.backend.land(&landing)?;
+    match (landed.commit, landed.uncommitted.into_iter().next()) {
+        (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
+        (None, Some((path, _))) => Err(VcsError::Conflict(path).into()),
+        (None, None) => Ok(TakenBack::Moved(ws.backend.head()?.commit)),
+    }
 }

@@ -191,7 +191,7 @@ impl From<Error> for Failure {
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),
             Error::Refused(_) => user().code(PROVIDER),
             Error::Interrupted => user().hint("what arrived is kept: rt show").code(INTERRUPTED),
-            Error::Dirty(_) => user().hint("commit or stash them, then: rt retry").code(REJECTED),
+            Error::Dirty(_) | Error::NotFirst(_) => user().hint("commit or stash them, then: rt retry").code(REJECTED),
             Error::NothingCommitted(_) => {
                 user().hint("the edits are in the files; commit them yourself, or take them back: rt undo").code(REJECTED)
             }

@@ -20,6 +20,7 @@ pub struct Spec {
     args: Vec<OsString>,
     directory: Option<PathBuf>,
     env: Vec<(OsString, OsString)>,
+    unset: Vec<OsString>,
     input: Vec<u8>,
 }
 
@@ -73,6 +74,13 @@ impl Spec {
         self
     }
 
+    /// Takes a variable away that would be inherited; one that is set for the child stays.
+    #[must_use]
+    pub fn without_env(mut self, key: impl Into<OsString>) -> Self {
+        self.unset.push(key.into());
+        self
+    }
+
     /// What it reads on standard input.
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
@@ -82,7 +90,11 @@ impl Spec {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.args(&self.args);
+        self.unset.iter().for_each(|key| {
+            command.env_remove(key);
+        });
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

@@ -94,13 +94,28 @@ impl Meta {
         self.lines.iter().filter_map(|(h, l)| Some((*h, Record::parse(l)?)))
     }
 
+    /// The names that were given, oldest first. A record from elsewhere may hold any text; what could not be given here (it
+    /// might be taken for an address, or move the cursor of a terminal) is no name.
+    fn names(&self) -> Vec<(Timestamp, Sha256, String)> {
+        let mut names: Vec<_> = self
+            .records()
+            .filter_map(|(h, r)| match r.fact {
+                Fact::Name(name) => check_name(&name).is_ok().then_some((r.at, h, name)),
+                Fact::Abandoned(_) => None,
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
     /// The session's name.
     pub fn name(&self) -> Option<String> {
-        let names = self.records().filter_map(|(h, r)| match r.fact {
-            Fact::Name(name) => Some((r.at, h, name)),
-            Fact::Abandoned(_) => None,
-        });
-        names.max().map(|(_, _, name)| name).filter(|name| !name.is_empty())
+        self.names().pop().map(|(_, _, name)| name)
+    }
+
+    /// When it was given.
+    pub fn named_at(&self) -> Option<Timestamp> {
+        self.names().pop().map(|(at, _, _)| at)
     }
 
     /// Turns at which an abandoned tail ends.
@@ -184,6 +199,17 @@ mod tests {
             assert_eq!(meta.name().as_deref(), Some("new"));
             assert_eq!(Meta::decode(&meta.encode()), meta);
         }
+    }
+
+    #[test]
+    fn a_name_from_elsewhere_that_is_none_does_not_count() {
+        let mut meta = Meta::default();
+        meta.add(&at(1, Fact::Name("good".into())));
+        for name in ["", "\u{1b}[31m", "../../x", "refs/heads/main", "kk"] {
+            meta.add(&at(2, Fact::Name(name.into())));
+        }
+        assert_eq!(meta.name().as_deref(), Some("good"));
+        assert_eq!(meta.named_at(), Some(Timestamp::from_millis(1)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod wal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::base::change::ChangeSet;
+use crate::base::change::{ChangeSet, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
@@ -137,6 +137,8 @@ pub struct Landed {
     pub without_user_lines: Vec<RepoPath>,
     /// In the files, but not in the commit, and why.
     pub uncommitted: Vec<(RepoPath, Withheld)>,
+    /// Files that a hook of the repository changed on the way into the commit, as they are now on disk.
+    pub rewritten: Vec<(RepoPath, FileState)>,
 }
 
 /// Why a file's change is not in the commit.
@@ -217,6 +219,9 @@ pub enum VcsError {
     /// A path leads out of the worktree through a symbolic link, or through something that is no directory.
     #[error("{0} cannot be written: {1}")]
     BadTarget(RepoPath, &'static str),
+    /// The repository's filters or rules for line ends do not take the file.
+    #[error("git's filters do not take {0}: {1}")]
+    Filter(RepoPath, String),
     /// Undoing this would take work of the user with it.
     #[error("{0} was changed since, in the same lines")]
     Conflict(RepoPath),
@@ -300,6 +305,12 @@ pub trait Backend {
     /// The first commit, going back from HEAD and then through HEAD's reflog, whose message has this line; the walk along
     /// first parents ends at `base` or after 1,000 commits.
     fn find_landed(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError>;
+
+    /// Whether a commit makes these changes on its parent and no others: nobody put work of their own into it.
+    fn is_exactly(&self, commit: Oid, changes: &ChangeSet) -> Result<bool, VcsError> {
+        let _ = (commit, changes);
+        Ok(false)
+    }
 
     /// Completes a landing whose process died: finds its commit as [`Self::find_landed`] does and, when it is HEAD, brings the
     /// index entries of `paths` up to date. Removes what the dead process left locked. Doing it twice changes nothing.

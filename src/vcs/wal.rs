@@ -74,7 +74,10 @@ impl Wal {
         };
         let mut names: Vec<String> = Vec::new();
         for entry in entries {
-            names.extend(entry?.file_name().into_string());
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
         }
         names.sort();
         let mut out = Vec::new();
@@ -202,14 +205,18 @@ fn remove(directory: &Path, faults: &Faults) -> io::Result<()> {
     gone(fs::remove_file(directory.join(OPEN)))?;
     faults.point("wal.closed");
     // The lock goes last: as long as it is there, a later start finds the rest.
-    for entry in fs::read_dir(directory)? {
+    let entries = match fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.file_name() != LOCK {
-            fs::remove_file(entry.path())?;
+            gone(fs::remove_file(entry.path()))?;
         }
     }
     faults.point("wal.emptied");
-    fs::remove_file(directory.join(LOCK))?;
+    gone(fs::remove_file(directory.join(LOCK)))?;
     faults.point("wal.unlocked");
     // A start beside us may have removed the empty directory.
     gone(fs::remove_dir(directory))

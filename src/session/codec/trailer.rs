@@ -3,6 +3,7 @@
 //! Invariants
 //! - Every key stands once, except `Retort-Path`; unknown keys are ignored, so fields can be added.
 //! - Values are percent-encoded where a byte is not printable ASCII.
+//! - `Retort-Seq` has 32 bits: a committer date is made from it, and one that overflows is a damaged commit to git.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -57,12 +58,17 @@ pub(super) fn trailers(h: &Header) -> Vec<(&'static str, String)> {
     out
 }
 
+/// A subject without what could move the cursor of a terminal; a commit from elsewhere may have any.
+fn shown(subject: &str) -> String {
+    let clean: String = subject.chars().filter(|c| !is_unsafe_to_show(*c) && !matches!(c, '\n' | '\t')).collect();
+    clean.trim().to_owned()
+}
+
 /// The commit message for a header.
 pub fn encode_header(h: &Header) -> Vec<u8> {
-    let clean: String = h.subject.chars().filter(|c| !is_unsafe_to_show(*c) && !matches!(c, '\n' | '\t')).collect();
-    let subject = match clean.trim() {
-        "" => format!("turn {}", h.seq),
-        some => some.to_owned(),
+    let subject = match shown(&h.subject) {
+        none if none.is_empty() => format!("turn {}", h.seq),
+        some => some,
     };
     let mut out = format!("{subject}\n\n");
     for (key, value) in trailers(h) {
@@ -92,12 +98,12 @@ pub fn decode_header(message: &[u8]) -> Result<Header, DecodeError> {
         return Err(DecodeError::Version(format));
     }
     Ok(Header {
-        subject: subject.to_owned(),
+        subject: shown(subject),
         kind: fields.known("Retort-Kind", TurnKind::parse)?,
         key: fields.need("Retort-Turn")?,
         exchange: fields.need("Retort-Exchange")?,
         session: fields.need("Retort-Session")?,
-        seq: fields.need("Retort-Seq")?,
+        seq: fields.need::<u32>("Retort-Seq")?.into(),
         model: fields.get::<ModelId>("Retort-Model")?,
         served: fields.text("Retort-Served")?,
         usage: fields.pairs("Retort-Usage")?.map(|p| usage(&p)).transpose()?.unwrap_or_default(),

@@ -4,10 +4,10 @@
 //! - `index.lock` is made by linking a file that is already whole, so the lock is never half-written, and a lock that a
 //!   killed process of ours left is known by being the same file as `retort/index.new`.
 //! - Cached trees on the way to a changed path are marked as unknown; else git would commit the old ones.
-//! - An index with extensions that gix does not write back is changed by `git update-index` instead.
+//! - An index with extensions that gix does not write back is changed by `git update-index`, in a copy that then is the lock.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -51,20 +51,17 @@ impl LockedIndex {
 impl Git {
     /// The index as it is now; `None` when there is none yet.
     pub(super) fn read_index(&self) -> Result<Option<gix::index::File>, VcsError> {
-        match self.repo.open_index() {
+        let skip_hash = self.config_bool("index.skipHash");
+        match gix::index::File::at(self.index_path(), self.repo.object_hash(), skip_hash, gix::index::decode::Options::default()) {
             Ok(index) => Ok(Some(index)),
-            Err(gix::worktree::open_index::Error::IndexFile(gix::index::file::init::Error::Io(e)))
-                if e.kind() == io::ErrorKind::NotFound =>
-            {
-                Ok(None)
-            }
+            Err(gix::index::file::init::Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(VcsError::corrupt(format!("the index cannot be read: {e}"))),
         }
     }
 
     /// The index, or an empty one.
     pub(super) fn index_or_empty(&self) -> Result<gix::index::File, VcsError> {
-        let empty = || gix::index::File::from_state(gix::index::State::new(self.repo.object_hash()), self.repo.index_path());
+        let empty = || gix::index::File::from_state(gix::index::State::new(self.repo.object_hash()), self.index_path());
         Ok(self.read_index()?.unwrap_or_else(empty))
     }
 
@@ -103,8 +100,13 @@ impl Git {
         }
     }
 
+    /// The worktree's own index, whatever `GIT_INDEX_FILE` says: that one belongs to the git that started us.
+    fn index_path(&self) -> PathBuf {
+        self.layout.git_dir.join("index")
+    }
+
     fn index_lock(&self) -> PathBuf {
-        let mut name = self.repo.index_path().into_os_string();
+        let mut name = self.index_path().into_os_string();
         name.push(".lock");
         name.into()
     }
@@ -119,15 +121,20 @@ impl Git {
         mut index: gix::index::File,
         changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
     ) -> Result<Option<LockedIndex>, VcsError> {
-        let (lock, fresh, target) = (self.index_lock(), self.fresh_index(), self.repo.index_path());
-        let read = index.checksum();
-        self.smudge_racy(&mut index)?;
-        change_entries(&mut index, changes);
-        let mut bytes = Vec::new();
-        let skip_hash = self.config_bool("index.skipHash");
-        let options = gix::index::write::Options { extensions: gix::index::write::Extensions::All, skip_hash };
-        index.write_to(&mut bytes, options).map_err(VcsError::corrupt)?;
-        durable::write_new(&fresh, &bytes).map_err(VcsError::io(&fresh))?;
+        let (lock, fresh, target) = (self.index_lock(), self.fresh_index(), self.index_path());
+        // With index.skipHash there is no checksum, so the time counts too.
+        let read = (index.checksum(), index.timestamp());
+        if Self::plain(&index) {
+            self.smudge_racy(&mut index)?;
+            change_entries(&mut index, changes);
+            let mut bytes = Vec::new();
+            let skip_hash = self.config_bool("index.skipHash");
+            let options = gix::index::write::Options { extensions: gix::index::write::Extensions::All, skip_hash };
+            index.write_to(&mut bytes, options).map_err(VcsError::corrupt)?;
+            durable::write_new(&fresh, &bytes).map_err(VcsError::io(&fresh))?;
+        } else {
+            self.change_copy_by_git(&target, &fresh, changes)?;
+        }
         self.faults.point("index.written");
         match fs::hard_link(&fresh, &lock) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -138,7 +145,7 @@ impl Git {
         }
         let locked = LockedIndex { lock, fresh, target, faults: self.faults.clone() };
         // Somebody may have written the index between our reading and our lock.
-        if self.read_index()?.map(|now| now.checksum()).unwrap_or_default() != read {
+        if self.read_index()?.is_some_and(|now| (now.checksum(), now.timestamp()) != read) {
             locked.abandon()?;
             return Ok(None);
         }
@@ -171,8 +178,20 @@ impl Git {
         Ok(())
     }
 
-    /// Changes entries through git, for an index that only git can write.
-    pub(super) fn update_index_by_git(&self, changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>) -> Result<(), VcsError> {
+    /// Copies the index and changes the copy's entries through git, for an index that only git can write.
+    fn change_copy_by_git(
+        &self,
+        target: &Path,
+        fresh: &Path,
+        changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
+    ) -> Result<(), VcsError> {
+        let at = VcsError::io(fresh);
+        let copy = || -> io::Result<()> {
+            fs::copy(target, fresh)?;
+            // Git tells by it which files may have changed since the index was written.
+            File::options().write(true).open(fresh)?.set_modified(fs::metadata(target)?.modified()?)
+        };
+        copy().map_err(at)?;
         let mut input = Vec::new();
         let null = self.repo.object_hash().null();
         for (path, leaf) in changes {
@@ -184,7 +203,13 @@ impl Git {
             input.extend_from_slice(path.as_bytes());
             input.push(0);
         }
-        self.run_git("update-index", &Spec::new("git").args(["update-index", "-z", "--index-info"]).input(input)).map(drop)
+        let spec = Spec::new("git").args(["update-index", "-z", "--index-info"]).env("GIT_INDEX_FILE", fresh).input(input);
+        let done = self.run_git("update-index", &spec).map(drop);
+        let done = done.and_then(|()| File::open(fresh).and_then(|file| file.sync_all()).map_err(VcsError::io(fresh)));
+        if done.is_err() {
+            let _ = fs::remove_file(fresh);
+        }
+        done
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use gix::bstr::ByteSlice as _;
 use gix::index::entry::{Flags, Stage, Stat};
 use gix::refs::Target;
 use gix::refs::transaction::PreviousValue;
@@ -38,12 +39,13 @@ impl Filter<'_> {
         if state.mode == FileMode::Symlink {
             return Ok(Cow::Borrowed(&state.bytes));
         }
-        let mut out = self.pipeline.convert_to_git(&state.bytes[..], path.to_os(), &self.index).map_err(VcsError::corrupt)?;
+        let out = self.pipeline.convert_to_git(&state.bytes[..], path.to_os(), &self.index);
+        let mut out = out.map_err(|e| VcsError::Filter(path.clone(), e.to_string()))?;
         if !out.is_changed() {
             return Ok(Cow::Borrowed(&state.bytes));
         }
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut out, &mut bytes).map_err(VcsError::corrupt)?;
+        std::io::Read::read_to_end(&mut out, &mut bytes).map_err(|e| VcsError::Filter(path.clone(), e.to_string()))?;
         Ok(Cow::Owned(bytes))
     }
 }
@@ -109,20 +111,21 @@ impl Git {
                 may_create: change.before.is_none(),
             });
         }
-        self.commit_wanted(&wanted, &mut filter, landing)
+        self.commit_wanted(&wanted, landing)
     }
 
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
-    fn commit_wanted(&self, wanted: &[Wanted<'_>], filter: &mut Filter<'_>, landing: &Landing<'_>) -> Result<Landed, VcsError> {
+    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for _ in 0..16 {
             let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
             let index = self.index_or_empty()?;
-            let mut plan = self.plan(head, &index, wanted, filter)?;
+            let mut plan = self.plan(head, &index, wanted)?;
             let mut landed = Landed {
                 commit: None,
                 without_user_lines: std::mem::take(&mut plan.without_user_lines),
                 uncommitted: std::mem::take(&mut plan.uncommitted),
+                rewritten: Vec::new(),
             };
             if plan.leaves.is_empty() {
                 return Ok(landed);
@@ -134,14 +137,19 @@ impl Git {
                 self.commit_by_git(head, tree, landing)?;
                 let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
                 let commit = now.filter(|id| Some(*id) != head).ok_or_else(|| VcsError::CommitRefused(String::new()))?;
-                self.catch_up_index(head, Some(commit), plan.entries.keys())?;
+                // A hook may have put other files into it.
+                let paths = self.changed_files(old_tree, self.tree_of(commit)?)?;
+                self.catch_up_index(head, Some(commit), paths.iter())?;
+                landed.rewritten = self.rewritten(commit, &plan.leaves)?;
                 commit
             } else {
                 let parents: Vec<Oid> = head.into_iter().map(oid).collect();
                 let message = landing.message.as_bytes();
                 let commit = self.write_commit_object(tree, &parents, &author, &author, message, &mut plan.written)?;
                 self.sync_objects(&plan.written)?;
-                match self.swap(head, Some(commit), index, &plan.entries, &author, &landing.message)? {
+                let subject = landing.message.lines().next().unwrap_or_default();
+                let log = format!("commit{}: {subject}", if head.is_none() { " (initial)" } else { "" });
+                match self.swap(head, Some(commit), index, &plan.entries, &author, &log)? {
                     Swap::Done => commit,
                     Swap::Lost => continue,
                 }
@@ -160,50 +168,38 @@ impl Git {
         index: gix::index::File,
         entries: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
         who: &Signature,
-        message: &str,
+        log: &str,
     ) -> Result<Swap, VcsError> {
-        let by_git = !Self::plain(&index);
-        let locked = if by_git { None } else { self.lock_index(index, entries)? };
-        if !by_git && locked.is_none() {
-            return Ok(Swap::Lost);
-        }
+        let Some(locked) = self.lock_index(index, entries)? else { return Ok(Swap::Lost) };
         let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
-        let subject = message.lines().next().unwrap_or_default();
-        let log =
-            if new.is_some() && old.is_none() { format!("commit (initial): {subject}") } else { format!("commit: {subject}") };
         self.faults.point("branch.before");
-        let moved = self.edit_ref("HEAD", new.map(oid), expected, &log, who);
-        match (moved, locked) {
-            (Ok(()), locked) => {
-                if let Some(name) = self.repo.head_name().map_err(VcsError::corrupt)? {
+        let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
+        // A branch is swapped through HEAD, so that HEAD's reflog has the step; one that goes is named itself.
+        let moved = match (&branch, new) {
+            (Some(name), None) => self.edit_ref(&name.as_bstr().to_str_lossy(), None, expected, log, who),
+            (_, new) => self.edit_ref("HEAD", new.map(oid), expected, log, who),
+        };
+        match moved {
+            Ok(()) => {
+                if let Some(name) = branch {
                     self.sync_ref(&self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())))?;
                 } else {
                     self.sync_ref(&self.layout.git_dir.join("HEAD"))?;
                 }
                 self.faults.point("branch.after");
-                match locked {
-                    Some(locked) => locked.commit()?,
-                    None => self.update_index_by_git(entries)?,
-                }
+                locked.commit()?;
                 self.faults.point("index.after");
                 Ok(Swap::Done)
             }
-            (Err(error), locked) => {
-                if let Some(locked) = locked {
-                    locked.abandon()?;
-                }
+            Err(error) => {
+                locked.abandon()?;
                 if matches!(error, VcsError::Moved { .. }) { Ok(Swap::Lost) } else { Err(error) }
             }
         }
     }
 
-    fn plan(
-        &self,
-        head: Option<gix::ObjectId>,
-        index: &gix::index::File,
-        wanted: &[Wanted<'_>],
-        filter: &mut Filter<'_>,
-    ) -> Result<Plan, VcsError> {
+    fn plan(&self, head: Option<gix::ObjectId>, index: &gix::index::File, wanted: &[Wanted<'_>]) -> Result<Plan, VcsError> {
+        let mut filter = None;
         let tree = head.map(|id| self.tree_of(id)).transpose()?;
         let mut plan = Plan::default();
         for w in wanted {
@@ -212,12 +208,13 @@ impl Git {
             let entry = index.entry_by_path_and_stage(raw, Stage::Unconflicted);
             let conflicted =
                 [Stage::Base, Stage::Ours, Stage::Theirs].iter().any(|s| index.entry_by_path_and_stage(raw, *s).is_some());
-            let withheld = if conflicted {
+            let submodule = entry.is_some_and(|e| e.mode.is_submodule());
+            let withheld = if conflicted || submodule {
                 Some(Withheld::IndexConflict)
             } else if in_head.is_none() && entry.is_none() && !w.may_create {
                 Some(Withheld::Untracked)
             } else {
-                self.plan_file(&mut plan, w, in_head, entry, filter)?
+                self.plan_file(&mut plan, w, in_head, entry, &mut filter)?
             };
             plan.uncommitted.extend(withheld.map(|why| (w.path.clone(), why)));
         }
@@ -225,13 +222,13 @@ impl Git {
     }
 
     /// Adds one file to the plan, or says why it stays out.
-    fn plan_file(
-        &self,
+    fn plan_file<'a>(
+        &'a self,
         plan: &mut Plan,
         w: &Wanted<'_>,
         in_head: Option<Leaf>,
         entry: Option<&gix::index::Entry>,
-        filter: &mut Filter<'_>,
+        filter: &mut Option<Filter<'a>>,
     ) -> Result<Option<Withheld>, VcsError> {
         let head_bytes = in_head.map(|leaf| self.blob(leaf.id)).transpose()?;
         let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else {
@@ -257,30 +254,35 @@ impl Git {
         } else {
             let entry_bytes = entry_leaf.map(|leaf| self.blob(leaf.id)).transpose()?;
             match merge3_files(head_bytes.as_deref(), entry_bytes.as_deref(), merged.as_deref()) {
-                Ok(bytes) => bytes.map(|b| self.write_blob(&b, &mut plan.written)).transpose()?.map(leaf),
+                Ok(bytes) => {
+                    // A mode that the user staged stays staged too.
+                    let mode = match (entry_leaf, in_head) {
+                        (Some(entry), Some(head)) if entry.mode != head.mode => entry.mode,
+                        _ => mode,
+                    };
+                    bytes.map(|b| self.write_blob(&b, &mut plan.written)).transpose()?.map(|id| Leaf { id, mode })
+                }
                 Err(_) => return Ok(Some(Withheld::IndexConflict)),
             }
         };
         if bytes(&w.from) != head_bytes.as_deref() {
             plan.without_user_lines.push(w.path.clone());
         }
-        let stat = entry.map_or_else(|| Ok(Stat::default()), |entry| self.clean_stat(w.path, entry, filter))?;
+        let stat = entry.map_or(Ok(Stat::default()), |entry| self.clean_stat(w.path, entry, filter))?;
         plan.leaves.insert(w.path.clone(), new);
         plan.entries.insert(w.path.clone(), entry.map(|leaf| (leaf, stat)));
         Ok(None)
     }
 
-    /// The file's present stat data, if it is on disk exactly as the entry says; else zero, which makes git look itself.
-    /// What an index entry with other stat data calls clean, the user would never see again in `git status`.
-    fn clean_stat(&self, path: &RepoPath, entry: Leaf, filter: &mut Filter<'_>) -> Result<Stat, VcsError> {
+    /// The file's present stat data if it is on disk exactly as the entry says; else zero, which makes git look itself. An
+    /// entry with the data of a file that differs would hide the user's lines from `git status` and `git commit`.
+    fn clean_stat<'a>(&'a self, path: &RepoPath, entry: Leaf, filter: &mut Option<Filter<'a>>) -> Result<Stat, VcsError> {
         let full = self.layout.root.join(path.to_os());
-        // Taken before the file is read: whoever writes it after that changes what it is compared with.
-        let meta = gix::index::fs::Metadata::from_path_no_follow(&full);
-        let stat = meta.ok().and_then(|m| Stat::from_fs(&m).ok()).unwrap_or_default();
-        let Some(now) = self.read_file(path).map_err(VcsError::io(&full))? else { return Ok(Stat::default()) };
-        let bytes = filter.store(path, &now)?;
-        let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
-        Ok(if id == entry.id && now.mode == entry.mode { stat } else { Stat::default() })
+        let look = || gix::index::fs::Metadata::from_path_no_follow(&full).ok().and_then(|m| Stat::from_fs(&m).ok());
+        // Taken before the content is read: a later change then has another stat.
+        let stat = look();
+        let clean = self.has_content(path, entry, filter)? && look() == stat;
+        Ok(stat.filter(|_| clean).unwrap_or_default())
     }
 
     fn has_commit_hooks(&self) -> Result<bool, VcsError> {
@@ -295,7 +297,10 @@ impl Git {
     /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`.
     fn commit_by_git(&self, head: Option<gix::ObjectId>, tree: gix::ObjectId, landing: &Landing<'_>) -> Result<(), VcsError> {
         let private = self.layout.git_dir.join("retort").join("index.commit");
-        let _ = fs::remove_file(&private);
+        // A git that was killed leaves its lock beside; nobody else uses this index while we hold the worktree's lock.
+        for old in [&private, &private.with_extension("commit.lock")] {
+            let _ = fs::remove_file(old);
+        }
         let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
         self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
         let date = format!(
@@ -312,6 +317,25 @@ impl Git {
             return Err(VcsError::CommitRefused(said));
         }
         Ok(())
+    }
+
+    /// Files that a hook has in the commit, and on disk, otherwise than the plan was.
+    fn rewritten(
+        &self,
+        commit: gix::ObjectId,
+        planned: &BTreeMap<RepoPath, Option<Leaf>>,
+    ) -> Result<Vec<(RepoPath, FileState)>, VcsError> {
+        let (tree, mut filter, mut out) = (self.tree_of(commit)?, None, Vec::new());
+        for (path, planned) in planned {
+            let Some(leaf) = self.leaf(Some(tree), path)?.filter(|leaf| Some(*leaf) != *planned) else { continue };
+            let now = self.read_file(path).map_err(VcsError::io(self.layout.root.join(path.to_os())))?;
+            if let Some(now) = now
+                && self.has_content(path, leaf, &mut filter)?
+            {
+                out.push((path.clone(), now));
+            }
+        }
+        Ok(out)
     }
 
     /// Brings entries that still show `old`'s version of a path to `new`'s. Doing it twice changes nothing.
@@ -354,9 +378,6 @@ impl Git {
             if entries.is_empty() {
                 return Ok(());
             }
-            if !Self::plain(&index) {
-                return self.update_index_by_git(&entries);
-            }
             if let Some(locked) = self.lock_index(index, &entries)? {
                 return locked.commit();
             }
@@ -378,6 +399,8 @@ impl Git {
         self.faults.point("settle.unlocked");
         if head == Some(gix_id(commit)) {
             let parent = self.raw_commit(commit)?.and_then(|c| c.parents.first().copied()).map(gix_id);
+            let mut paths = paths.clone();
+            paths.extend(self.changed_files(parent.map(|p| self.tree_of(p)).transpose()?, self.tree_of(gix_id(commit))?)?);
             self.catch_up_index(parent, Some(gix_id(commit)), paths.iter())?;
         }
         self.faults.point("settle.done");
@@ -390,6 +413,29 @@ impl Git {
         self.clear_own_lock()?;
         let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
         self.catch_up_index(Some(gix_id(from)), head, paths.iter())
+    }
+
+    pub(super) fn makes_only(&self, commit: Oid, changes: &crate::base::change::ChangeSet) -> Result<bool, VcsError> {
+        let Some(raw) = self.raw_commit(commit)? else { return Ok(false) };
+        let old = raw.parents.first().map(|p| self.tree_of(gix_id(*p))).transpose()?;
+        let new = gix_id(raw.tree);
+        if self.changed_files(old, new)?.iter().any(|path| changes.get(path).is_none()) {
+            return Ok(false);
+        }
+        let mut filter = self.filter()?;
+        for (path, change) in changes.iter() {
+            let mut stored = |state: &Option<FileState>| -> Result<Option<Vec<u8>>, VcsError> {
+                state.as_ref().map(|s| Ok(filter.store(path, s)?.into_owned())).transpose()
+            };
+            let (before, after) = (stored(&change.before)?, stored(&change.after)?);
+            let read = |leaf: Option<Leaf>| leaf.map(|l| self.blob(l.id)).transpose();
+            let (here, made) = (read(self.leaf(old, path)?)?, read(self.leaf(Some(new), path)?)?);
+            match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
+                Ok(ours) if ours == made => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
@@ -412,21 +458,23 @@ impl Git {
             }
         }
         let remotes: Vec<Oid> = self.list_refs("refs/remotes/")?.into_iter().map(|(_, id)| id).collect();
-        if head == Some(gix_id(commit)) && !self.reaches(&remotes, commit)? {
+        // Without a branch, HEAD has to point to some commit.
+        let can_move = parent.is_some() || self.repo.head_name().map_err(VcsError::corrupt)?.is_some();
+        if head == Some(gix_id(commit)) && can_move && !self.reaches(&remotes, commit)? {
             let author = self.signature(landing.author_time, landing.author_offset)?;
             let index = self.index_or_empty()?;
-            let plan = self.plan(head, &index, &wanted, &mut self.filter()?)?;
+            let plan = self.plan(head, &index, &wanted)?;
             if let Some((path, _)) = plan.uncommitted.first() {
                 return Err(VcsError::Conflict(path.clone()));
             }
             self.sync_objects(&plan.written)?;
             let entries = &plan.entries;
-            return match self.swap(head, parent.map(gix_id), index, entries, &author, "undo")? {
+            return match self.swap(head, parent.map(gix_id), index, entries, &author, "undo: moving back")? {
                 Swap::Done => Ok(TakenBack::Moved(parent)),
                 Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
             };
         }
-        let landed = self.commit_wanted(&wanted, &mut self.filter()?, landing)?;
+        let landed = self.commit_wanted(&wanted, landing)?;
         match (landed.commit, landed.uncommitted.first()) {
             (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
             (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),

@@ -180,6 +180,10 @@ impl Backend for Git {
         self.take_commit_back(commit, landing)
     }
 
+    fn is_exactly(&self, commit: Oid, changes: &ChangeSet) -> Result<bool, VcsError> {
+        self.makes_only(commit, changes)
+    }
+
     fn find_landed(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError> {
         self.find_commit_with(line, base)
     }

@@ -11,6 +11,7 @@ use gix::objs::tree::{Entry, EntryKind, EntryMode};
 
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
+use crate::process::Spec;
 use crate::vcs::{CommitDraft, RawCommit, Signature, VcsError};
 
 use super::{Files, Git, gix_id, oid};
@@ -45,7 +46,7 @@ impl Git {
     }
 
     pub(super) fn tree_file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
-        let tree = self.repo.find_tree(gix_id(tree)).map_err(VcsError::corrupt)?;
+        let tree = self.tree(gix_id(tree))?;
         let Some(entry) = tree.lookup_entry(path.split('/')).map_err(VcsError::corrupt)? else { return Ok(None) };
         if !entry.mode().is_blob_or_symlink() {
             return Ok(None);
@@ -54,21 +55,46 @@ impl Git {
     }
 
     pub(super) fn tree_names(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
-        let mut tree = self.repo.find_tree(gix_id(tree)).map_err(VcsError::corrupt)?;
+        let mut tree = self.tree(gix_id(tree))?;
         if !directory.is_empty() {
             let Some(entry) = tree.lookup_entry(directory.split('/')).map_err(VcsError::corrupt)? else { return Ok(Vec::new()) };
             if !entry.mode().is_tree() {
                 return Ok(Vec::new());
             }
-            tree = self.repo.find_tree(entry.object_id()).map_err(VcsError::corrupt)?;
+            tree = self.tree(entry.object_id())?;
         }
         let entries = tree.decode().map_err(VcsError::corrupt)?.entries;
         Ok(entries.iter().map(|e| e.filename.to_str_lossy().into_owned()).collect())
     }
 
     pub(super) fn blob(&self, id: gix::ObjectId) -> Result<Vec<u8>, VcsError> {
-        let mut blob = self.repo.find_blob(id).map_err(|e| VcsError::Corrupt(format!("blob {id} cannot be read: {e}")))?;
+        let fault = |e: &dyn std::fmt::Display| VcsError::Corrupt(format!("blob {id} cannot be read: {e}"));
+        let mut blob = match self.repo.find_blob(id) {
+            Err(e) if self.bring_promised(id)? => self.repo.find_blob(id).map_err(|_| fault(&e)),
+            other => other.map_err(|e| fault(&e)),
+        }?;
         Ok(std::mem::take(&mut blob.data))
+    }
+
+    /// A directory of the user's code or of a turn.
+    pub(super) fn tree(&self, id: gix::ObjectId) -> Result<gix::Tree<'_>, VcsError> {
+        match self.repo.find_tree(id) {
+            Err(_) if self.bring_promised(id)? => self.repo.find_tree(id).map_err(VcsError::corrupt),
+            other => other.map_err(VcsError::corrupt),
+        }
+    }
+
+    /// Lets git fetch an object that a partial clone does not have yet. False when it is not missing, or this is no such
+    /// clone.
+    fn bring_promised(&self, id: gix::ObjectId) -> Result<bool, VcsError> {
+        let config = self.repo.config_snapshot();
+        let promised = config.string("extensions.partialClone").is_some()
+            || config.plumbing().sections_by_name("remote").is_some_and(|mut all| all.any(|s| s.value("promisor").is_some()));
+        if !promised || self.repo.has_object(id) {
+            return Ok(false);
+        }
+        let spec = Spec::new("git").args(["cat-file", "-e", &id.to_string()]);
+        self.run_git(&format!("fetch of {id}, which this partial clone does not have yet,"), &spec).map(|_| true)
     }
 
     pub(super) fn write_draft(&self, draft: &CommitDraft) -> Result<Oid, VcsError> {
@@ -164,11 +190,20 @@ impl Git {
     }
 
     pub(super) fn signature(&self, at: Timestamp, offset: i32) -> Result<Signature, VcsError> {
-        let known = self.repo.author().and_then(Result::ok).filter(|s| !s.name.is_empty() && !s.email.is_empty());
-        let actor = known.ok_or(VcsError::NoIdentity)?;
-        let text = |b: &gix::bstr::BStr| b.to_str_lossy().into_owned();
-        Ok(Signature { name: text(actor.name), email: text(actor.email), seconds: at.seconds(), offset })
+        let actor = self.repo.author().and_then(Result::ok).ok_or(VcsError::NoIdentity)?;
+        let (name, email) = (without_crud(&actor.name.to_str_lossy()), without_crud(&actor.email.to_str_lossy()));
+        if name.is_empty() || email.is_empty() {
+            return Err(VcsError::NoIdentity);
+        }
+        Ok(Signature { name, email, seconds: at.seconds(), offset })
     }
+}
+
+/// A name as git writes it into a commit: without the characters that it trims at the ends, and without those that would
+/// break the line.
+fn without_crud(text: &str) -> String {
+    let kept: String = text.chars().filter(|c| !matches!(c, '<' | '>' | '\n' | '\0')).collect();
+    kept.trim_matches(|c: char| c <= ' ' || matches!(c, '.' | ',' | ':' | ';' | '"' | '\\' | '\'')).to_owned()
 }
 
 fn actor(s: &Signature) -> gix::actor::Signature {

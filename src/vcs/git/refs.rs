@@ -23,7 +23,12 @@ impl Git {
         let platform = self.repo.references().map_err(VcsError::corrupt)?;
         let mut out = Vec::new();
         for reference in platform.prefixed(prefix).map_err(VcsError::corrupt)? {
-            let reference = reference.map_err(VcsError::corrupt)?;
+            let reference = match reference {
+                Ok(reference) => reference,
+                // A file that holds no ref. Git goes on without it too, and says so.
+                Err(error) if is_broken_ref(&*error) => continue,
+                Err(error) => return Err(VcsError::corrupt(error)),
+            };
             if let Some(id) = reference.target().try_id() {
                 out.push((reference.name().as_bstr().to_str_lossy().into_owned(), oid(id.to_owned())));
             }
@@ -163,6 +168,11 @@ impl Git {
 
 fn has_line(commit: &RawCommit, line: &str) -> bool {
     commit.message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
+}
+
+fn is_broken_ref(error: &(dyn std::error::Error + 'static)) -> bool {
+    use gix::refs::file::iter::loose_then_packed::Error;
+    matches!(error.downcast_ref::<Error>(), Some(Error::ReferenceCreation { .. }))
 }
 
 fn is_stale(error: &gix::reference::edit::Error) -> bool {

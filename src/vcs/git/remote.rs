@@ -10,10 +10,27 @@ use crate::vcs::{RefResult, VcsError};
 
 use super::Git;
 
+/// Variables by which a caller (a hook of git, an alias) tells git where a repository is. Ours is found from the directory,
+/// so they would send our children to another one.
+const ELSEWHERE: [&str; 11] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+];
+
 impl Git {
     fn git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
         let failed = |stderr: String| VcsError::GitFailed { action: action.to_owned(), stderr };
-        spec.clone().directory(&self.layout.root).run().map_err(|e| {
+        let spec = ELSEWHERE.iter().fold(spec.clone(), Spec::without_env);
+        spec.directory(&self.layout.root).run().map_err(|e| {
             failed(if e.kind() == std::io::ErrorKind::NotFound {
                 "the program git was not found; it is needed here".to_owned()
             } else {

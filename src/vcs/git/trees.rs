@@ -45,10 +45,47 @@ impl Git {
     /// The file at `path` in a tree; `None` for an empty repository's missing tree.
     pub(super) fn leaf(&self, tree: Option<gix::ObjectId>, path: &RepoPath) -> Result<Option<Leaf>, VcsError> {
         let Some(tree) = tree else { return Ok(None) };
-        let tree = self.repo.find_tree(tree).map_err(VcsError::corrupt)?;
+        let tree = self.tree(tree)?;
         let parts = path.as_bytes().split(|b| *b == b'/');
         let entry = tree.lookup_entry(parts).map_err(VcsError::corrupt)?;
         Ok(entry.and_then(|e| mode(e.mode().kind()).map(|mode| Leaf { id: e.object_id(), mode })))
+    }
+
+    /// The files that differ between two trees.
+    pub(super) fn changed_files(
+        &self,
+        old: Option<gix::ObjectId>,
+        new: gix::ObjectId,
+    ) -> Result<std::collections::BTreeSet<RepoPath>, VcsError> {
+        let mut out = std::collections::BTreeSet::new();
+        let mut queue = vec![(Vec::new(), old, Some(new))];
+        while let Some((prefix, old, new)) = queue.pop() {
+            let mut entries: BTreeMap<Vec<u8>, [Option<Entry>; 2]> = BTreeMap::new();
+            for (side, tree) in [old, new].into_iter().enumerate() {
+                let Some(tree) = tree else { continue };
+                let tree = self.tree(tree)?;
+                for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+                    entries.entry(entry.filename.to_vec()).or_default()[side] = Some(entry.into());
+                }
+            }
+            for (name, sides) in entries {
+                let key = |entry: &Option<Entry>| entry.as_ref().map(|e| (e.mode, e.oid));
+                if key(&sides[0]) == key(&sides[1]) {
+                    continue;
+                }
+                let path = [&prefix[..], &name].concat();
+                if sides.iter().flatten().any(|e| !e.mode.is_tree()) {
+                    out.extend(RepoPath::new(path.clone()));
+                }
+                let tree = |side: &Option<Entry>| side.as_ref().filter(|e| e.mode.is_tree()).map(|e| e.oid);
+                if let (old, new) = (tree(&sides[0]), tree(&sides[1]))
+                    && (old.is_some() || new.is_some())
+                {
+                    queue.push(([&path[..], b"/"].concat(), old, new));
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// The tree that results from setting (or, with `None`, removing) these files.
@@ -73,7 +110,7 @@ impl Git {
     ) -> Result<Option<gix::ObjectId>, VcsError> {
         let mut entries: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
         if let Some(id) = tree {
-            let tree = self.repo.find_tree(id).map_err(VcsError::corrupt)?;
+            let tree = self.tree(id)?;
             for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
                 entries.insert(entry.filename.to_vec(), entry.into());
             }

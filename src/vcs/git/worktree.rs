@@ -143,7 +143,11 @@ impl Git {
         if let Some(after) = after {
             durable::create_directories(&directory).map_err(at(&directory))?;
             self.faults.point("file.directory");
-            write_temp(&temp, after).map_err(at(&temp))?;
+            let written = write_temp(&temp, after).and_then(|()| keep_permissions(&temp, &full, after));
+            if let Err(error) = written {
+                let _ = fs::remove_file(&temp);
+                return Err(at(&temp)(error));
+            }
         }
         self.faults.point("file.before-rename");
         // The last look, as close to the rename as can be.
@@ -153,7 +157,12 @@ impl Git {
             return Err(VcsError::FileChanged(path.clone()));
         }
         match after {
-            Some(_) => fs::rename(&temp, &full).map_err(at(&full))?,
+            Some(_) => {
+                if let Err(error) = fs::rename(&temp, &full) {
+                    let _ = fs::remove_file(&temp);
+                    return Err(at(&full)(error));
+                }
+            }
             None => match fs::remove_file(&full) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&full)(e)),
                 _ => {}
@@ -252,8 +261,20 @@ impl Git {
         if entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
             return Ok(true);
         }
-        let Some(now) = self.read_file(path).map_err(VcsError::io(&full))? else { return Ok(false) };
-        if now.mode != mode {
+        self.has_content(path, trees::Leaf { id: entry.id, mode }, filter)
+    }
+
+    /// Whether the file on disk is what `leaf` says, by content and, where the file system has it, by mode.
+    pub(super) fn has_content<'a>(
+        &'a self,
+        path: &RepoPath,
+        leaf: trees::Leaf,
+        filter: &mut Option<super::land::Filter<'a>>,
+    ) -> Result<bool, VcsError> {
+        let Some(now) = self.read_file(path).map_err(VcsError::io(self.full(path)))? else { return Ok(false) };
+        let link = |mode| mode == FileMode::Symlink;
+        let modes_count = self.repo.config_snapshot().boolean("core.fileMode").unwrap_or(true);
+        if now.mode != leaf.mode && (modes_count || link(now.mode) || link(leaf.mode)) {
             return Ok(false);
         }
         let filter = match filter {
@@ -262,7 +283,7 @@ impl Git {
         };
         let bytes = filter.store(path, &now)?;
         let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
-        Ok(id == entry.id)
+        Ok(id == leaf.id)
     }
 
     /// Every file of a tree.
@@ -270,7 +291,7 @@ impl Git {
         let mut out = std::collections::BTreeMap::new();
         let mut queue = vec![(Vec::new(), tree)];
         while let Some((prefix, id)) = queue.pop() {
-            let tree = self.repo.find_tree(id).map_err(VcsError::corrupt)?;
+            let tree = self.tree(id)?;
             for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
                 let mut path = prefix.clone();
                 path.extend_from_slice(entry.filename.as_bytes());
@@ -289,6 +310,17 @@ impl Git {
             }
         }
         Ok(out)
+    }
+}
+
+/// Gives a file's replacement the permissions that the file has: git knows only one bit of them.
+fn keep_permissions(temp: &std::path::Path, full: &std::path::Path, after: &FileState) -> io::Result<()> {
+    let Some(old) = fs::symlink_metadata(full).ok().filter(fs::Metadata::is_file) else { return Ok(()) };
+    let executable = old.mode() & 0o100 != 0;
+    match after.mode {
+        FileMode::Regular if !executable => fs::set_permissions(temp, old.permissions()),
+        FileMode::Executable if executable => fs::set_permissions(temp, old.permissions()),
+        _ => Ok(()),
     }
 }
 

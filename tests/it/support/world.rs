@@ -126,6 +126,13 @@ impl World {
         self.git_in(&self.repo(), args)
     }
 
+    /// Runs git in the repository with something on standard input; it must go well.
+    pub(crate) fn git_input(&self, args: &[&str], input: &[u8]) -> String {
+        let ran = self.run_in(&self.repo(), "git", args, input, &[]);
+        assert_eq!(ran.code, Some(0), "git {args:?}\n{}{}", ran.out, ran.err);
+        ran.out
+    }
+
     /// Runs git in a directory; it must go well.
     pub(crate) fn git_in(&self, directory: &Path, args: &[&str]) -> String {
         let ran = self.run_in(directory, "git", args, b"", &[]);

@@ -1,0 +1,310 @@
+//! Repositories in every state that real git leaves them in.
+
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use crate::support::world::{Ran, World, edit};
+
+const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+
+fn world() -> World {
+    World::with(&[("a.txt", LINES), ("b.txt", "x\n")])
+}
+
+fn apply(world: &World, path: &str, search: &str, replace: &str) -> Ran {
+    world.rt_with(&["apply"], edit(path, search, replace).as_bytes(), &[])
+}
+
+/// Sets a file's time back, so that git cannot think that it changed in the second in which the index was written.
+fn age(world: &World, path: &str) {
+    let file = File::options().write(true).open(world.repo().join(path)).expect("opens");
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_hours(400_000)).expect("set");
+}
+
+fn healthy(world: &World, status: &str) {
+    assert_eq!(world.git(&["status", "--porcelain"]), status);
+    let said = world.git(&["fsck", "--strict", "--no-dangling"]);
+    assert_eq!(said, "");
+    world.git(&["write-tree"]);
+    assert!(!world.exists(".git/index.lock"));
+    assert!(!world.exists(".git/retort/index.new"));
+}
+
+fn log(world: &World) -> String {
+    world.git(&["log", "--format=%s"])
+}
+
+#[test]
+fn undo_never_hides_lines_of_the_user_from_git() {
+    let world = world();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    // The user took our line out by hand and changed another one.
+    world.write("a.txt", LINES.replace("8\n", "eight\n"));
+    age(&world, "a.txt");
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, " M a.txt\n");
+    assert!(world.git(&["diff"]).contains("+eight"));
+}
+
+#[test]
+fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
+    let world = world();
+    let hook = "#!/bin/sh\nsed -i 's/two/TWO/' a.txt\necho 1 > version\ngit add a.txt version\n";
+    world.write(".git/hooks/pre-commit", hook);
+    executable(&world, ".git/hooks/pre-commit");
+    // What a git that was killed inside the hook leaves.
+    world.write(".git/retort/index.commit.lock", "");
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    healthy(&world, "");
+    assert_eq!(world.git(&["show", "HEAD:version"]), "1\n");
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(world.read("a.txt"), LINES);
+    assert_eq!(log(&world), "first\n");
+}
+
+fn executable(world: &World, path: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let permissions = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(world.repo().join(path), permissions).expect("set");
+}
+
+#[test]
+fn a_hook_that_takes_the_key_out_of_the_message_does_not_hinder_undo() {
+    let world = world();
+    world.write(".git/hooks/commit-msg", "#!/bin/sh\necho ours > \"$1\"\n");
+    executable(&world, ".git/hooks/commit-msg");
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(log(&world), "ours\nfirst\n");
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(log(&world), "first\n");
+    healthy(&world, "");
+}
+
+#[test]
+fn every_kind_of_index_is_locked_before_the_branch_moves() {
+    for kind in [["--index-version", "2"], ["--index-version", "4"], ["--split-index", "-q"], ["--untracked-cache", "-q"]] {
+        let world = world();
+        world.git(&["update-index", kind[0], kind[1]]);
+        world.write(".git/index.lock", "");
+        let ran = apply(&world, "a.txt", "2\n", "two\n").code(5);
+        assert!(ran.err.contains("index.lock"), "{kind:?} {}", ran.err);
+        assert_eq!(log(&world), "first\n", "{kind:?}");
+        std::fs::remove_file(world.repo().join(".git/index.lock")).expect("removed");
+        let _ = world.rt(&["retry"]).ok();
+        healthy(&world, "");
+        let _ = world.rt(&["undo"]).ok();
+        healthy(&world, "");
+        assert_eq!(world.read("a.txt"), LINES);
+    }
+}
+
+#[test]
+fn undo_that_cannot_move_the_branch_changes_no_file() {
+    let world = world();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    world.write(".git/index.lock", "");
+    let _ = world.rt(&["undo"]).code(5);
+    std::fs::remove_file(world.repo().join(".git/index.lock")).expect("removed");
+    healthy(&world, "");
+    assert_eq!(world.read("a.txt"), LINES.replace("2\n", "two\n"));
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, "");
+    assert_eq!(log(&world), "first\n");
+}
+
+#[test]
+fn the_callers_git_variables_lead_nowhere() {
+    let (world, other) = (world(), world());
+    world.git(&["update-index", "--index-version", "4"]);
+    let git_dir = other.repo().join(".git").display().to_string();
+    let index = other.repo().join(".git/index").display().to_string();
+    let vars = [("GIT_DIR", git_dir.as_str()), ("GIT_INDEX_FILE", index.as_str())];
+    let _ = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &vars).ok();
+    healthy(&world, "");
+    healthy(&other, "");
+    world.git(&["update-index", "--index-version", "2"]);
+    let _ = world.rt_with(&["undo"], b"", &vars).ok();
+    healthy(&world, "");
+    healthy(&other, "");
+}
+
+#[test]
+fn the_first_commit_is_taken_back() {
+    let world = World::new();
+    let _ = apply(&world, "new.txt", "", "hi\n").ok();
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, "");
+    assert!(!world.exists("new.txt"));
+    assert_eq!(world.git(&["for-each-ref", "refs/heads"]), "");
+    let _ = world.rt(&["redo"]).ok();
+    healthy(&world, "");
+    // Without a branch, HEAD cannot point to nothing.
+    world.git(&["checkout", "-q", "--detach"]);
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, "");
+    assert_eq!(log(&world), "Revert \"Add new.txt\"\nAdd new.txt\n");
+}
+
+#[test]
+fn a_commit_that_the_user_amended_keeps_their_work() {
+    let world = world();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    world.write("a.txt", LINES.replace("2\n", "two\n").replace("8\n", "eight\n"));
+    world.write("b.txt", "x\nown\n");
+    world.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, "");
+    assert_eq!(world.read("a.txt"), LINES.replace("8\n", "eight\n"));
+    assert_eq!(world.git(&["show", "HEAD:b.txt"]), "x\nown\n");
+    assert_eq!(log(&world), "Revert \"Update a.txt\"\nUpdate a.txt\nfirst\n");
+}
+
+#[test]
+fn names_that_git_would_clean_are_cleaned_and_none_is_said_at_once() {
+    let world = world();
+    world.git(&["config", "user.name", " Ada \"A\" <Love> lace. "]);
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(world.git(&["log", "-1", "--format=%an"]), "Ada \"A\" Love lace\n");
+    healthy(&world, "");
+    world.git(&["config", "user.name", ""]);
+    let _ = apply(&world, "a.txt", "3\n", "three\n").code(1);
+    healthy(&world, "");
+    assert_eq!(world.read("a.txt"), LINES.replace("2\n", "two\n"), "nothing is written when nothing can be recorded");
+}
+
+#[test]
+fn sha256_line_ends_and_packed_refs() {
+    let world = World::new();
+    std::fs::remove_dir_all(world.repo().join(".git")).expect("removed");
+    world.git(&["init", "-q", "--object-format=sha256"]);
+    world.git(&["config", "core.autocrlf", "true"]);
+    world.write("a.txt", LINES.replace('\n', "\r\n"));
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-q", "-m", "first"]);
+    for (from, to) in [("2\n", "two\n"), ("3\n", "three\n")] {
+        world.git(&["pack-refs", "--all"]);
+        world.git(&["gc", "-q", "--prune=now"]);
+        let _ = apply(&world, "a.txt", from, to).ok();
+        healthy(&world, "");
+    }
+    assert_eq!(world.git(&["show", "HEAD:a.txt"]), LINES.replace("2\n", "two\n").replace("3\n", "three\n"));
+    assert_eq!(world.read("a.txt").matches("\r\n").count(), 9);
+    for _ in 0..2 {
+        world.git(&["pack-refs", "--all"]);
+        world.git(&["gc", "-q", "--prune=now"]);
+        let _ = world.rt(&["undo"]).ok();
+        healthy(&world, "");
+    }
+    assert_eq!(world.read("a.txt"), LINES.replace('\n', "\r\n"));
+}
+
+#[test]
+fn a_partial_clone_gets_what_it_needs() {
+    let world = world();
+    world.git(&["config", "uploadpack.allowFilter", "true"]);
+    let (source, clone) = (format!("file://{}", world.repo().display()), world.top().join("partial"));
+    let target = clone.display().to_string();
+    world.git(&["clone", "-q", "--filter=blob:none", "--no-checkout", &source, &target]);
+    world.git_in(&clone, &["sparse-checkout", "set", "--no-cone", "/b.txt"]);
+    world.git_in(&clone, &["checkout", "-q", "main"]);
+    // HEAD's version of a file that is not checked out is needed to see that the two overlap.
+    let ran = world.rt_in(&clone, &["apply"], edit("a.txt", "", "new\n").as_bytes(), &[]).code(5);
+    assert!(ran.err.contains("overlap"), "{}", ran.err);
+    let _ = world.rt_in(&clone, &["apply"], edit("b.txt", "x\n", "y\n").as_bytes(), &[]).ok();
+    assert_eq!(world.git_in(&clone, &["show", "HEAD:b.txt"]), "y\n");
+}
+
+#[test]
+fn worktrees_have_cursors_of_their_own() {
+    let world = world();
+    let side = world.top().join("side");
+    world.git(&["worktree", "add", "-q", "-b", "side", &side.display().to_string()]);
+    let _ = world.rt_in(&side, &["apply"], edit("a.txt", "2\n", "zwei\n").as_bytes(), &[]).ok();
+    let _ = world.rt(&["undo"]).code(1);
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    let _ = world.rt_in(&side, &["undo"], b"", &[]).ok();
+    assert_eq!(world.read("a.txt"), LINES.replace("2\n", "two\n"));
+    assert_eq!(std::fs::read_to_string(side.join("a.txt")).expect("read"), LINES);
+    healthy(&world, "");
+    assert_eq!(world.git_in(&side, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn edits_in_the_second_of_the_index_write_are_seen() {
+    let world = world();
+    for (was, now) in [("2\n", "a\n"), ("a\n", "c\n"), ("c\n", "e\n")] {
+        let _ = apply(&world, "a.txt", was, now).ok();
+        // The same size, at once; then the index is written again.
+        let text = world.read("a.txt");
+        world.write("a.txt", text.replace("9\n", "X\n"));
+        let _ = apply(&world, "b.txt", &world.read("b.txt"), &format!("{}x\n", world.read("b.txt"))).ok();
+        healthy(&world, " M a.txt\n");
+        world.write("a.txt", text);
+        healthy(&world, "");
+    }
+}
+
+#[test]
+fn permissions_stay_and_a_failed_write_leaves_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = world();
+    let path = world.repo().join("a.txt");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    // A directory stands where undo has to put the file back.
+    let _ = world.rt_with(&["apply"], b"=== DELETE: b.txt ===\n", &[]).ok();
+    std::fs::create_dir(world.repo().join("b.txt")).expect("made");
+    assert_ne!(world.rt(&["undo"]).code, Some(0));
+    assert_eq!(world.git(&["status", "--porcelain", "-uall"]), "");
+}
+
+#[test]
+fn a_filter_that_refuses_is_said_to() {
+    let world = World::with(&[("a.txt", LINES), (".gitattributes", "*.bad filter=bad\n")]);
+    world.git(&["config", "filter.bad.clean", "false"]);
+    world.git(&["config", "filter.bad.required", "true"]);
+    let ran = apply(&world, "x.bad", "", "1\n").code(5);
+    assert!(ran.err.contains("git's filters do not take x.bad"), "{}", ran.err);
+    healthy(&world, "?? x.bad\n");
+}
+
+#[test]
+fn what_the_user_staged_stays_staged_with_its_mode() {
+    let world = world();
+    executable(&world, "a.txt");
+    world.write("a.txt", LINES.replace("8\n", "eight\n"));
+    world.git(&["add", "a.txt"]);
+    let staged = |world: &World| -> Vec<String> {
+        let diff = world.git(&["diff", "--cached"]);
+        diff.lines().filter(|l| l.contains("mode") || l.starts_with(['+', '-'])).map(str::to_owned).collect()
+    };
+    let before = staged(&world);
+    assert!(before.contains(&"new mode 100755".to_owned()));
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(staged(&world), before);
+    healthy(&world, "M  a.txt\n");
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(staged(&world), before);
+    healthy(&world, "M  a.txt\n");
+}
+
+#[test]
+fn own_changes_are_committed_first_or_nothing_is_written() {
+    let first = [("RT__VCS__DIRTY", "commit-first")];
+    let world = world();
+    world.write("a.txt", LINES.replace("8\n", "eight\n"));
+    let _ = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &first).ok();
+    assert_eq!(log(&world), "Update a.txt\nWork in progress on a.txt\nfirst\n");
+    healthy(&world, "");
+    // Staged lines and later ones beside them cannot be told apart.
+    let text = world.read("a.txt").replace("6\n", "six\n");
+    world.write("a.txt", &text);
+    world.git(&["add", "a.txt"]);
+    let text = text.replace("7\n", "seven\n");
+    world.write("a.txt", &text);
+    let ran = world.rt_with(&["apply"], edit("a.txt", "3\n", "three\n").as_bytes(), &first).code(5);
+    assert!(ran.err.contains("cannot be committed first"), "{}", ran.err);
+    assert_eq!(world.read("a.txt"), text);
+    healthy(&world, "MM a.txt\n");
+}
