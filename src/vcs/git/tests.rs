@@ -1,6 +1,6 @@
 //! The git backend against real git.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::*;
@@ -239,6 +239,40 @@ fn a_lock_left_by_a_killed_run_is_cleared_and_one_of_git_is_not() {
     assert!(matches!(error, VcsError::IndexLocked(_)));
     assert!(repo.path().join(".git/index.lock").exists());
     assert_eq!(repo.git(&["log", "-1", "--format=%s"]), "subject\n");
+}
+
+#[test]
+fn an_index_that_changed_since_it_was_read_is_not_written_over() {
+    for skip_hash in ["false", "true"] {
+        let repo = Repo::with(&[("a", "1\n")]);
+        repo.git(&["config", "index.skipHash", skip_hash]);
+        repo.write("b", "b\n");
+        repo.git(&["add", "b"]);
+        let git = repo.open();
+        let file = std::fs::File::options().write(true).open(repo.path().join(".git/index")).expect("opens");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000)).expect("aged");
+        let _lock = git.lock_worktree().expect("locks");
+        let (same, old) = (git.index_or_empty().expect("reads"), git.index_or_empty().expect("reads"));
+        assert!(git.lock_index(same, &BTreeMap::new()).expect("locks").is_some_and(|lock| lock.abandon().is_ok()));
+        repo.write("c", "c\n");
+        repo.git(&["add", "c"]);
+        assert!(git.lock_index(old, &BTreeMap::new()).expect("looks").is_none(), "skipHash = {skip_hash}");
+        assert!(!repo.path().join(".git/index.lock").exists());
+        assert_eq!(repo.git(&["diff", "--cached", "--name-only"]), "b\nc\n");
+    }
+}
+
+#[test]
+fn the_index_is_seen_as_it_is() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    let git = repo.open();
+    let paths = || git.worktree().expect("reads").paths().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(paths(), ["a"]);
+    repo.write("b", "b\n");
+    repo.git(&["add", "b"]);
+    assert_eq!(paths(), ["a", "b"]);
+    std::fs::remove_file(repo.path().join(".git/index")).expect("removed");
+    assert_eq!(paths(), [""; 0]);
 }
 
 #[test]
