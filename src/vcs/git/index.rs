@@ -83,11 +83,7 @@ struct Version {
 impl Version {
     fn of(index: &gix::index::File) -> Self {
         let modified = index.timestamp();
-        Self {
-            checksum: index.checksum(),
-            modified: (modified.unix_seconds(), modified.nanoseconds()),
-            hash: index.object_hash(),
-        }
+        Self { checksum: index.checksum(), modified: (modified.unix_seconds(), modified.nanoseconds()), hash: index.object_hash() }
     }
 
     /// Whether the file is still this one. A file that is not there counts as the empty one that it is read as.

@@ -331,6 +331,35 @@ fn unknown_extensions_are_refused() {
 }
 
 #[test]
+fn staged_files_are_found_whatever_the_index_remembers_of_its_trees() {
+    let files =
+        [("a/x", "1\n"), ("a.b", "1\n"), ("a/deep/y", "1\n"), ("a0", "1\n"), ("b/x", "1\n"), ("c/x", "1\n"), ("d/x", "1\n")];
+    let repo = Repo::with(&files);
+    let git = repo.open();
+    let staged = || {
+        let all = git.dirty().expect("reads");
+        all.iter().filter(|f| f.staged).map(|f| f.path.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(staged(), "");
+    repo.write("b/x", "2\n");
+    repo.git(&["add", "b/x"]);
+    assert_eq!(staged(), "b/x", "one directory is not remembered");
+    repo.git(&["write-tree"]);
+    assert_eq!(staged(), "b/x", "all are, one with another tree than HEAD's");
+    repo.git(&["rm", "-q", "--cached", "c/x", "a/deep/y"]);
+    repo.git(&["write-tree"]);
+    assert_eq!(staged(), "a/deep/y b/x c/x", "directories that are gone from the index");
+    repo.git(&["commit", "-q", "-m", "second"]);
+    assert_eq!(staged(), "");
+    repo.git(&["reset", "-q", "--soft", "HEAD^"]);
+    assert_eq!(staged(), "a/deep/y b/x c/x", "HEAD moved below the index");
+    repo.git(&["reset", "-q", "--soft", "ORIG_HEAD"]);
+    repo.write("e/x", "new\n");
+    repo.git(&["add", "-N", "e/x"]);
+    assert_eq!(staged(), "e/x", "an intention to add");
+}
+
+#[test]
 fn dirty_files_are_told_apart() {
     let repo = Repo::with(&[("a", "1\n"), ("b", "1\n"), ("c", "1\n"), ("d", "1\n")]);
     repo.write("a", "2\n");
