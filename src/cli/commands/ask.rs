@@ -15,6 +15,7 @@ use crate::agent::{Error, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
+use crate::index::Index;
 use crate::llm::Recording;
 use crate::process::Spec;
 use crate::session::meta::name_from;
