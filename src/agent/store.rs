@@ -72,8 +72,7 @@ impl<'a> Store<'a> {
 
     /// The session's newest turn.
     pub fn tip(&self, session: SessionId) -> Result<Option<Oid>, StoreError> {
-        let name = refs::session(session);
-        Ok(self.backend.refs(&name)?.into_iter().find(|(found, _)| *found == name).map(|(_, id)| id))
+        Ok(self.backend.find_ref(&refs::session(session))?)
     }
 
     fn raw(&self, commit: Oid) -> Result<RawCommit, StoreError> {
@@ -273,7 +272,7 @@ impl<'a> Store<'a> {
 
     /// What the ref is, the commit among that, and the records.
     fn meta_at(&self, name: &str) -> Result<Option<(Oid, Option<Oid>, Meta)>, StoreError> {
-        let Some((_, tip)) = self.backend.refs(name)?.into_iter().find(|(found, _)| found == name) else { return Ok(None) };
+        let Some(tip) = self.backend.find_ref(name)? else { return Ok(None) };
         // Whoever can push here can make the ref point to anything; what holds no records says nothing.
         let Ok(Some(raw)) = self.backend.commit(tip) else { return Ok(Some((tip, None, Meta::default()))) };
         let meta = Meta::decode(&self.backend.file(raw.tree, RECORDS)?.unwrap_or_default());

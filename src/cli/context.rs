@@ -14,7 +14,7 @@ use crate::agent::workspace::{Parts, Workspace};
 use crate::base::clock::{Clock, Entropy};
 use crate::base::id::SessionId;
 use crate::config::{Color, Config, Sources};
-use crate::index::{Index, Place};
+use crate::index::{Index, Place, SyncReport};
 use crate::process::fault::Faults;
 use crate::session::address::Address;
 use crate::session::turn::{Outcome, TurnKind};
@@ -155,11 +155,20 @@ impl Context {
     /// The index, caught up with the repository.
     pub fn index(&self, ws: &Workspace) -> Result<Index, Failure> {
         let mut index = self.open_index(ws)?;
-        let report = index.sync(&*ws.backend)?;
+        self.said(index.sync(&*ws.backend)?);
+        Ok(index)
+    }
+
+    /// Brings an open index up to date after something was recorded.
+    pub fn sync_new(&self, ws: &Workspace, index: &mut Index) -> Result<(), Failure> {
+        self.said(index.sync_new(&*ws.backend)?);
+        Ok(())
+    }
+
+    fn said(&self, report: SyncReport) {
         if let Some(notice) = report.notice {
             self.ui.warn(&notice);
         }
-        Ok(index)
     }
 
     /// The index as it is; one in memory when the file cannot be used.

@@ -187,12 +187,14 @@ impl<'a> Frame<'a> {
         line.push(Style::Good, "committed ");
         line.push(Style::Id, commit.short());
         line.push(Style::Plain, format!(" on {}", self.branch));
-        let dirty = (self.dirty)();
         let mine = landed.without_user_lines.len();
         if mine > 0 {
             line.push(Style::Dim, format!(" (without your changes in {})", files(mine)));
-        } else if dirty > 0 {
-            line.push(Style::Dim, format!(" ({} left out)", counted(dirty as u64, "dirty file")));
+        } else {
+            match (self.dirty)() {
+                0 => {}
+                dirty => line.push(Style::Dim, format!(" ({} left out)", counted(dirty as u64, "dirty file"))),
+            }
         }
         self.ui.status(line);
         if std::mem::take(&mut self.first_time) {

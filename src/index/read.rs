@@ -121,6 +121,13 @@ impl Index {
         Ok(rows)
     }
 
+    /// Whether a session of our own has this name.
+    pub fn name_taken(&self, repo: &dyn Backend, name: &str) -> Result<bool, IndexError> {
+        let id = self.repo_id(repo)?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM sessions WHERE repo = ?1 AND remote = '' AND name = ?2)";
+        Ok(self.conn.query_row(sql, params![id, name], |row| row.get(0))?)
+    }
+
     /// The shortest prefix of a turn's key, of four letters or more, that nothing else in the repository has.
     pub fn unique_prefix(&self, repo: &dyn Backend, key: TurnKey) -> Result<String, IndexError> {
         Ok(Reader::new(&self.conn, self.repo_id(repo)?.unwrap_or(-1))?.prefix(key.as_bytes())?)

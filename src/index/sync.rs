@@ -72,6 +72,11 @@ fn forget(conn: &Connection, id: i64) -> rusqlite::Result<()> {
 impl Index {
     /// Reads what is new in this repository's refs. A damaged index is set aside and read again.
     pub fn sync(&mut self, repo: &dyn Backend) -> Result<SyncReport, IndexError> {
+        self.healing(|index| if index.is_current(repo)? { Ok(SyncReport::default()) } else { index.catch_up(repo) })
+    }
+
+    /// The same for one who knows that there is something new, and need not list all refs to find out.
+    pub fn sync_new(&mut self, repo: &dyn Backend) -> Result<SyncReport, IndexError> {
         self.healing(|index| index.catch_up(repo))
     }
 
@@ -97,15 +102,13 @@ impl Index {
         }
     }
 
+    fn is_current(&self, repo: &dyn Backend) -> Result<bool, IndexError> {
+        let Some(id) = self.repo_id(repo)? else { return Ok(false) };
+        Ok(!missing_came(&self.conn, id, repo)? && watermarks(&self.conn, id)? == listing(repo)?)
+    }
+
     fn catch_up(&mut self, repo: &dyn Backend) -> Result<SyncReport, IndexError> {
-        let known = self.repo_id(repo)?;
-        let mut again = false;
-        if let Some(id) = known {
-            again = missing_came(&self.conn, id, repo)?;
-            if !again && watermarks(&self.conn, id)? == listing(repo)? {
-                return Ok(SyncReport::default());
-            }
-        }
+        let again = self.repo_id(repo)?.map_or(Ok(false), |id| missing_came(&self.conn, id, repo))?;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute("INSERT OR IGNORE INTO repos (common_dir) VALUES (?1)", [common_dir(repo)])?;
         let id = tx.query_row("SELECT id FROM repos WHERE common_dir = ?1", [common_dir(repo)], |row| row.get(0))?;

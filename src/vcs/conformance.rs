@@ -135,6 +135,10 @@ fn refs_move_by_compare_and_swap(f: &dyn Fixture) {
     assert_eq!(all, [(b.to_owned(), first), (a.to_owned(), second)], "in name order");
     assert_eq!(repo.refs("refs/retort/sessions/").expect("refs").len(), 1);
     assert_eq!(repo.refs("refs/retort/remotes/").expect("refs"), []);
+    assert_eq!(repo.find_ref(a).expect("reads"), Some(second));
+    for absent in ["refs/retort/sessions/nopqr", "refs/retort/sessions/nopqrstu", "refs/retort/sessions", "sessions/nopqrst"] {
+        assert_eq!(repo.find_ref(absent).expect("reads"), None, "{absent}");
+    }
     for outside in ["refs/heads/x", "refs/tags/x", "HEAD", "refs/retortx/x"] {
         assert!(repo.set_ref(outside, first, Expected::Absent).is_err(), "{outside} was set");
     }

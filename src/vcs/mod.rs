@@ -258,6 +258,11 @@ pub trait Backend {
     /// Refs whose names start with `prefix`, in name order, with the commits they point to.
     fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError>;
 
+    /// The commit that this ref points to; `None` when there is no such ref.
+    fn find_ref(&self, name: &str) -> Result<Option<Oid>, VcsError> {
+        Ok(self.refs(name)?.into_iter().find(|(found, _)| found == name).map(|(_, id)| id))
+    }
+
     /// The commit with this id.
     fn commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError>;
 

@@ -15,8 +15,10 @@ use crate::agent::{Error, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
+use crate::index::Index;
 use crate::llm::Recording;
 use crate::process::Spec;
+use crate::session::meta::name_from;
 use crate::session::turn::Access;
 use crate::ui::{Style, Text, Ui};
 
@@ -122,6 +124,13 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         }
     }
     let format = super::edit_format(&ws, args.edit_format);
+    let mut start = start;
+    let mut index = None;
+    if start.session.is_none() && start.name.is_none() && !args.show_prompt {
+        // Without an index the name is found in the refs, which reads every session there is.
+        index = ctx.index(&ws).ok();
+        start.name = index.as_ref().and_then(|index| free_name(&ws, index, &text));
+    }
     let message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
         let prepared = prepare::first(&ws, &message, &*model.provider)?;
@@ -151,12 +160,12 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         let broken = frame.finish();
         let finished = result?;
         if let Some(error) = broken {
-            after(ctx, &ws);
+            after_with(ctx, &ws, index);
             return Err(error.into());
         }
         finished
     };
-    after(ctx, &ws);
+    after_with(ctx, &ws, index);
     let failure = finished.error.map(Failure::from);
     match finished.end {
         End::Done => Ok(()),
@@ -175,11 +184,24 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Brings the index up to date after something was recorded; a failure there is a warning.
 pub fn after(ctx: &Context, ws: &Workspace) {
-    let result = ctx.index(ws);
-    if let Err(failure) = result {
+    after_with(ctx, ws, None);
+}
+
+/// The same with the index, if it is open already.
+fn after_with(ctx: &Context, ws: &Workspace, index: Option<Index>) {
+    let opened = index.map_or_else(|| ctx.open_index(ws), Ok);
+    if let Err(failure) = opened.and_then(|mut index| ctx.sync_new(ws, &mut index)) {
         ctx.ui.warn(&format!("the index was not updated: {}", failure.report.error));
     }
     ws.faults.point("indexed");
+}
+
+/// A name for the session that begins with this message, which no other session here has.
+fn free_name(ws: &Workspace, index: &Index, text: &str) -> Option<String> {
+    let failed = std::cell::Cell::new(false);
+    let taken = |name: &str| index.name_taken(&*ws.backend, name).inspect_err(|_| failed.set(true)).unwrap_or(false);
+    let name = name_from(&ws.redactor.redact(text), &taken);
+    Some(name).filter(|_| !failed.get())
 }
 
 /// Runs a future on a runtime of this thread.

@@ -6,11 +6,12 @@
 //! - Cached trees on the way to a changed path are marked as unknown; else git would commit the old ones.
 //! - An index with extensions that gix does not write back is changed by `git update-index`, in a copy that then is the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
 use gix::index::entry::{Flags, Mode, Stat};
@@ -27,18 +28,21 @@ pub(super) struct LockedIndex {
     lock: PathBuf,
     fresh: PathBuf,
     target: PathBuf,
-    faults: crate::process::fault::Faults,
+    /// What will be seen when it is the index; `None` when git wrote it.
+    seen: Option<Seen>,
 }
 
 impl LockedIndex {
-    /// Makes the changed content the index.
-    pub(super) fn commit(self) -> Result<(), VcsError> {
+    /// Makes the changed content the index, which `git` then need not read.
+    pub(super) fn commit(self, git: &Git) -> Result<(), VcsError> {
         fs::rename(&self.lock, &self.target).map_err(VcsError::io(&self.target))?;
-        self.faults.point("index.renamed");
+        git.faults.point("index.renamed");
         // The rename took one name of the file; the other one goes here.
         fs::remove_file(&self.fresh).map_err(VcsError::io(&self.fresh))?;
         let directory = self.target.parent().unwrap_or(Path::new("."));
-        durable::sync_directory(directory).map_err(VcsError::io(directory))
+        durable::sync_directory(directory).map_err(VcsError::io(directory))?;
+        *git.seen.borrow_mut() = self.seen;
+        Ok(())
     }
 
     /// Leaves the index as it was.
@@ -48,7 +52,69 @@ impl LockedIndex {
     }
 }
 
+/// An index that was read or written, and what its file looked like.
+pub(super) struct Seen {
+    looks: Looks,
+    index: Rc<gix::index::File>,
+}
+
+/// What the file system says about the index. Git replaces the file whenever it writes it.
+#[derive(PartialEq, Eq)]
+struct Looks {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Looks {
+    fn of(meta: &fs::Metadata) -> Self {
+        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+/// What tells one state of the index file from another without reading it whole.
+struct Version {
+    /// The last bytes of the file; with `index.skipHash` they are zero, and only the time is left.
+    checksum: Option<gix::ObjectId>,
+    modified: (i64, u32),
+    hash: gix::hash::Kind,
+}
+
+impl Version {
+    fn of(index: &gix::index::File) -> Self {
+        let modified = index.timestamp();
+        Self { checksum: index.checksum(), modified: (modified.unix_seconds(), modified.nanoseconds()), hash: index.object_hash() }
+    }
+
+    /// Whether the file is still this one. A file that is not there counts as the empty one that it is read as.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let mut file = match fs::File::open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(self.checksum.is_none()),
+            other => other?,
+        };
+        let meta = file.metadata()?;
+        let mut end = vec![0; self.hash.len_in_bytes()];
+        file.seek(io::SeekFrom::End(-(end.len() as i64)))?;
+        file.read_exact(&mut end)?;
+        let checksum = Some(gix::ObjectId::from_bytes_or_panic(&end)).filter(|id| !id.is_null());
+        Ok(checksum == self.checksum && (meta.mtime(), meta.mtime_nsec()) == (self.modified.0, self.modified.1.into()))
+    }
+}
+
 impl Git {
+    /// The index, read again only when the file looks different from the last time. Whoever writes it finds out under the lock
+    /// whether it was right to trust that.
+    pub(super) fn seen_index(&self) -> Result<Option<Rc<gix::index::File>>, VcsError> {
+        let Ok(meta) = fs::metadata(self.index_path()) else { return Ok(None) };
+        let looks = Looks::of(&meta);
+        if let Some(seen) = self.seen.borrow().as_ref().filter(|seen| seen.looks == looks) {
+            return Ok(Some(Rc::clone(&seen.index)));
+        }
+        let index = self.read_index()?.map(Rc::new);
+        *self.seen.borrow_mut() = index.clone().map(|index| Seen { looks, index });
+        Ok(index)
+    }
+
     /// The index as it is now; `None` when there is none yet.
     pub(super) fn read_index(&self) -> Result<Option<gix::index::File>, VcsError> {
         let skip_hash = self.config_bool("index.skipHash");
@@ -122,9 +188,9 @@ impl Git {
         changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
     ) -> Result<Option<LockedIndex>, VcsError> {
         let (lock, fresh, target) = (self.index_lock(), self.fresh_index(), self.index_path());
-        // With index.skipHash there is no checksum, so the time counts too.
-        let read = (index.checksum(), index.timestamp());
-        if Self::plain(&index) {
+        let unchanged = Version::of(&index);
+        let plain = Self::plain(&index);
+        if plain {
             self.smudge_racy(&mut index)?;
             change_entries(&mut index, changes);
             let mut bytes = Vec::new();
@@ -143,9 +209,12 @@ impl Git {
             }
             other => other.map_err(VcsError::io(&lock))?,
         }
-        let locked = LockedIndex { lock, fresh, target, faults: self.faults.clone() };
+        let looks = fs::metadata(&fresh).map(|meta| Looks::of(&meta)).map_err(VcsError::io(&fresh))?;
+        // Its time stays that of the old file: the more entries are as young as it, the more are compared by content.
+        let seen = plain.then(|| Seen { looks, index: Rc::new(index) });
+        let locked = LockedIndex { lock, fresh, target, seen };
         // Somebody may have written the index between our reading and our lock.
-        if self.read_index()?.is_some_and(|now| (now.checksum(), now.timestamp()) != read) {
+        if !unchanged.is_at(&locked.target).map_err(VcsError::io(&locked.target))? {
             locked.abandon()?;
             return Ok(None);
         }
@@ -166,8 +235,8 @@ impl Git {
                 continue;
             }
             let mode = entry.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()));
-            if let (Some(mode), Ok(path)) = (mode, RepoPath::new(entry.path(index).to_vec()))
-                && !self.is_clean(&path, entry, mode, index, exact, &mut filter)?
+            if let Some(mode) = mode
+                && !self.is_clean(entry.path(index), entry, mode, index, exact, &mut filter)?
             {
                 changed.push(at);
             }
@@ -214,7 +283,10 @@ impl Git {
 }
 
 fn change_entries(index: &mut gix::index::File, changes: &BTreeMap<RepoPath, Option<(Leaf, Stat)>>) {
-    index.remove_entries(|_, path, _| RepoPath::new(path.to_vec()).is_ok_and(|p| matches!(changes.get(&p), Some(None))));
+    let removed: BTreeSet<&[u8]> = changes.iter().filter(|(_, leaf)| leaf.is_none()).map(|(path, _)| path.as_bytes()).collect();
+    if !removed.is_empty() {
+        index.remove_entries(|_, path, _| removed.contains(path.as_bytes()));
+    }
     let mut added = false;
     for (path, leaf) in changes {
         if let Some(tree) = index.tree_mut() {

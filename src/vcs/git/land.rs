@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
 use gix::index::entry::{Flags, Stage, Stat};
@@ -31,7 +32,7 @@ use super::{Git, gix_id, oid};
 /// Worktree bytes → stored bytes, by the repository's attributes and filters.
 pub(super) struct Filter<'a> {
     pipeline: gix::filter::Pipeline<'a>,
-    index: gix::worktree::IndexPersistedOrInMemory,
+    index: Rc<gix::index::File>,
 }
 
 impl Filter<'_> {
@@ -88,7 +89,11 @@ impl Git {
     }
 
     pub(super) fn filter(&self) -> Result<Filter<'_>, VcsError> {
-        let (pipeline, index) = self.repo.filter_pipeline(None).map_err(VcsError::corrupt)?;
+        let index = self.seen_index()?.map_or_else(|| self.index_or_empty().map(Rc::new), Ok)?;
+        // As `gix::Repository::filter_pipeline` does it, but that one reads the index once more.
+        let source = gix::worktree::stack::state::attributes::Source::WorktreeThenIdMapping;
+        let attributes = self.repo.attributes_only(&index, source).map_err(VcsError::corrupt)?.detach();
+        let pipeline = gix::filter::Pipeline::new(&self.repo, attributes).map_err(VcsError::corrupt)?;
         Ok(Filter { pipeline, index })
     }
 
@@ -117,9 +122,11 @@ impl Git {
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
     fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
-        for _ in 0..16 {
+        for attempt in 0..16 {
             let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
-            let index = self.index_or_empty()?;
+            // One that turned out to be old may still look the same.
+            let seen = if attempt == 0 { self.seen_index()? } else { None };
+            let index = seen.map_or_else(|| self.index_or_empty(), |seen| Ok(Rc::unwrap_or_clone(seen)))?;
             let mut plan = self.plan(head, &index, wanted)?;
             let mut landed = Landed {
                 commit: None,
@@ -187,7 +194,7 @@ impl Git {
                     self.sync_ref(&self.layout.git_dir.join("HEAD"))?;
                 }
                 self.faults.point("branch.after");
-                locked.commit()?;
+                locked.commit(self)?;
                 self.faults.point("index.after");
                 Ok(Swap::Done)
             }
@@ -379,7 +386,7 @@ impl Git {
                 return Ok(());
             }
             if let Some(locked) = self.lock_index(index, &entries)? {
-                return locked.commit();
+                return locked.commit(self);
             }
         }
         Err(VcsError::Moved { name: "the index".to_owned() })

@@ -14,6 +14,7 @@ mod remote;
 mod trees;
 mod worktree;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -33,6 +34,12 @@ use super::{
 /// A git repository and one of its worktrees.
 pub struct Git {
     repo: gix::Repository,
+    /// The same repository for writing objects. It looks for an object once before writing it, where `repo` would list the
+    /// pack directory again for each one that is not there, which is nearly every one. When another process has packed it
+    /// meanwhile, it is written once more, which harms nobody.
+    writer: gix::Repository,
+    /// The index, as it was last read or written.
+    seen: RefCell<Option<index::Seen>>,
     layout: Layout,
     faults: Faults,
 }
@@ -44,12 +51,17 @@ const KNOWN_EXTENSIONS: [&str; 8] =
 impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
-        let repo = gix::discover(start).map_err(|e| match e {
+        // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
+        let trusted = gix::open::Options::default().config_overrides(["index.threads=1"]);
+        let trust = gix::sec::trust::Mapping { full: trusted, ..gix::sec::trust::Mapping::default() };
+        let found = gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust);
+        let repo = found.map_err(|e| match e {
             gix::discover::Error::Discover(_) => VcsError::NotARepository(start.to_owned()),
             other @ gix::discover::Error::Open(_) => {
                 VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") }
             }
         })?;
+        let repo = repo.to_thread_local();
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
@@ -75,7 +87,9 @@ impl Git {
         let _ = config;
         let mut repo = repo;
         repo.object_cache_size_if_unset(1 << 20);
-        Ok(Self { repo, layout, faults })
+        let mut writer = repo.clone();
+        writer.objects.refresh_never();
+        Ok(Self { repo, writer, seen: RefCell::new(None), layout, faults })
     }
 
     /// The same repository with armed fault points.
@@ -114,6 +128,10 @@ impl Backend for Git {
 
     fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError> {
         self.list_refs(prefix)
+    }
+
+    fn find_ref(&self, name: &str) -> Result<Option<Oid>, VcsError> {
+        self.one_ref(name)
     }
 
     fn commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError> {

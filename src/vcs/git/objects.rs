@@ -124,20 +124,20 @@ impl Git {
             message: message.into(),
             extra_headers: Vec::new(),
         };
-        let id = self.repo.write_object(&commit).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_object(&commit).map_err(VcsError::corrupt)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_blob(&self, bytes: &[u8], written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
-        let id = self.repo.write_blob(bytes).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_blob(bytes).map_err(VcsError::corrupt)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_tree(&self, mut entries: Vec<Entry>, written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
         entries.sort();
-        let id = self.repo.write_object(gix::objs::Tree { entries }).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_object(gix::objs::Tree { entries }).map_err(VcsError::corrupt)?.detach();
         written.push(id);
         Ok(id)
     }

@@ -37,6 +37,13 @@ impl Git {
         Ok(out)
     }
 
+    pub(super) fn one_ref(&self, name: &str) -> Result<Option<Oid>, VcsError> {
+        let found = self.repo.try_find_reference(name).map_err(VcsError::corrupt)?;
+        // A name that is not there is also looked for below `refs/tags/` and the like.
+        let found = found.filter(|reference| reference.name().as_bstr() == name);
+        Ok(found.and_then(|reference| reference.target().try_id().map(|id| oid(id.to_owned()))))
+    }
+
     pub(super) fn set_hidden_ref(&self, name: &str, new: Oid, expected: Expected) -> Result<(), VcsError> {
         if !name.starts_with(refs::ALL) {
             return Err(VcsError::Corrupt(format!("{name} is not a ref of retort")));

@@ -1,6 +1,6 @@
 //! The git backend against real git.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::*;
@@ -242,6 +242,40 @@ fn a_lock_left_by_a_killed_run_is_cleared_and_one_of_git_is_not() {
 }
 
 #[test]
+fn an_index_that_changed_since_it_was_read_is_not_written_over() {
+    for skip_hash in ["false", "true"] {
+        let repo = Repo::with(&[("a", "1\n")]);
+        repo.git(&["config", "index.skipHash", skip_hash]);
+        repo.write("b", "b\n");
+        repo.git(&["add", "b"]);
+        let git = repo.open();
+        let file = std::fs::File::options().write(true).open(repo.path().join(".git/index")).expect("opens");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000)).expect("aged");
+        let _lock = git.lock_worktree().expect("locks");
+        let (same, old) = (git.index_or_empty().expect("reads"), git.index_or_empty().expect("reads"));
+        assert!(git.lock_index(same, &BTreeMap::new()).expect("locks").is_some_and(|lock| lock.abandon().is_ok()));
+        repo.write("c", "c\n");
+        repo.git(&["add", "c"]);
+        assert!(git.lock_index(old, &BTreeMap::new()).expect("looks").is_none(), "skipHash = {skip_hash}");
+        assert!(!repo.path().join(".git/index.lock").exists());
+        assert_eq!(repo.git(&["diff", "--cached", "--name-only"]), "b\nc\n");
+    }
+}
+
+#[test]
+fn the_index_is_seen_as_it_is() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    let git = repo.open();
+    let paths = || git.worktree().expect("reads").paths().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(paths(), ["a"]);
+    repo.write("b", "b\n");
+    repo.git(&["add", "b"]);
+    assert_eq!(paths(), ["a", "b"]);
+    std::fs::remove_file(repo.path().join(".git/index")).expect("removed");
+    assert_eq!(paths(), [""; 0]);
+}
+
+#[test]
 fn settling_brings_the_index_up_to_date() {
     let repo = Repo::with(&[("a", "1\n")]);
     repo.git(&["commit", "-q", "--allow-empty", "-m", "base"]);
@@ -294,6 +328,35 @@ fn unknown_extensions_are_refused() {
     repo.git(&["config", "core.repositoryformatversion", "1"]);
     repo.git(&["config", "extensions.futureThing", "1"]);
     assert!(matches!(Git::discover(dir_of(&repo), Faults::default()), Err(VcsError::Unsupported { .. })));
+}
+
+#[test]
+fn staged_files_are_found_whatever_the_index_remembers_of_its_trees() {
+    let files =
+        [("a/x", "1\n"), ("a.b", "1\n"), ("a/deep/y", "1\n"), ("a0", "1\n"), ("b/x", "1\n"), ("c/x", "1\n"), ("d/x", "1\n")];
+    let repo = Repo::with(&files);
+    let git = repo.open();
+    let staged = || {
+        let all = git.dirty().expect("reads");
+        all.iter().filter(|f| f.staged).map(|f| f.path.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(staged(), "");
+    repo.write("b/x", "2\n");
+    repo.git(&["add", "b/x"]);
+    assert_eq!(staged(), "b/x", "one directory is not remembered");
+    repo.git(&["write-tree"]);
+    assert_eq!(staged(), "b/x", "all are, one with another tree than HEAD's");
+    repo.git(&["rm", "-q", "--cached", "c/x", "a/deep/y"]);
+    repo.git(&["write-tree"]);
+    assert_eq!(staged(), "a/deep/y b/x c/x", "directories that are gone from the index");
+    repo.git(&["commit", "-q", "-m", "second"]);
+    assert_eq!(staged(), "");
+    repo.git(&["reset", "-q", "--soft", "HEAD^"]);
+    assert_eq!(staged(), "a/deep/y b/x c/x", "HEAD moved below the index");
+    repo.git(&["reset", "-q", "--soft", "ORIG_HEAD"]);
+    repo.write("e/x", "new\n");
+    repo.git(&["add", "-N", "e/x"]);
+    assert_eq!(staged(), "e/x", "an intention to add");
 }
 
 #[test]

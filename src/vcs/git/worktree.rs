@@ -6,8 +6,10 @@
 //!   change says it had. If one of several files does not, those that were written get their old bytes back.
 //! - Only directories that became empty by our own deletion are removed, and only when we made them in the same change set.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
@@ -19,6 +21,9 @@ use crate::base::tree::SourceTree;
 use crate::vcs::{DirtyFile, VcsError, durable};
 
 use super::{Git, trees};
+
+/// Files of a tree by their paths.
+type Leaves = BTreeMap<Vec<u8>, trees::Leaf>;
 
 /// The worktree as a tree of sources.
 pub(super) struct Worktree<'a> {
@@ -39,7 +44,7 @@ impl SourceTree for Worktree<'_> {
 impl Git {
     pub(super) fn open_worktree(&self) -> Result<Worktree<'_>, VcsError> {
         let mut paths = Vec::new();
-        if let Some(index) = self.read_index()? {
+        if let Some(index) = self.seen_index()? {
             paths.reserve(index.entries().len());
             for entry in index.entries() {
                 let file = entry.mode.to_tree_entry_mode().is_some_and(|m| trees::mode(m.kind()).is_some());
@@ -91,7 +96,6 @@ impl Git {
             other => other?,
         };
         if meta.is_symlink() {
-            use std::os::unix::ffi::OsStrExt as _;
             let target = fs::read_link(&full)?;
             return Ok(Some(FileState { mode: FileMode::Symlink, bytes: target.as_os_str().as_bytes().to_vec() }));
         }
@@ -216,14 +220,10 @@ impl Git {
     }
 
     pub(super) fn dirty_files(&self) -> Result<Vec<DirtyFile>, VcsError> {
-        let Some(index) = self.read_index()? else { return Ok(Vec::new()) };
+        let Some(index) = self.seen_index()? else { return Ok(Vec::new()) };
         let head = self.head_tree()?;
-        // The index remembers the tree that it was read from or written as: when that is HEAD's, nothing is staged.
-        let nothing_staged = index.tree().is_some_and(|t| t.num_entries.is_some() && Some(t.id) == head);
-        let mut in_head = match head {
-            Some(tree) if !nothing_staged => self.all_leaves(tree)?,
-            _ => std::collections::BTreeMap::default(),
-        };
+        let (mut in_head, same) = head.map_or(Ok(Default::default()), |tree| self.leaves_beside(tree, index.tree()))?;
+        let mut same = same.iter().peekable();
         let options = self.repo.stat_options().map_err(VcsError::corrupt)?;
         let mut filter = None;
         let mut out = Vec::new();
@@ -231,16 +231,18 @@ impl Git {
             use gix::index::entry::Flags;
             let Some(mode) = entry.mode.to_tree_entry_mode().and_then(|m| trees::mode(m.kind())) else { continue };
             let raw = entry.path(&index);
-            let Ok(path) = RepoPath::new(raw.to_vec()) else { continue };
-            let staged =
-                !nothing_staged && in_head.remove(&path) != Some(trees::Leaf { id: entry.id, mode }) || entry.stage_raw() != 0;
+            while same.next_if(|prefix| !raw.starts_with(prefix) && prefix.as_slice() < raw.as_bytes()).is_some() {}
+            let as_head = same.peek().is_some_and(|prefix| raw.starts_with(prefix));
+            let leaf = trees::Leaf { id: entry.id, mode };
+            let staged = !as_head && in_head.remove(raw.as_bytes()) != Some(leaf) || entry.stage_raw() != 0;
             let hidden = entry.flags.intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID);
-            let unstaged = !hidden && !self.is_clean(&path, entry, mode, &index, options, &mut filter)?;
-            if staged || unstaged {
+            let unstaged = !hidden && !self.is_clean(raw.as_bytes(), entry, mode, &index, options, &mut filter)?;
+            if let (true, Ok(path)) = (staged || unstaged, RepoPath::new(raw.to_vec())) {
                 out.push(DirtyFile { path, unstaged, staged });
             }
         }
-        out.extend(in_head.into_keys().map(|path| DirtyFile { path, unstaged: false, staged: true }));
+        let deleted = in_head.into_keys().filter_map(|raw| RepoPath::new(raw).ok());
+        out.extend(deleted.map(|path| DirtyFile { path, unstaged: false, staged: true }));
         out.sort();
         out.dedup_by(|b, a| a.path == b.path);
         Ok(out)
@@ -248,19 +250,20 @@ impl Git {
 
     pub(super) fn is_clean<'a>(
         &'a self,
-        path: &RepoPath,
+        raw: &[u8],
         entry: &gix::index::Entry,
         mode: FileMode,
         index: &gix::index::File,
         options: gix::index::entry::stat::Options,
         filter: &mut Option<super::land::Filter<'a>>,
     ) -> Result<bool, VcsError> {
-        let full = self.full(path);
+        let full = self.layout.root.join(std::ffi::OsStr::from_bytes(raw));
         let Ok(meta) = gix::index::fs::Metadata::from_path_no_follow(&full) else { return Ok(false) };
         let Ok(stat) = gix::index::entry::Stat::from_fs(&meta) else { return Ok(false) };
         if entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
             return Ok(true);
         }
+        let Ok(path) = &RepoPath::new(raw.to_vec()) else { return Ok(true) };
         self.has_content(path, trees::Leaf { id: entry.id, mode }, filter)
     }
 
@@ -286,30 +289,38 @@ impl Git {
         Ok(id == leaf.id)
     }
 
-    /// Every file of a tree.
-    fn all_leaves(&self, tree: gix::ObjectId) -> Result<std::collections::BTreeMap<RepoPath, trees::Leaf>, VcsError> {
-        let mut out = std::collections::BTreeMap::new();
-        let mut queue = vec![(Vec::new(), tree)];
-        while let Some((prefix, id)) = queue.pop() {
+    /// The files of a tree, but for the directories of which the index remembers that it has the same tree: those are given
+    /// by their prefixes, in byte order.
+    fn leaves_beside(
+        &self,
+        tree: gix::ObjectId,
+        cached: Option<&gix::index::extension::Tree>,
+    ) -> Result<(Leaves, BTreeSet<Vec<u8>>), VcsError> {
+        let (mut leaves, mut same) = (BTreeMap::new(), BTreeSet::new());
+        let mut queue = vec![(Vec::new(), tree, cached)];
+        while let Some((prefix, id, cached)) = queue.pop() {
+            if cached.is_some_and(|t| t.num_entries.is_some() && t.id == id) {
+                same.insert(prefix);
+                continue;
+            }
             let tree = self.tree(id)?;
             for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
                 let mut path = prefix.clone();
                 path.extend_from_slice(entry.filename.as_bytes());
                 match trees::mode(entry.mode.kind()) {
                     Some(mode) => {
-                        if let Ok(path) = RepoPath::new(path) {
-                            out.insert(path, trees::Leaf { id: entry.oid.to_owned(), mode });
-                        }
+                        leaves.insert(path, trees::Leaf { id: entry.oid.to_owned(), mode });
                     }
                     None if entry.mode.is_tree() => {
                         path.push(b'/');
-                        queue.push((path, entry.oid.to_owned()));
+                        let below = cached.and_then(|t| t.children.iter().find(|c| c.name[..] == entry.filename[..]));
+                        queue.push((path, entry.oid.to_owned(), below));
                     }
                     None => {}
                 }
             }
         }
-        Ok(out)
+        Ok((leaves, same))
     }
 }
 
@@ -330,7 +341,6 @@ fn write_temp(temp: &std::path::Path, state: &FileState) -> io::Result<()> {
         _ => {}
     }
     if state.mode == FileMode::Symlink {
-        use std::os::unix::ffi::OsStrExt as _;
         return std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(&state.bytes), temp);
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(temp)?;

@@ -202,8 +202,8 @@ fn page(table: &str, runs: usize) -> Result<String, String> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     Ok(format!(
         "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Processor time is user + system of the program and all that it waited for, median of \
-         {runs} alternating runs in one go; peak is the largest resident set of any run. The model is a server on loopback that answers at once. \
-         git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n\
+         {runs} alternating runs in one go; peak is the largest resident set of any run. The model is a server on loopback that answers at once; \
+         every turn begins a session, so the last run has all the others beside it. git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n\
          Commit {}, {}, {} ({cores} cores).\n",
         commit.trim(),
         git.trim(),
