@@ -46,7 +46,12 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
         after: change.after.clone(),
     });
     let edits = StoredEdits { changes: changes.collect(), ..StoredEdits::default() };
-    let start = Start { parent: Some(target.commit), session: is_tip.then_some(target.header.session), name: None, replaces: None };
+    // From a turn that is not the last one it is a fork, which is called after the session that it comes from.
+    let name = match store.meta(target.header.session)?.name() {
+        Some(name) if !is_tip => Some(sessions::free_name(ws, &name)?),
+        _ => None,
+    };
+    let start = Start { parent: Some(target.commit), session: is_tip.then_some(target.header.session), name, replaces: None };
     let state = store.turn(target)?.state;
     let what = format!("check out {}", target.header.subject);
     let open = sessions::open_note(ws, &start, state, &what, edits, Outcome::Uncommitted)?;

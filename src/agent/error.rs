@@ -74,12 +74,12 @@ pub enum Error {
     #[error("nothing was committed: {}", withheld(.0))]
     NothingCommitted(Vec<(RepoPath, Withheld)>),
     /// There is nothing stored that could be applied.
-    #[error("turn {0} has no edits that wait to be applied")]
+    #[error("turn {} has no edits that wait to be applied", .0.short())]
     NothingHeld(TurnKey),
-    #[error("edits of turn {turn} do not fit the files any more: {}", list(paths))]
+    #[error("edits of turn {} do not fit the files any more: {}", turn.short(), list(paths))]
     NoLongerFits { turn: TurnKey, paths: Vec<RepoPath> },
     /// Some edits of the turn were rejected, and it was not said to take the rest.
-    #[error("{} {} of turn {turn} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" })]
+    #[error("{} {} of turn {} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" }, turn.short())]
     Partial { turn: TurnKey, rejects: usize },
     /// The content of a file with a secret is never stored.
     #[error("{0} holds a secret of your environment: its content is not stored, so it is not changed")]

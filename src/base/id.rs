@@ -103,6 +103,15 @@ letter_id!(
     "a session id"
 );
 
+impl TurnKey {
+    /// The first eight letters, for sentences; enough to be told apart, and an address.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(8);
+        text
+    }
+}
+
 impl SessionId {
     /// An id from 8 random bytes and the time the session began.
     pub fn new(random: [u8; 8], began: Timestamp) -> Self {

@@ -13,6 +13,7 @@ mod env;
 mod error;
 mod manual;
 mod observer;
+mod reference;
 mod render;
 
 use std::ffi::OsString;

@@ -127,7 +127,14 @@ impl<'a> Frame<'a> {
                     "files": sent, "tokens": prepared.tokens.0 }),
         );
         let mut line = Text::new().add(Style::Bold, name.unwrap_or("session").to_owned());
-        line.push(Style::Dim, if new { " · new session · ".to_owned() } else { format!(" · turn {} · ", turn.seq) });
+        line.push(
+            Style::Dim,
+            match (new, turn.forked_from) {
+                (true, None) => " · new session · ".to_owned(),
+                (true, Some(_)) => " · new session, a fork · ".to_owned(),
+                (false, _) => format!(" · turn {} · ", turn.seq),
+            },
+        );
         line.push(Style::Plain, model);
         if let Some(via) = &self.via {
             line.push(Style::Dim, format!(" ({via})"));

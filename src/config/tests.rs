@@ -326,6 +326,14 @@ fn two_files_in_one_layer_are_refused() {
 }
 
 #[test]
+fn the_first_key_stands_below_what_a_file_of_comments_says() {
+    let place = Place::new().user("# About this file.\n");
+    let file = place.home.join("config.toml");
+    set(&file, "vcs.commit", "off").expect("set");
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), "# About this file.\n\n[vcs]\ncommit = \"off\"\n");
+}
+
+#[test]
 fn setting_a_key_keeps_the_rest_of_the_file() {
     let place = Place::new().user("# top\n[vcs] # here\ncommit = \"auto\"   # why\n\n[ui]\ncolor = 'never'\n");
     let file = place.home.join("config.toml");

@@ -31,8 +31,17 @@ pub fn set(file: &Path, key: &str, text: &str) -> Result<(), ConfigError> {
         set_json(file, &old, &parts, &value)?
     } else {
         let mut document = parse(file, &old)?;
+        // What a file without any key says stands above the first one, not below it.
+        let head = if document.as_table().is_empty() {
+            std::mem::take(&mut document).trailing().as_str().map(str::to_owned)
+        } else {
+            None
+        };
         set_toml(document.as_item_mut(), &parts, &value).ok_or_else(|| not_a_table(file, key))?;
-        document.to_string()
+        match head.filter(|head| !head.trim().is_empty()) {
+            Some(head) => format!("{}\n\n{}", head.trim_end(), document.to_string().trim_start()),
+            None => document.to_string(),
+        }
     };
     replace(file, new.as_bytes())
 }

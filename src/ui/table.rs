@@ -38,8 +38,10 @@ impl Table {
         let mut out = Text::new();
         for row in &self.rows {
             let mut column = 0;
-            for (at, cell) in row.iter().enumerate() {
-                let last = at + 1 == row.len();
+            // Nothing is written behind a row's last word.
+            let filled = row.iter().rposition(|cell| cell.width() > 0).map_or(0, |at| at + 1);
+            for (at, cell) in row[..filled].iter().enumerate() {
+                let last = at + 1 == filled;
                 let gap = widths[at] - cell.width();
                 let (before, after) = if self.right.contains(&at) { (gap, 0) } else { (0, gap) };
                 out.push(Style::Plain, " ".repeat(before));

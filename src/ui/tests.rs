@@ -219,6 +219,11 @@ fn tables_line_up() {
     narrow.ui.table(&table).expect("written");
     assert_eq!(narrow.out.take(), "name     7  a long…\né     1234  x y\\u{1…\n");
     assert_eq!(Table::new().render(10), Text::new());
+    let mut gaps = Table::new();
+    gaps.row(["a", "", ""]);
+    gaps.row(["", "b", ""]);
+    captured.ui.table(&gaps).expect("written");
+    assert_eq!(captured.out.take(), "a\n   b\n", "no spaces at the end of a line");
 }
 
 #[test]

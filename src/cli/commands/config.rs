@@ -12,6 +12,9 @@ use super::super::error::Failure;
 
 /// Read and change settings
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Later layers win: built in, your own file, the project's file, variables (`RT_MODEL`, `RT__VCS__COMMIT`), flags.\n\nExamples:\n  rt config set model.default pro\n  rt config set --project vcs.coauthor true\n  rt config show --origin"
+)]
 pub struct ConfigArgs {
     #[command(subcommand)]
     pub command: ConfigCommand,
@@ -21,24 +24,24 @@ pub struct ConfigArgs {
 pub enum ConfigCommand {
     /// Write a commented configuration file of your own
     Init,
-    /// Print one value
+    /// Print one setting's value
     Get {
-        /// The key
+        /// The setting, such as `model.default`
         key: String,
     },
     /// Set a value in your own configuration file
     Set {
-        /// The key
+        /// The setting, such as `model.default`
         key: String,
         /// The value
         value: String,
-        /// In the project's file instead
+        /// Set it in the project's `.retort/config.toml` instead
         #[arg(long)]
         project: bool,
     },
-    /// Print all settings
+    /// Print all settings and their values
     Show {
-        /// With the place that each comes from
+        /// Say where each value comes from
         #[arg(long)]
         origin: bool,
     },

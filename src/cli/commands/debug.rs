@@ -1,14 +1,14 @@
 //! `rt debug`: the value at each seam, for whoever works on retort.
 
-use clap::{Args, CommandFactory as _, Subcommand};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::config::schema;
 use crate::edit;
 
-use super::super::args::Cli;
 use super::super::context::Context;
 use super::super::error::Failure;
+use super::super::reference;
 
 /// Look at the values between the steps
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub enum DebugCommand {
 pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
     match &args.command {
         DebugCommand::Gen { what } => match what.as_str() {
-            "cli.md" => Ok(ctx.ui.out(cli_markdown())?),
+            "cli.md" => Ok(ctx.ui.out(reference::markdown())?),
             "config.md" => Ok(ctx.ui.out(schema::markdown())?),
             "config.schema.json" => {
                 let text = serde_json::to_string_pretty(&schema::json_schema()).unwrap_or_default();
@@ -70,28 +70,6 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
                 ctx.ui.json(&json!({ "path": path, "bytes": bytes.len(), "text": std::str::from_utf8(bytes).ok() }))?;
             }
             Ok(())
-        }
-    }
-}
-
-/// All commands and flags as a document.
-fn cli_markdown() -> String {
-    let mut top = Cli::command();
-    top.build();
-    let mut out = "# Command line\n\nGenerated from the program's own definitions by `cargo xtask gen`.\n".to_owned();
-    section(&mut out, &mut top, "rt");
-    out
-}
-
-fn section(out: &mut String, command: &mut clap::Command, name: &str) {
-    let help = command.clone().term_width(100).render_long_help().to_string();
-    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-    out.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim()));
-    let below: Vec<String> =
-        command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help").map(|c| c.get_name().to_owned()).collect();
-    for child in below {
-        if let Some(sub) = command.find_subcommand_mut(&child) {
-            section(out, sub, &format!("{name} {child}"));
         }
     }
 }

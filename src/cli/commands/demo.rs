@@ -14,6 +14,7 @@ use super::super::error::Failure;
 
 /// See the whole loop on a scratch repository, with a recorded model: no key, no network
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rt demo\n  rt demo --dir try-it   look around in it afterwards")]
 pub struct DemoArgs {
     /// Make the scratch repository here instead of in the temporary directory
     #[arg(long, value_name = "DIR")]

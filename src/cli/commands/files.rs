@@ -13,6 +13,9 @@ use super::super::error::Failure;
 
 /// Choose the files that go along with every message of the session
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Files that a message names go along with that message by themselves.\n\nExamples:\n  rt files add src/page.rs\n  rt files add --read-only docs/api.md\n  rt files rm src/page.rs\n  rt files"
+)]
 pub struct FilesArgs {
     #[command(subcommand)]
     pub command: Option<FilesCommand>,

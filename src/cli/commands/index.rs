@@ -10,6 +10,9 @@ use super::super::error::{Failure, REJECTED};
 
 /// Make the search database anew, or check it
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The database holds nothing that is not in the repositories; it can be deleted at any time.\n\nExamples:\n  rt index check\n  rt index rebuild"
+)]
 pub struct IndexArgs {
     #[command(subcommand)]
     pub command: IndexCommand,

@@ -9,6 +9,7 @@ use super::super::error::Failure;
 
 /// Make `.retort/` in the project, for settings that belong to it
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rt init\n  rt config set --project check.max_reflections 1")]
 pub struct InitArgs {}
 
 const CONFIG: &str = "# Settings of this project. Whoever clones it allows those that could do harm with `rt trust`.\n# All keys: rt config show   what they mean: docs/config.md of retort\n";

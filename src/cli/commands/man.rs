@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _};
 use super::super::args::Cli;
 use super::super::context::Context;
 use super::super::error::Failure;
+use super::super::reference;
 
 /// Print the manual page, or write all of them into a directory
 #[derive(Debug, Args)]
@@ -32,13 +33,14 @@ pub fn run(ctx: &Context, args: &ManArgs) -> Result<(), Failure> {
         move |e: std::io::Error| Failure::user(format!("{path}: {e}"))
     };
     std::fs::create_dir_all(&directory).map_err(io(&directory))?;
-    let mut top = Cli::command();
+    let mut top = Cli::command().disable_help_subcommand(true);
     top.build();
-    let mut pages = vec![("rt".to_owned(), Cli::command())];
-    for command in top.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
-        let name = format!("rt-{}", command.get_name());
-        pages.push((name.clone(), command.clone().display_name(name)));
-    }
+    let mut commands = Vec::new();
+    reference::gather(&mut commands, &top, "rt");
+    let pages = commands.into_iter().map(|(name, command)| {
+        let name = name.replace(' ', "-");
+        (name.clone(), command.disable_help_subcommand(true).display_name(name))
+    });
     for (name, command) in pages {
         let path = directory.join(format!("{name}.1"));
         std::fs::write(&path, page(command)?).map_err(io(&path))?;

@@ -13,6 +13,9 @@ use super::super::error::Failure;
 
 /// See what the next message would send
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rt prompt show\n  rt prompt show \"fix src/page.rs\"   with the files that this message names"
+)]
 pub struct PromptArgs {
     #[command(subcommand)]
     pub command: PromptCommand,

@@ -9,6 +9,7 @@ use super::super::error::Failure;
 
 /// Bring the last undone exchange back
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rt undo\n  rt redo")]
 pub struct RedoArgs {}
 
 pub fn run(ctx: &Context, _: &RedoArgs) -> Result<(), Failure> {

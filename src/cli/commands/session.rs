@@ -18,6 +18,9 @@ use super::super::render;
 
 /// List, choose, name and share sessions
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A session is a chain of turns. An address is a session's name, `name/3` (its third turn), `name~1` (the turn before\nits last), `@` (where you are), `@~1`, or the first letters of a turn or session id.\n\nExamples:\n  rt session list\n  rt session checkout paging/3\n  rt session push origin"
+)]
 pub struct SessionArgs {
     #[command(subcommand)]
     pub command: SessionCommand,
@@ -32,31 +35,37 @@ pub enum SessionCommand {
         all: bool,
     },
     /// Begin a session without a message
+    #[command(after_help = "Examples:\n  rt session new paging")]
     New {
         /// Its name
         name: Option<String>,
     },
     /// Bring a turn's code and conversation into this worktree
     #[command(
-        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is done. `rt undo` takes the checkout back."
+        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\nchanged. `rt undo` takes the checkout back.\n\nExamples:\n  rt session checkout paging\n  rt session checkout paging/3"
     )]
     Checkout {
         /// A session or turn
         address: String,
     },
     /// Go on with a turn's conversation; files stay as they are
+    #[command(after_help = "Examples:\n  rt session resume paging\n  rt session resume @~1")]
     Resume {
         /// A session or turn
         address: String,
     },
-    /// Keep a setting in this worktree's session, such as `model.default flash`
+    /// Keep a setting in this worktree's session
+    #[command(
+        after_help = "Examples:\n  rt session set model.default gemini/pro\n  rt session set model.default   takes it out again"
+    )]
     Set {
-        /// The configuration key
+        /// The setting, such as `model.default`
         key: String,
-        /// The value; nothing takes the setting out again
+        /// Its value; without one the setting is taken out
         value: Option<String>,
     },
     /// Give a session another name
+    #[command(after_help = "Examples:\n  rt session rename paging        this worktree's session\n  rt session rename old paging")]
     Rename {
         /// The new name, or the session when two are given
         name: String,
@@ -74,6 +83,9 @@ pub enum SessionCommand {
         sessions: Vec<String>,
     },
     /// Fetch the sessions of a remote
+    #[command(
+        after_help = "Your own sessions are never overwritten: where both went on, both stay, as `name` and `name@origin`.\n\nExamples:\n  rt session fetch\n  rt session fetch upstream"
+    )]
     Fetch {
         /// The remote
         #[arg(default_value = "origin")]
@@ -294,7 +306,7 @@ fn fetch(ctx: &Context, ws: &Workspace, remote: &str) -> Result<(), Failure> {
     };
     for one in &found {
         let (id, what, hint) = match one {
-            Fetched::New(id) => (id, "new", format!("go on with it: rt -s {id} -m \"…\"")),
+            Fetched::New(id) => (id, "new", format!("go on with it: rt -s {} -m \"…\"", label(*id, true))),
             Fetched::Forward(id) => (id, "went forward", String::new()),
             Fetched::Diverged(id) => (id, "has other turns than yours", format!("theirs is {}", label(*id, true))),
         };

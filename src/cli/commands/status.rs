@@ -12,6 +12,7 @@ use super::super::render;
 
 /// Show the session of this worktree, its files, and edits that wait
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rt status\n  rt status --json")]
 pub struct StatusArgs {}
 
 pub fn run(ctx: &Context) -> Result<(), Failure> {

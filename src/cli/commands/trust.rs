@@ -10,7 +10,9 @@ use super::super::error::Failure;
 
 /// Allow this repository's own configuration to set commands, addresses, keys and templates
 #[derive(Debug, Args)]
-#[command(after_help = "Trust holds for the files as they are now: when one of them changes, it has to be given again.")]
+#[command(
+    after_help = "Trust holds for the files as they are now: when one of them changes, it has to be given again.\n\nExamples:\n  rt trust --status\n  rt trust"
+)]
 pub struct TrustArgs {
     /// Take the trust back
     #[arg(long)]

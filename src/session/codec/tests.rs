@@ -164,3 +164,42 @@ fn an_assistant_message_keeps_native_parts_in_place() {
     let want = [("answer", "ab"), ("native:g", "N"), ("answer", "cd"), ("native:g", "E")];
     assert_eq!(shown, want.map(|(k, t)| (k.to_owned(), t.to_owned())));
 }
+
+/// Every turn in tests/fixtures/turns: a raw commit, and the files of its tree.
+#[test]
+fn golden_turns_are_read_and_written_the_same() {
+    fn walk(root: &std::path::Path, below: &str, out: &mut std::collections::BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(root.join(below)).expect("a directory") {
+            let entry = entry.expect("an entry");
+            let name = entry.file_name().into_string().expect("a name");
+            let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+            if entry.file_type().expect("a type").is_dir() {
+                walk(root, &path, out);
+            } else {
+                out.insert(path.clone(), std::fs::read(root.join(path)).expect("a file"));
+            }
+        }
+    }
+    let turns = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/turns");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(turns).expect("the directory") {
+        let path = entry.expect("an entry").path();
+        let Ok(commit) = std::fs::read(path.join("commit")) else { continue };
+        let at = commit.windows(2).position(|w| w == b"\n\n").expect("a message");
+        let mut files = std::collections::BTreeMap::new();
+        walk(&path.join("files"), "", &mut files);
+        let mut file = |name: &str| files.get(name).cloned();
+        let mut list = |dir: &str| {
+            let prefix = format!("{dir}/");
+            files.keys().filter_map(|p| p.strip_prefix(&prefix)).map(str::to_owned).collect()
+        };
+        let turn = decode(&commit[at + 2..], &mut file, &mut list).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let request = turn.request.as_ref().expect("a request");
+        let body = request.manifest.assemble(|label| request.parts.get(label).map(Vec::as_slice)).expect("whole");
+        let digest = RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 };
+        assert_eq!(turn.header.request, Some(digest), "{}", path.display());
+        assert_eq!(encode(&turn), CommitParts { message: commit[at + 2..].to_vec(), files }, "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0, "there is a golden turn");
+}

@@ -157,12 +157,29 @@ impl World {
         self.rt_in(&self.repo(), args, input, vars)
     }
 
+    /// Runs a line of a shell in the repository, with the program on its path and both streams in one, as on a terminal.
+    pub(crate) fn sh(&self, line: &str) -> Ran {
+        let bin = self.dir.path().join("bin");
+        if !bin.exists() {
+            std::fs::create_dir(&bin).expect("made");
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rt"), bin.join("rt")).expect("linked");
+        }
+        let path = format!("{}:{}", bin.display(), self.vars["PATH"]);
+        let (clock, seed) = self.stamp();
+        let vars = [("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", &seed), ("PATH", &path)];
+        self.run_in(&self.repo(), "sh", &["-c", &format!("exec 2>&1\n{line}")], b"", &vars)
+    }
+
+    /// The next run's clock and seed.
+    fn stamp(&self) -> (String, String) {
+        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
+        (format!("2026-03-{:02}T{:02}:00:00Z", 1 + run / 24, run % 24), run.to_string())
+    }
+
     /// Runs the program in a directory.
     #[must_use = "a test looks at how a run went"]
     pub(crate) fn rt_in(&self, directory: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
-        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
-        let clock = format!("2026-03-{:02}T{:02}:00:00Z", 1 + run / 24, run % 24);
-        let seed = run.to_string();
+        let (clock, seed) = self.stamp();
         let mut all = vec![("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", seed.as_str())];
         all.extend(vars);
         self.run_in(directory, env!("CARGO_BIN_EXE_rt"), args, input, &all)
