@@ -106,8 +106,11 @@ pub async fn run(
         Until::Stored => ws.pipeline.clone().until(Handler::Apply),
     };
     let max = ws.config.settings().check.max_reflections;
+    // What recovery reads must say that files may be written, before the first one is.
+    let writes = pipeline.next(Some(Handler::Store)) == Some(Handler::Apply);
+    let stored_as = if writes { ChangeStatus::Written } else { ChangeStatus::Held };
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver::new(ws, message, model, observer, max);
+    let mut driver = Driver { stored_as, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
@@ -138,6 +141,8 @@ struct Driver<'a> {
     last: Option<(Turn, Appended)>,
     error: Option<Error>,
     reflections_left: u32,
+    /// How edits are stored: `Written` when the next step writes them.
+    stored_as: ChangeStatus,
 }
 
 /// The turn that is open, and its call.
@@ -149,6 +154,7 @@ struct Open {
 impl<'a> Driver<'a> {
     fn new(ws: &'a Workspace, message: &'a Message, model: &'a Model, observer: &'a mut dyn Observer, reflections: u32) -> Self {
         Self {
+            stored_as: ChangeStatus::Held,
             ws,
             message,
             model,
@@ -323,7 +329,7 @@ impl<'a> Driver<'a> {
     }
 
     fn store(&mut self) -> Result<Input, Error> {
-        let (stored, files) = (self.gathered.stored(ChangeStatus::Held), FileStat::of(&self.gathered.changes));
+        let (stored, files) = (self.gathered.stored(self.stored_as), FileStat::of(&self.gathered.changes));
         let ws = self.ws;
         let open = self.open()?;
         open.turn.turn.edits = stored;
@@ -336,10 +342,6 @@ impl<'a> Driver<'a> {
     fn apply(&mut self) -> Result<Input, Error> {
         let ws = self.ws;
         let key = self.open()?.turn.turn.header.key;
-        // What recovery reads must say that the files may be written before the first one is.
-        let stored = self.gathered.stored(ChangeStatus::Written);
-        self.open()?.turn.turn.edits = stored;
-        self.open()?.turn.save(ws)?;
         ws.faults.point("apply.before");
         match landing::write(ws, &self.gathered.changes, key) {
             Ok(()) => {

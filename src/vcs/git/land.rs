@@ -181,6 +181,11 @@ impl Git {
         let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
         self.faults.point("branch.before");
         let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
+        let path = match &branch {
+            Some(name) => self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())),
+            None => self.layout.git_dir.join("HEAD"),
+        };
+        let known = super::refs::known_directory(&path);
         // A branch is swapped through HEAD, so that HEAD's reflog has the step; one that goes is named itself.
         let moved = match (&branch, new) {
             (Some(name), None) => self.edit_ref(&name.as_bstr().to_str_lossy(), None, expected, log, who),
@@ -188,11 +193,7 @@ impl Git {
         };
         match moved {
             Ok(()) => {
-                if let Some(name) = branch {
-                    self.sync_ref(&self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())))?;
-                } else {
-                    self.sync_ref(&self.layout.git_dir.join("HEAD"))?;
-                }
+                Self::sync_ref(&path, &known)?;
                 self.faults.point("branch.after");
                 locked.commit(self)?;
                 self.faults.point("index.after");

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
@@ -63,10 +63,11 @@ impl Git {
             Expected::Absent => PreviousValue::MustNotExist,
             Expected::Is(old) => PreviousValue::MustExistAndMatch(Target::Object(gix_id(old))),
         };
+        let known = known_directory(&path);
         self.faults.point("ref.before");
         self.edit_ref(name, Some(new), expected, "retort", &Signature::retort(0))?;
         self.faults.point("ref.moved");
-        self.sync_ref(&path)?;
+        Self::sync_ref(&path, &known)?;
         self.faults.point("ref.after");
         Ok(())
     }
@@ -108,15 +109,17 @@ impl Git {
         }
     }
 
-    /// Makes a loose ref and the directories above it durable.
-    pub(super) fn sync_ref(&self, path: &Path) -> Result<(), VcsError> {
+    /// Makes a loose ref durable, with its name and those of the directories that were made for it: up to `known`, the
+    /// nearest one that was there before.
+    pub(super) fn sync_ref(path: &Path, known: &Path) -> Result<(), VcsError> {
         match File::open(path) {
             Ok(open) => open.sync_all().map_err(VcsError::io(path))?,
             // Deleted, or in packed-refs.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(VcsError::io(path)(e)),
         }
-        for directory in path.ancestors().skip(1).take_while(|d| d.starts_with(&self.layout.common_dir)) {
+        for directory in path.ancestors().skip(1).take_while(|d| d.starts_with(known)) {
+            // Deleting a ref may have taken its empty directories along.
             if directory.is_dir() {
                 durable::sync_directory(directory).map_err(VcsError::io(directory))?;
             }
@@ -171,6 +174,11 @@ impl Git {
         }
         Ok(None)
     }
+}
+
+/// The nearest directory above `path` that is there now.
+pub(super) fn known_directory(path: &Path) -> PathBuf {
+    path.ancestors().skip(1).find(|d| d.is_dir()).unwrap_or(path).to_owned()
 }
 
 fn has_line(commit: &RawCommit, line: &str) -> bool {
