@@ -46,6 +46,16 @@ fn bodies() {
 }
 
 #[test]
+fn short_names_are_geminis_newest_models() {
+    for (name, model) in [("pro", "gemini-pro-latest"), ("flash", "gemini-flash-latest"), ("flash-lite", "gemini-flash-lite-latest")] {
+        let mut short = hello();
+        short.model.model = name.into();
+        let call = gemini("http://gemini.invalid").encode(&short).expect("a call");
+        assert_eq!(call.envelope.url, format!("http://gemini.invalid/v1beta/models/{model}:streamGenerateContent?alt=sse"));
+    }
+}
+
+#[test]
 fn requests_that_cannot_be_sent() {
     let fault = |provider: &dyn Provider, request: &ModelRequest| provider.encode(request).expect_err("refused").fault;
     let nothing = request(vec![Part::text(Role::System, "instructions", "x"), Part::text(Role::User, "message", "")]);
