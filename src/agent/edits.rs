@@ -124,6 +124,17 @@ impl Gathered {
         Ok(())
     }
 
+    /// Takes secrets out of what an answer said, for one that was not redacted before it was read. Its changes stay: no turn
+    /// opens with a secret in them.
+    pub fn redact(&mut self, redactor: &Redactor) {
+        let clean = |text: &mut String| *text = redactor.redact(text).into_owned();
+        self.message.iter_mut().for_each(clean);
+        for misfit in &mut self.rejects {
+            misfit.path.iter_mut().for_each(clean);
+            [&mut misfit.line, &mut misfit.source].into_iter().for_each(clean);
+        }
+    }
+
     /// As it is kept in a turn.
     pub fn stored(&self, status: ChangeStatus) -> StoredEdits {
         let changes = self.changes.iter().map(|(path, change)| StoredChange {

@@ -58,6 +58,8 @@ pub enum Seen {
     Turn(Recovered),
     /// An undo or redo was completed; or it had been complete (`Ok(None)`); or it cannot be.
     Step(Step, Result<Option<Undone>, Error>),
+    /// It could not be closed; the next start tries again.
+    Failed(TurnKey, Error),
     /// It cannot be read, and was put out of the way.
     Unreadable {
         place: PathBuf,
@@ -95,7 +97,9 @@ pub fn recover(ws: &Workspace) -> Result<Vec<Seen>, Error> {
         };
         let whose = owner(ws, &found.worktree);
         if whose != Owner::Other {
-            out.push(Seen::Turn(close(ws, found, wal, whose)?));
+            let key = found.turn.header.key;
+            // One that fails must not keep the user from looking at the others.
+            out.push(close(ws, found, wal, whose).map_or_else(|why| Seen::Failed(key, why), Seen::Turn));
         }
     }
     ws.store().clear_cursor()?;

@@ -163,7 +163,14 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> 
         let (subject, newest) = (last.header.subject.clone(), store.turn(last)?);
         let wording =
             landing::Wording { given: newest.edits.message.as_deref(), prompt: &subject, model: last.header.model.as_ref() };
-        let landed = landing::commit(ws, &wanted, wording, key)?;
+        let landed = match landing::commit(ws, &wanted, wording, key) {
+            Ok(landed) if landed.commit.is_some() || landed.uncommitted.is_empty() => landed,
+            failed => {
+                // All or nothing: files and branch say the same again.
+                ws.backend.apply(&merged.inverse(), &landing::temp(key))?;
+                return Err(failed.map_or_else(Error::from, |landed| Error::NothingCommitted(landed.uncommitted)));
+            }
+        };
         ws.faults.point("redo.branch");
         undone.commits.extend(landed.commit.map(|c| (c, TakenBack::Moved(Some(c)))));
     }

@@ -1,7 +1,7 @@
 //! What a command works with: the user's view, the settings, the repository, the index.
 //!
 //! Invariants
-//! - A repository is opened at most once a run, and unfinished turns of dead processes are closed before a command sees it.
+//! - Unfinished turns of dead processes are closed before a command sees it.
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
 use std::cell::Cell;
@@ -142,6 +142,9 @@ impl Context {
                         Ok(None) => format!("unfinished {name}: it was complete; its traces are removed"),
                         Err(error) => format!("unfinished {name}: it cannot be completed ({error}) · rt {name} does it again"),
                     }
+                }
+                Seen::Failed(key, why) => {
+                    format!("unfinished turn {}: it cannot be closed ({why}); the next command tries again", key.short())
                 }
                 Seen::Unreadable { place, why } => {
                     format!("an unfinished turn cannot be read ({why}); its files are kept in {}", place.display())

@@ -3,7 +3,7 @@
 //! Invariants
 //! - [`run`] can be called twice in one process: nothing is kept between calls.
 //! - stdout carries results only; everything else goes to stderr.
-//! - Sentences about errors and exit codes are chosen in [`error`] and nowhere else.
+//! - Sentences about errors and exit codes are chosen in `error` and nowhere else.
 
 mod applied;
 mod args;

@@ -189,6 +189,11 @@ impl<'a> Frame<'a> {
         for (path, why) in &landed.uncommitted {
             self.ui.warn(&format!("{path} is edited but not committed: {}", why.reason()));
         }
+        if let Some(why) = &landed.index_behind {
+            let names: Vec<String> = self.stats.iter().map(|f| f.path.to_string()).collect();
+            let names = names.join(" ");
+            self.ui.warn(&format!("the commit is made, but the index has the files as before ({why}): git reset -q -- {names}"));
+        }
         let Some(commit) = landed.commit else { return };
         let mut line = stat_text(&self.stats);
         line.push(Style::Good, "committed ");

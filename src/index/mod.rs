@@ -108,11 +108,6 @@ impl Index {
         Ok(Self { conn: schema::connect_memory()?, path: None })
     }
 
-    /// Whether it is lost when the process ends.
-    pub fn is_in_memory(&self) -> bool {
-        self.path.is_none()
-    }
-
     /// Starts afresh because of [`IndexError::Damaged`]; the file stays beside the new one. Gives one line for people.
     pub fn set_aside(&mut self, why: &str) -> Result<String, IndexError> {
         // The old file is closed first, so that its journal is not written under the new file's name.

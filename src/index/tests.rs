@@ -389,7 +389,7 @@ fn a_second_opening_finds_everything() {
     let path = dir.path().join("new/data/retort.db");
     let (w, _) = small();
     let mut first = Index::open(&path).expect("opens");
-    assert_eq!((first.notice.as_ref(), first.index.is_in_memory()), (None, false));
+    assert_eq!((first.notice.as_ref(), first.index.path.is_none()), (None, false));
     assert_eq!(first.index.sync(&*w.repo).expect("syncs").read, 5);
     let mut second = Index::open(&path).expect("opens").index;
     let before: i64 = second.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).expect("reads");

@@ -436,7 +436,13 @@ impl Backend for Memory {
         state.check_idle()?;
         let old = state.head_tree();
         let (mut tree, mut index) = (old.clone(), state.index.clone());
-        let mut landed = Landed { commit: None, without_user_lines: Vec::new(), uncommitted: Vec::new(), rewritten: Vec::new() };
+        let mut landed = Landed {
+            commit: None,
+            without_user_lines: Vec::new(),
+            uncommitted: Vec::new(),
+            rewritten: Vec::new(),
+            index_behind: None,
+        };
         for (path, change) in landing.changes.iter() {
             let head = old.get(path.as_bytes());
             match state.piece(path, change, head) {

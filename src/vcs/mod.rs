@@ -139,6 +139,8 @@ pub struct Landed {
     pub uncommitted: Vec<(RepoPath, Withheld)>,
     /// Files that a hook of the repository changed on the way into the commit, as they are now on disk.
     pub rewritten: Vec<(RepoPath, FileState)>,
+    /// Why the index still has the files as they were before the commit, when it has.
+    pub index_behind: Option<String>,
 }
 
 /// Why a file's change is not in the commit.

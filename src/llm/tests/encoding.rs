@@ -47,7 +47,9 @@ fn bodies() {
 
 #[test]
 fn short_names_are_geminis_newest_models() {
-    for (name, model) in [("pro", "gemini-pro-latest"), ("flash", "gemini-flash-latest"), ("flash-lite", "gemini-flash-lite-latest")] {
+    for (name, model) in
+        [("pro", "gemini-pro-latest"), ("flash", "gemini-flash-latest"), ("flash-lite", "gemini-flash-lite-latest")]
+    {
         let mut short = hello();
         short.model.model = name.into();
         let call = gemini("http://gemini.invalid").encode(&short).expect("a call");

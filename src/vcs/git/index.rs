@@ -177,6 +177,12 @@ impl Git {
         name.into()
     }
 
+    /// Refuses while another process holds the index, for work that cannot be taken back once it is done.
+    pub(super) fn check_index_free(&self) -> Result<(), VcsError> {
+        let lock = self.index_lock();
+        if lock.exists() { Err(VcsError::IndexLocked(lock)) } else { Ok(()) }
+    }
+
     fn fresh_index(&self) -> PathBuf {
         self.layout.git_dir.join("retort").join("index.new")
     }

@@ -133,6 +133,7 @@ impl Git {
                 without_user_lines: std::mem::take(&mut plan.without_user_lines),
                 uncommitted: std::mem::take(&mut plan.uncommitted),
                 rewritten: Vec::new(),
+                index_behind: None,
             };
             if plan.leaves.is_empty() {
                 return Ok(landed);
@@ -141,13 +142,15 @@ impl Git {
             let tree = self.edit_tree(old_tree, &plan.leaves, &mut plan.written)?;
             let commit = if self.has_commit_hooks()? || self.config_bool("commit.gpgSign") {
                 self.sync_objects(&plan.written)?;
-                self.commit_by_git(head, tree, landing)?;
-                let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
-                let commit = now.filter(|id| Some(*id) != head).ok_or_else(|| VcsError::CommitRefused(String::new()))?;
-                // A hook may have put other files into it.
-                let paths = self.changed_files(old_tree, self.tree_of(commit)?)?;
-                self.catch_up_index(head, Some(commit), paths.iter())?;
-                landed.rewritten = self.rewritten(commit, &plan.leaves)?;
+                self.check_index_free()?;
+                let Some(commit) = self.commit_by_git(head, tree, landing)? else { continue };
+                // The commit is there; whatever happens from here on, it has to be reported. A hook may have put other files
+                // into it.
+                let caught_up = self
+                    .changed_files(old_tree, self.tree_of(commit)?)
+                    .and_then(|paths| self.catch_up_index(head, Some(commit), paths.iter()));
+                landed.index_behind = caught_up.err().map(|error| error.to_string());
+                landed.rewritten = self.rewritten(commit, &plan.leaves).unwrap_or_default();
                 commit
             } else {
                 let parents: Vec<Oid> = head.into_iter().map(oid).collect();
@@ -177,15 +180,15 @@ impl Git {
         who: &Signature,
         log: &str,
     ) -> Result<Swap, VcsError> {
-        let Some(locked) = self.lock_index(index, entries)? else { return Ok(Swap::Lost) };
         let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
-        self.faults.point("branch.before");
         let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
         let path = match &branch {
             Some(name) => self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())),
             None => self.layout.git_dir.join("HEAD"),
         };
         let known = super::refs::known_directory(&path);
+        let Some(locked) = self.lock_index(index, entries)? else { return Ok(Swap::Lost) };
+        self.faults.point("branch.before");
         // A branch is swapped through HEAD, so that HEAD's reflog has the step; one that goes is named itself.
         let moved = match (&branch, new) {
             (Some(name), None) => self.edit_ref(&name.as_bstr().to_str_lossy(), None, expected, log, who),
@@ -302,8 +305,14 @@ impl Git {
             .any(|name| fs::metadata(directory.join(name)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)))
     }
 
-    /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`.
-    fn commit_by_git(&self, head: Option<gix::ObjectId>, tree: gix::ObjectId, landing: &Landing<'_>) -> Result<(), VcsError> {
+    /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`. `None`
+    /// when somebody else moved the branch while the hooks ran.
+    fn commit_by_git(
+        &self,
+        head: Option<gix::ObjectId>,
+        tree: gix::ObjectId,
+        landing: &Landing<'_>,
+    ) -> Result<Option<gix::ObjectId>, VcsError> {
         let private = self.layout.git_dir.join("retort").join("index.commit");
         // A git that was killed leaves its lock beside; nobody else uses this index while we hold the worktree's lock.
         for old in [&private, &private.with_extension("commit.lock")] {
@@ -316,15 +325,42 @@ impl Git {
             landing.author_time.seconds(),
             gix::date::Time::new(0, landing.author_offset).to_string().split_off(2)
         );
-        let spec = git().args(["commit", "--quiet", "--cleanup=verbatim", "--file=-"]).env("GIT_AUTHOR_DATE", date);
+        // As durable as the commits that we make ourselves.
+        let arguments = ["-c", "core.fsync=objects,reference", "commit", "--quiet", "--cleanup=verbatim", "--file=-"];
+        let spec = git().args(arguments).env("GIT_AUTHOR_DATE", date);
         let out = self.try_git("commit", &spec.input(landing.message.as_bytes()))?;
         let _ = fs::remove_file(&private);
         let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
-        if !out.success() && now == head {
-            let said = [out.error_text(), String::from_utf8_lossy(&out.stdout).trim_end().to_owned()].join("\n");
-            return Err(VcsError::CommitRefused(said));
+        if let Some(commit) = self.child_of(head, now, landing.trailer, out.success())? {
+            return Ok(Some(commit));
         }
-        Ok(())
+        if now != head {
+            return Ok(None);
+        }
+        let said = [out.error_text(), String::from_utf8_lossy(&out.stdout).trim_end().to_owned()].join("\n");
+        Err(VcsError::CommitRefused(said))
+    }
+
+    /// The commit that git made on `head`, of those between it and `now`. What a hook did to the message does not matter if
+    /// git says that it `succeeded`: it swaps the branch only from the commit that it began with. Else the trailer decides.
+    fn child_of(
+        &self,
+        head: Option<gix::ObjectId>,
+        now: Option<gix::ObjectId>,
+        trailer: &str,
+        succeeded: bool,
+    ) -> Result<Option<gix::ObjectId>, VcsError> {
+        let mut next = now.filter(|_| now != head);
+        // Hooks may commit, too, but not so often.
+        for _ in 0..100 {
+            let Some(commit) = next.map(|id| self.raw_commit(oid(id))).transpose()?.flatten() else { break };
+            let parent = commit.parents.first().copied().map(gix_id);
+            if parent == head {
+                return Ok(next.filter(|_| succeeded || super::refs::has_line(&commit, trailer)));
+            }
+            next = parent;
+        }
+        Ok(None)
     }
 
     /// Files that a hook has in the commit, and on disk, otherwise than the plan was.
@@ -356,14 +392,15 @@ impl Git {
         let paths: Vec<&RepoPath> = paths.collect();
         let tree = |id: Option<gix::ObjectId>| id.map(|id| self.tree_of(id)).transpose();
         let (old_tree, new_tree) = (tree(old)?, tree(new)?);
-        for _ in 0..16 {
+        for attempt in 0.. {
             let index = self.index_or_empty()?;
             let mut entries = BTreeMap::new();
             let mut written = Vec::new();
             for path in &paths {
                 let (from, to) = (self.leaf(old_tree, path)?, self.leaf(new_tree, path)?);
                 let entry = index.entry_by_path_and_stage(gix::bstr::BStr::new(path.as_bytes()), Stage::Unconflicted);
-                let now = entry.and_then(|e| {
+                // What `git add -N` announces is not there yet.
+                let now = entry.filter(|e| !e.flags.contains(Flags::INTENT_TO_ADD)).and_then(|e| {
                     let mode = e.mode.to_tree_entry_mode().and_then(|m| super::trees::mode(m.kind()))?;
                     Some(Leaf { id: e.id, mode })
                 });
@@ -386,8 +423,13 @@ impl Git {
             if entries.is_empty() {
                 return Ok(());
             }
-            if let Some(locked) = self.lock_index(index, &entries)? {
-                return locked.commit(self);
+            match self.lock_index(index, &entries) {
+                Ok(Some(locked)) => return locked.commit(self),
+                Ok(None) if attempt < 20 => {}
+                Ok(None) => break,
+                // A `git status` in an editor holds it for a moment.
+                Err(VcsError::IndexLocked(_)) if attempt < 20 => std::thread::sleep(std::time::Duration::from_millis(50)),
+                Err(error) => return Err(error),
             }
         }
         Err(VcsError::Moved { name: "the index".to_owned() })

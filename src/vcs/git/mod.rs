@@ -4,7 +4,7 @@
 //! - gix is named below this directory only.
 //! - A repository with an extension that we do not know, with reftable refs, or owned by somebody else is refused before
 //!   anything is written.
-//! - gix never syncs; every object and ref that we write is synced here ([`objects`], [`refs`]).
+//! - gix never syncs; every object and ref that we write is synced here (`objects`, `refs`).
 
 mod index;
 mod land;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
@@ -55,17 +56,23 @@ impl Git {
         let _lock = durable::lock(&lock_path).map_err(VcsError::io(&lock_path))?;
         let path = self.layout.common_dir.join(name);
         let stale = path.with_file_name(format!("{}.lock", path.file_name().unwrap_or_default().to_string_lossy()));
-        if stale.exists() {
-            // We hold the lock that every writer of these refs holds, so its owner is gone.
-            std::fs::remove_file(&stale).map_err(VcsError::io(&stale))?;
-        }
+        let left = std::fs::metadata(&stale).ok().map(|m| (m.dev(), m.ino()));
         let expected = match expected {
             Expected::Absent => PreviousValue::MustNotExist,
             Expected::Is(old) => PreviousValue::MustExistAndMatch(Target::Object(gix_id(old))),
         };
         let known = known_directory(&path);
         self.faults.point("ref.before");
-        self.edit_ref(name, Some(new), expected, "retort", &Signature::retort(0))?;
+        let swap = || self.edit_ref(name, Some(new), expected.clone(), "retort", &Signature::retort(0));
+        let mut swapped = swap();
+        let now = std::fs::metadata(&stale).ok().map(|m| (m.dev(), m.ino()));
+        if !matches!(swapped, Ok(()) | Err(VcsError::Moved { .. })) && left.is_some() && left == now {
+            // We hold the lock that every process of ours holds for this, and a `git fetch` does not hold its own for as long
+            // as the library has waited: its owner is gone.
+            std::fs::remove_file(&stale).map_err(VcsError::io(&stale))?;
+            swapped = swap();
+        }
+        swapped?;
         self.faults.point("ref.moved");
         Self::sync_ref(&path, &known)?;
         self.faults.point("ref.after");
@@ -181,7 +188,7 @@ pub(super) fn known_directory(path: &Path) -> PathBuf {
     path.ancestors().skip(1).find(|d| d.is_dir()).unwrap_or(path).to_owned()
 }
 
-fn has_line(commit: &RawCommit, line: &str) -> bool {
+pub(super) fn has_line(commit: &RawCommit, line: &str) -> bool {
     commit.message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
 }
 

@@ -179,6 +179,89 @@ fn commit_hooks_run_and_may_refuse() {
     assert_eq!(repo.read(".git/seen"), "seen\nseen\n");
 }
 
+/// A hook that runs `script`.
+fn hook(repo: &Repo, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hook = repo.path().join(".git/hooks").join(name);
+    std::fs::create_dir_all(hook.parent().expect("a parent")).expect("made");
+    std::fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("set");
+}
+
+/// Commits the change of `x` beside the hook that it runs in, once.
+const FOREIGN: &str = "test -e .git/once && exit 0; touch .git/once; unset GIT_INDEX_FILE
+git -c core.hooksPath=/dev/null commit -q -m foreign --only x";
+
+#[test]
+fn a_commit_of_somebody_else_during_a_hook_is_not_taken_for_ours() {
+    for end in ["exit 0", "exit 1"] {
+        let repo = Repo::with(&[("a", "1\n"), ("x", "1\n")]);
+        hook(&repo, "pre-commit", &format!("{FOREIGN}\n{end}"));
+        repo.write("x", "2\n");
+        let landed = repo.land("a", Some("1\n"), Some("2\n"));
+        let commit = landed.commit.expect("a commit").to_string();
+        assert_eq!(repo.git(&["log", "--format=%s"]), "subject\nforeign\nfirst\n");
+        assert_eq!(repo.git(&["rev-parse", "HEAD"]).trim(), commit);
+        assert_eq!(repo.git(&["show", "--name-only", "--format=", "HEAD"]), "a\n");
+        assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    }
+}
+
+#[test]
+fn a_commit_on_top_of_ours_by_a_hook_leaves_ours_ours() {
+    let repo = Repo::with(&[("a", "1\n"), ("x", "1\n")]);
+    hook(&repo, "post-commit", FOREIGN);
+    repo.write("x", "2\n");
+    let landed = repo.land("a", Some("1\n"), Some("2\n"));
+    assert_eq!(repo.git(&["log", "--format=%s"]), "foreign\nsubject\nfirst\n");
+    assert_eq!(repo.git(&["rev-parse", "HEAD^"]).trim(), landed.commit.expect("a commit").to_string());
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_held_index_is_found_before_a_hook_runs_and_said_after() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    hook(&repo, "pre-commit", "touch .git/ran");
+    let git = repo.open();
+    let changes = change("a", Some("1\n"), Some("2\n"));
+    git.apply(&changes, "t").expect("applies");
+    repo.write(".git/index.lock", "");
+    let refused = git.land(&landing(&changes, "subject\n\nRetort-Turn: kk\n")).expect_err("held");
+    assert!(matches!(refused, VcsError::IndexLocked(_)), "{refused}");
+    assert!(!repo.path().join(".git/ran").exists());
+    std::fs::remove_file(repo.path().join(".git/index.lock")).expect("removed");
+    // The hook takes it: the commit is made, and the index stays behind.
+    hook(&repo, "pre-commit", "touch .git/index.lock");
+    let landed = git.land(&landing(&changes, "subject\n\nRetort-Turn: kk\n")).expect("lands");
+    assert_eq!(repo.git(&["rev-parse", "HEAD"]).trim(), landed.commit.expect("a commit").to_string());
+    assert!(landed.index_behind.is_some_and(|why| why.contains("index.lock")));
+}
+
+#[test]
+fn a_file_announced_with_intent_to_add_is_committed_by_git_too() {
+    let repo = Repo::with(&[("a", "1\n")]);
+    hook(&repo, "pre-commit", "exit 0");
+    let git = repo.open();
+    let changes = change("n", None, Some("new\n"));
+    git.apply(&changes, "t").expect("applies");
+    repo.git(&["add", "-N", "n"]);
+    git.land(&landing(&changes, "subject\n\nRetort-Turn: kk\n")).expect("lands").commit.expect("a commit");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_change_that_fails_halfway_leaves_what_was_there_already() {
+    // Nothing is at the path of the last one that counts as a file, but a directory is in its way.
+    let repo = Repo::with(&[("a", "1\n"), ("b", "2\n"), ("d/c", "1\n")]);
+    let mut changes = change("a", Some("1\n"), Some("2\n"));
+    for (path, change) in change("b", Some("1\n"), Some("2\n")).iter().chain(change("d", None, Some("x")).iter()) {
+        changes.record(path.clone(), change.before.clone(), change.after.clone());
+    }
+    repo.open().apply(&changes, "t").expect_err("a directory is there");
+    assert_eq!((repo.read("a"), repo.read("b"), repo.read("d/c")), ("1\n".to_owned(), "2\n".to_owned(), "1\n".to_owned()));
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
 #[test]
 fn a_commit_is_taken_back_by_moving_or_by_reverting() {
     let repo = Repo::with(&[("a", "1\n2\n3\n4\n5\n"), ("s", "s\n")]);

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use gix::bstr::ByteSlice as _;
 
-use crate::base::change::{ChangeSet, FileMode, FileState};
+use crate::base::change::{ChangeSet, FileChange, FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
 use crate::vcs::{DirtyFile, VcsError, durable};
@@ -116,18 +116,21 @@ impl Git {
                 return Err(VcsError::FileChanged(path.clone()));
             }
         }
-        let mut written: Vec<(&RepoPath, &Option<FileState>)> = Vec::new();
+        let mut written = Vec::new();
         for (path, change) in changes.iter() {
-            match self.write_file(path, change.before.as_ref(), change.after.as_ref(), temp) {
-                Ok(()) => written.push((path, &change.before)),
-                Err(error) => {
-                    for (path, before) in written.into_iter().rev() {
-                        let now = self.read_file(path).map_err(VcsError::io(self.full(path)))?;
-                        self.write_file(path, now.as_ref(), before.as_ref(), temp)?;
-                    }
-                    return Err(error);
-                }
+            // What has it already stays so, whatever comes of the others.
+            if self.read_file(path).is_ok_and(|now| now == change.after) {
+                continue;
             }
+            if let Err(error) = self.write_file(path, change.before.as_ref(), change.after.as_ref(), temp) {
+                for (path, change) in written.into_iter().rev() {
+                    let change: &FileChange = change;
+                    // What somebody wrote since stays theirs, and one that fails must not keep the others from going back.
+                    let _ = self.write_file(path, change.after.as_ref(), change.before.as_ref(), temp);
+                }
+                return Err(error);
+            }
+            written.push((path, change));
         }
         Ok(())
     }
