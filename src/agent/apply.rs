@@ -9,6 +9,7 @@ use crate::base::change::ChangeSet;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::edit::EditFormat;
+use crate::session::event::Event;
 use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
@@ -173,10 +174,17 @@ fn run(ws: &Workspace, job: Job<'_>) -> Result<Applied, Error> {
     if let Some(landed) = &landed {
         landing::note_rewritten(&mut open.turn, landed);
     }
+    let end = ws.now();
+    let withheld = landed.iter().flat_map(|l| &l.uncommitted);
+    let withheld = withheld.map(|(path, why)| Event::new(end, "uncommitted").with("path", path).with("why", why.as_str()));
+    open.turn.events.extend(withheld);
+    if let Some(error) = &error {
+        open.turn.events.push(Event::new(end, "error").with("what", ws.redactor.redact(&error.to_string())));
+    }
     open.turn.state = state;
     open.turn.header.outcome = outcome;
     open.turn.header.commit = landed.as_ref().and_then(|l| l.commit);
-    open.turn.header.end = ws.now();
+    open.turn.header.end = end;
     let (turn, appended) = open.close(ws)?;
     Ok(Applied { turn, appended, gathered, landed, error })
 }

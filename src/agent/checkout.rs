@@ -55,7 +55,11 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
     let state = store.turn(target)?.state;
     let what = format!("check out {}", target.header.subject);
     let open = sessions::open_note(ws, &start, state, &what, edits, Outcome::Uncommitted)?;
-    ws.backend.apply(&merged, &landing::temp(open.turn.header.key))?;
+    if let Err(error) = ws.backend.apply(&merged, &landing::temp(open.turn.header.key)) {
+        // No file changed, so there is nothing for a later start to put back.
+        open.abandon(ws)?;
+        return Err(error.into());
+    }
     let (turn, appended) = open.close(ws)?;
     let cursor = Cursor { session: appended.session, turn: Some(turn.header.key), redo: Vec::new() };
     Ok(CheckedOut { files: merged.iter().map(|(path, _)| path.clone()).collect(), cursor })

@@ -83,6 +83,11 @@ impl OpenTurn {
         self.wal.reopen(&bundle(ws, &self.turn, &self.place)).map_err(Error::unfinished(common))
     }
 
+    /// Removes the directory of a turn that came to nothing and leaves no record.
+    pub fn abandon(self, ws: &Workspace) -> Result<(), Error> {
+        self.wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))
+    }
+
     /// Records the turn, moves the cursor to it and removes the directory.
     pub fn close(mut self, ws: &Workspace) -> Result<(Turn, Appended), Error> {
         let appended = record(ws, &mut self.turn, &self.place)?;

@@ -12,14 +12,14 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use crate::base::change::ChangeSet;
-use crate::base::id::TurnKey;
+use crate::base::id::{Oid, TurnKey};
 use crate::base::path::RepoPath;
 use crate::llm;
 use crate::session::cursor::Cursor;
 use crate::session::event::Event;
 use crate::session::turn::{ChangeStatus, Outcome, Turn, TurnKind};
-use crate::vcs::VcsError;
 use crate::vcs::wal::Wal;
+use crate::vcs::{Landed, VcsError};
 
 use super::Error;
 use super::intent::{Intent, Step};
@@ -163,6 +163,12 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     turn.header.commit = if ours { ws.backend.settle(&line, base, &paths)? } else { ws.backend.find_landed(&line, base)? };
     ws.faults.point("recover.settled");
     done.committed = turn.header.commit.is_some();
+    if let (true, Some(commit)) = (ours, turn.header.commit) {
+        note_rewritten(ws, &mut turn, commit)?;
+    }
+    if done.committed {
+        turn.state.keep(&turn.edits.with_status(ChangeStatus::Written));
+    }
     take_answer(ws, &mut turn, head, raw);
     done.answered = turn.response.as_ref().is_some_and(|r| !r.raw.is_empty());
     if !done.committed {
@@ -241,6 +247,24 @@ fn take_answer(
         turn.header.cost = turn.header.price.map(|p| p.cost(&turn.header.usage));
     }
     turn.response = Some(answer.record);
+}
+
+/// Notes in the turn's edits what a hook made of them on the way into the commit: files that are, on disk and there, the
+/// same, and not what the turn wrote.
+fn note_rewritten(ws: &Workspace, turn: &mut Turn, commit: Oid) -> Result<(), Error> {
+    let Some(raw) = ws.backend.commit(commit)? else { return Ok(()) };
+    let mut landed = Landed { commit: Some(commit), ..Landed::default() };
+    let tree = ws.backend.worktree()?;
+    for (path, change) in turn.edits.with_status(ChangeStatus::Written).iter() {
+        let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        if let (Some(now), Some(text)) = (now.filter(|now| Some(now) != change.after.as_ref()), path.as_str())
+            && ws.backend.file(raw.tree, text)?.is_some_and(|bytes| bytes == now.bytes)
+        {
+            landed.rewritten.push((path.clone(), now));
+        }
+    }
+    landing::note_rewritten(turn, &landed);
+    Ok(())
 }
 
 /// Puts the files back that have the turn's bytes.

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use crate::base::clock::Timestamp;
 use crate::llm::{Answer, LlmError, Sink};
-use crate::process::fault::Faults;
 use crate::session::event::Event;
 use crate::session::stream::ModelEvent;
 
@@ -18,15 +16,14 @@ use super::workspace::Workspace;
 pub(super) struct Tap<'a> {
     turn: &'a mut OpenTurn,
     observer: &'a mut dyn Observer,
-    faults: &'a Faults,
-    now: Timestamp,
+    ws: &'a Workspace,
     /// What arrived, for when the call is dropped in the middle.
     pub partial: Answer,
 }
 
 impl<'a> Tap<'a> {
     pub fn new(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
-        Self { turn, observer, faults: &ws.faults, now: ws.now(), partial: Answer::default() }
+        Self { turn, observer, ws, partial: Answer::default() }
     }
 }
 
@@ -34,7 +31,7 @@ impl Sink for Tap<'_> {
     fn on_attempt(&mut self, number: u32) -> io::Result<()> {
         self.partial = Answer::default();
         if number > 1 {
-            self.turn.turn.events.push(Event::new(self.now, "attempt").with("number", number));
+            self.turn.turn.events.push(Event::new(self.ws.now(), "attempt").with("number", number));
         }
         // The head of an attempt that failed must not be taken for that of this one.
         self.turn.wal().remove("head")?;
@@ -44,15 +41,15 @@ impl Sink for Tap<'_> {
     fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
         self.partial.record.status = status;
         self.partial.record.headers.clone_from(headers);
-        self.faults.point("head");
+        self.ws.faults.point("head");
         self.turn.wal().put("head", &serde_json::to_vec(&(status, headers))?)
     }
 
     fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.partial.record.raw.extend_from_slice(bytes);
-        self.faults.point("raw.before");
+        self.ws.faults.point("raw.before");
         let kept = self.turn.wal().append(bytes);
-        self.faults.point("raw");
+        self.ws.faults.point("raw");
         kept
     }
 
@@ -66,7 +63,7 @@ impl Sink for Tap<'_> {
     }
 
     fn on_retry(&mut self, wait: Duration, error: &LlmError) {
-        self.turn.turn.events.push(Event::new(self.now, "retry").with("why", error).with("wait-ms", wait.as_millis()));
+        self.turn.turn.events.push(Event::new(self.ws.now(), "retry").with("why", error).with("wait-ms", wait.as_millis()));
         self.observer.observe(&Progress::Retrying { wait, error });
     }
 }

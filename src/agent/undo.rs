@@ -164,7 +164,8 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> 
         let wording =
             landing::Wording { given: newest.edits.message.as_deref(), prompt: &subject, model: last.header.model.as_ref() };
         let landed = match landing::commit(ws, &wanted, wording, key) {
-            Ok(landed) if landed.commit.is_some() || landed.uncommitted.is_empty() => landed,
+            // What was in the files before may be on the branch, too.
+            Ok(landed) if landed.commit.is_some() || merged.is_empty() || landed.uncommitted.is_empty() => landed,
             failed => {
                 // All or nothing: files and branch say the same again.
                 ws.backend.apply(&merged.inverse(), &landing::temp(key))?;

@@ -48,6 +48,13 @@ impl Failure {
         self
     }
 
+    /// For a command that knows better what to do than the error does.
+    #[must_use]
+    pub fn only_hint(mut self, hint: &str) -> Self {
+        self.report.hints = vec![hint.to_owned()];
+        self
+    }
+
     #[must_use]
     pub fn code(mut self, code: u8) -> Self {
         self.code = code;

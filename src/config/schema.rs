@@ -107,7 +107,7 @@ pub const KEYS: &[Key] = &[
     key("debug.seed", Int(0, i64::MAX), "", Trusted, "1",
         "Ids are numbered from this seed instead of being random."),
     key("debug.fault", Text, "", Trusted, "applied",
-        "The process kills itself at this fault point."),
+        "The process kills itself at this fault point; a release build does not."),
 ];
 
 /// A key together with the name that a user wrote.

@@ -129,7 +129,7 @@ pub struct Landing<'a> {
 }
 
 /// What came of landing a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landed {
     /// The commit; `None` when nothing could be committed.
     pub commit: Option<Oid>,

@@ -34,7 +34,7 @@ fn what_does_not_fit_goes_back_and_all_is_written_together() {
     does not fit  a.txt: the SEARCH text is not in the file: line 2 of the file is `two`, line 2 of the search is `too`
     turn rkpm · $0.0010 · Ts · rt show --prompt
     asking again about 1 edit · N tokens
-    a.txt  +2 −2   b.txt  +1 −1   committed 809d5d1 on main
+    a.txt  +2 −2   b.txt  +1 −1   committed f729340 on main
     edits are committed to your branch; to commit yourself: rt config set vcs.commit off
     turn ksyq · $0.0010 · Ts · rt undo · rt show --prompt
     ");
@@ -130,6 +130,12 @@ fn a_secret_of_the_environment_is_neither_sent_nor_stored_nor_shown() {
     assert_eq!(world.read("conf.env"), format!("port=1\ntoken={SECRET}\n"), "not edited");
     world.rt_with(&["apply", "-"], edit("conf.env", "port=1\n", "port=2\n").as_bytes(), &[]).code(5);
     assert_eq!(world.read("conf.env"), format!("port=1\ntoken={SECRET}\n"), "not edited by an answer from elsewhere");
+    let (all, old) = (edit("a.txt", "", &format!("token {SECRET}\n")), world.read("b.txt"));
+    let ran = world.rt_with(&["apply", "-"], edit("b.txt", &old, &format!("token {SECRET}\n")).as_bytes(), &[]).code(5);
+    assert!(said(&ran.out) && said(&ran.err) && ran.err.contains("b.txt"), "{}{}", ran.out, ran.err);
+    assert_eq!(world.read("b.txt"), old, "neither the secret nor its name is written");
+    let ran = world.rt_with(&["apply", "-"], all.replace("a.txt", "../a.txt").as_bytes(), &[]).code(5);
+    assert!(said(&ran.out) && said(&ran.err), "{}{}", ran.out, ran.err);
     assert_eq!(model.requests().len(), 5);
     let objects = world.all_objects();
     assert!(holds(&objects, "[secret:MY_TOKEN]"), "what was said is stored, with the secret replaced");

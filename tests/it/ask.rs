@@ -33,7 +33,7 @@ fn an_unquoted_message_finds_its_file() {
     insta::assert_snapshot!(steady(&ran.err), @r"
     implement-xyz-function-stub · new session · gemini/flash (GEMINI_API_KEY)
     + src/asdf.rs (named)   total N tokens
-    src/asdf.rs  +1 −1   committed 40c8f1e on main
+    src/asdf.rs  +1 −1   committed 6ea3dfa on main
     edits are committed to your branch; to commit yourself: rt config set vcs.commit off
     turn rkpm · $0.0010 · Ts · rt undo · rt show --prompt
     ");
@@ -60,8 +60,8 @@ fn the_event_stream() {
     insta::assert_snapshot!(shown, @r#"
     {"event":"request","files":[{"access":"read-write","path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
     {"event":"written","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"v":1}
-    {"commit":"304f79fa92841f468fee8986be7d1798a44f5150","event":"committed","uncommitted":[],"v":1,"without_user_lines":[]}
-    {"base":"c6aca08ec0a17706a474557d81da854f33262d34","branch":"refs/heads/main","commit":"304f79fa92841f468fee8986be7d1798a44f5150","cost":"0.00103125","end":"…","event":"turn","exchange":"rkpmwvoooznylmzqukokyouznozlvrsr","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"forked":false,"forked_from":null,"kind":"turn","model":"gemini/flash","outcome":"applied","request":{"length":"…","sha256":"…"},"seq":1,"served":"gemini-3.7-flash","session":"…","start":"…","subject":"implement xyz in asdf.rs","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","usage":{"cache_read":0,"cache_write":0,"input":1200,"output":35,"reasoning":30},"v":1}
+    {"commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","event":"committed","uncommitted":[],"v":1,"without_user_lines":[]}
+    {"base":"c6aca08ec0a17706a474557d81da854f33262d34","branch":"refs/heads/main","commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","cost":"0.00103125","end":"…","event":"turn","exchange":"rkpmwvoooznylmzqukokyouznozlvrsr","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"forked":false,"forked_from":null,"kind":"turn","model":"gemini/flash","outcome":"applied","request":{"length":"…","sha256":"…"},"seq":1,"served":"gemini-3.7-flash","session":"…","start":"…","subject":"implement xyz in asdf.rs","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","usage":{"cache_read":0,"cache_write":0,"input":1200,"output":35,"reasoning":30},"v":1}
     "#);
     let text: String = ran.json().iter().filter(|e| e["event"] == "text").filter_map(|e| e["text"].as_str()).collect();
     assert_eq!(text, implement());

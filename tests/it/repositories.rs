@@ -62,6 +62,66 @@ fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
     assert_eq!(log(&world), "first\n");
 }
 
+#[test]
+fn what_a_hook_rewrites_is_known_after_a_kill_too() {
+    let world = world();
+    world.write(".git/hooks/pre-commit", "#!/bin/sh\nsed -i 's/two/TWO/' a.txt\ngit add a.txt\n");
+    executable(&world, ".git/hooks/pre-commit");
+    let answer = edit("a.txt", "2\n", "two\n");
+    let ran = world.rt_with(&["apply", "--config", "debug.fault=close.appended"], answer.as_bytes(), &[]);
+    assert_eq!(ran.code, None, "{}", ran.err);
+    let _ = world.rt(&["status"]).ok();
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), log(&world).as_str()), (LINES, "first\n"));
+    healthy(&world, "");
+    let ran = world.rt_with(&["apply", "--config", "debug.fault=ref.before:1"], answer.as_bytes(), &[]);
+    assert_eq!(ran.code, None, "{}", ran.err);
+    assert!(world.read("a.txt").contains("TWO"));
+    let said = world.rt(&["status"]).ok();
+    assert!(world.read("a.txt").contains("TWO"), "{}", said.err);
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), log(&world).as_str()), (LINES, "first\n"));
+    healthy(&world, "");
+}
+
+#[test]
+fn a_turn_that_cannot_be_closed_yet_stops_nobody() {
+    let world = world();
+    let answer = edit("a.txt", "2\n", "two\n");
+    let ran = world.rt_with(&["apply", "--config", "debug.fault=branch.after"], answer.as_bytes(), &[]);
+    assert_eq!(ran.code, None, "{}", ran.err);
+    // Another program takes the index right then.
+    std::fs::remove_file(world.repo().join(".git/index.lock")).expect("ours");
+    world.write(".git/index.lock", "");
+    let ran = world.rt(&["session", "list"]).ok();
+    assert!(ran.err.contains("cannot be closed") && ran.err.contains("index.lock"), "{}", ran.err);
+    std::fs::remove_file(world.repo().join(".git/index.lock")).expect("removed");
+    let ran = world.rt(&["log", "--json"]).ok();
+    assert_eq!(ran.json().len(), 1, "{}", ran.err);
+    healthy(&world, "");
+    let _ = world.rt(&["undo"]).ok();
+    healthy(&world, "");
+    assert_eq!(log(&world), "first\n");
+}
+
+#[test]
+fn a_redo_that_a_hook_refuses_leaves_everything_as_it_is() {
+    let world = world();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    let _ = world.rt(&["undo"]).ok();
+    world.write(".git/hooks/pre-commit", "#!/bin/sh\necho not today >&2\nexit 1\n");
+    executable(&world, ".git/hooks/pre-commit");
+    let ran = world.rt(&["redo"]).code(5);
+    assert!(ran.err.contains("not today"), "{}", ran.err);
+    assert!(ran.err.contains("rt redo") && !ran.err.contains("rt retry"), "{}", ran.err);
+    assert_eq!((world.read("a.txt").as_str(), log(&world).as_str()), (LINES, "first\n"));
+    healthy(&world, "");
+    std::fs::remove_file(world.repo().join(".git/hooks/pre-commit")).expect("removed");
+    let _ = world.rt(&["redo"]).ok();
+    assert!(world.read("a.txt").contains("two"));
+    healthy(&world, "");
+}
+
 fn executable(world: &World, path: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let permissions = std::fs::Permissions::from_mode(0o755);

@@ -52,12 +52,22 @@ fn four_processes_go_on_with_one_session() {
     fsck(&world, "at the end");
 }
 
+/// Stops the other thread also when this one panics; else a failure would wait for ever.
+struct Ends<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_user_commits_meanwhile() {
     let server = counter();
     let world = World::with(&[("f0.txt", "value 0\n"), ("g.txt", "0\n")]).gemini(&server.url());
     let done = std::sync::atomic::AtomicBool::new(false);
     let commits = std::thread::scope(|scope| {
+        let ends = Ends(&done);
         let user = scope.spawn(|| {
             let mut made = 0;
             while !done.load(std::sync::atomic::Ordering::SeqCst) {
@@ -72,14 +82,14 @@ fn a_user_commits_meanwhile() {
         for round in 1..=8 {
             let ran = world.rt(&[if round == 1 { "-n" } else { "-c" }, "-m", &format!("Set f0.txt to {round}")]);
             let mut tries = 0;
-            let mut code = ran.code;
-            while code != Some(0) {
-                assert!(code == Some(5) && tries < 50, "{}", ran.err);
-                code = world.rt(&["retry"]).code;
+            let mut ran = ran;
+            while ran.code != Some(0) {
+                assert!(ran.code == Some(5) && tries < 50, "after {tries} more: {}", ran.err);
+                ran = world.rt(&["retry"]);
                 tries += 1;
             }
         }
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(ends);
         user.join().expect("the user ends")
     });
     assert_eq!(world.read("f0.txt"), "value 8\n");

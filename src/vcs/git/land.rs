@@ -29,6 +29,13 @@ use crate::vcs::{Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 use super::trees::Leaf;
 use super::{Git, gix_id, oid};
 
+/// How often a landing tries again while others move the branch or hold the index, as `git status` in an editor does for a
+/// moment.
+const PATIENCE: u32 = 20;
+
+/// The pause before the index is tried again.
+const BETWEEN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// Worktree bytes → stored bytes, by the repository's attributes and filters.
 pub(super) struct Filter<'a> {
     pipeline: gix::filter::Pipeline<'a>,
@@ -122,7 +129,7 @@ impl Git {
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
     fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
-        for attempt in 0..16 {
+        for attempt in 0..=PATIENCE {
             let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
             // One that turned out to be old may still look the same.
             let seen = if attempt == 0 { self.seen_index()? } else { None };
@@ -142,6 +149,10 @@ impl Git {
             let tree = self.edit_tree(old_tree, &plan.leaves, &mut plan.written)?;
             let commit = if self.has_commit_hooks()? || self.config_bool("commit.gpgSign") {
                 self.sync_objects(&plan.written)?;
+                if attempt < PATIENCE && self.check_index_free().is_err() {
+                    std::thread::sleep(BETWEEN);
+                    continue;
+                }
                 self.check_index_free()?;
                 let Some(commit) = self.commit_by_git(head, tree, landing)? else { continue };
                 // The commit is there; whatever happens from here on, it has to be reported. A hook may have put other files
@@ -159,9 +170,14 @@ impl Git {
                 self.sync_objects(&plan.written)?;
                 let subject = landing.message.lines().next().unwrap_or_default();
                 let log = format!("commit{}: {subject}", if head.is_none() { " (initial)" } else { "" });
-                match self.swap(head, Some(commit), index, &plan.entries, &author, &log)? {
-                    Swap::Done => commit,
-                    Swap::Lost => continue,
+                match self.swap(head, Some(commit), index, &plan.entries, &author, &log) {
+                    Ok(Swap::Done) => commit,
+                    Ok(Swap::Lost) => continue,
+                    Err(VcsError::IndexLocked(_)) if attempt < PATIENCE => {
+                        std::thread::sleep(BETWEEN);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
                 }
             };
             landed.commit = Some(oid(commit));
@@ -425,10 +441,9 @@ impl Git {
             }
             match self.lock_index(index, &entries) {
                 Ok(Some(locked)) => return locked.commit(self),
-                Ok(None) if attempt < 20 => {}
+                Ok(None) if attempt < PATIENCE => {}
                 Ok(None) => break,
-                // A `git status` in an editor holds it for a moment.
-                Err(VcsError::IndexLocked(_)) if attempt < 20 => std::thread::sleep(std::time::Duration::from_millis(50)),
+                Err(VcsError::IndexLocked(_)) if attempt < PATIENCE => std::thread::sleep(BETWEEN),
                 Err(error) => return Err(error),
             }
         }
