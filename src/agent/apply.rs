@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use crate::base::change::ChangeSet;
-use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::edit::EditFormat;
 use crate::session::event::Event;
@@ -19,6 +18,7 @@ use super::exchange::{Until, new_header};
 use super::landing::{self, Wording};
 use super::open::{OpenTurn, Place};
 use super::prepare::Start;
+use super::steps::merged;
 use super::store::{Appended, Link};
 use super::workspace::Workspace;
 
@@ -89,23 +89,19 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     let mut in_files = BTreeSet::new();
     for (path, change) in wanted.iter() {
         let now = ws.backend.worktree()?.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
-        let bytes = |s: &Option<crate::base::change::FileState>| s.as_ref().map(|s| s.bytes.clone());
-        let (before, after, here) = (bytes(&change.before), bytes(&change.after), bytes(&now));
-        match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
+        match merged(change, now.as_ref()) {
             // The edit is in the file, perhaps among lines that the user has written since.
-            Ok(merged) if already && merged == here => {
+            Some(merged) if already && merged == now => {
                 in_files.insert(path.clone());
                 gathered.changes.record(path.clone(), change.before.clone(), change.after.clone());
                 gathered.counts.insert(path.clone(), 1);
             }
-            Ok(merged) => {
-                let mode = now.as_ref().or(change.after.as_ref()).or(change.before.as_ref()).map(|s| s.mode).unwrap_or_default();
-                let merged = merged.map(|bytes| crate::base::change::FileState { mode, bytes });
+            Some(merged) => {
                 to_write.record(path.clone(), now.clone(), merged.clone());
                 gathered.changes.record(path.clone(), now, merged);
                 gathered.counts.insert(path.clone(), 1);
             }
-            Err(_) => misfits.push(path.clone()),
+            None => misfits.push(path.clone()),
         }
     }
     if !misfits.is_empty() {

@@ -82,7 +82,7 @@ impl Steps {
 
 /// The step made on `now`; `None` where both touch the same lines.
 #[expect(clippy::option_option, reason = "a file that is not there is a result too")]
-fn merged(step: &FileChange, now: Option<&FileState>) -> Option<Option<FileState>> {
+pub(super) fn merged(step: &FileChange, now: Option<&FileState>) -> Option<Option<FileState>> {
     let bytes = |s: &Option<FileState>| s.as_ref().map(|s| s.bytes.clone());
     let (base, to) = (bytes(&step.before), bytes(&step.after));
     let merged = merge3_files(base.as_deref(), to.as_deref(), now.map(|s| &s.bytes[..])).ok()?;

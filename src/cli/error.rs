@@ -48,11 +48,15 @@ impl Failure {
         self
     }
 
-    /// For a command that knows better what to do than the error does.
-    #[must_use]
-    pub fn only_hint(mut self, hint: &str) -> Self {
-        self.report.hints = vec![hint.to_owned()];
-        self
+    /// Of a step that went back when it failed: it is tried again by `command`, and no edits wait for `rt retry`.
+    pub fn of_step(error: Error, command: &str) -> Self {
+        let said = Self::user(error.to_string()).code(REJECTED);
+        match error {
+            Error::Vcs(VcsError::IndexLocked(_)) => said.hint(format!("if no git is running, remove that file, then: {command}")),
+            Error::Vcs(VcsError::CommitRefused(_) | VcsError::InProgress(_) | VcsError::FileChanged(_))
+            | Error::NothingCommitted(_) => said.hint(format!("the files are as before; once that is mended: {command}")),
+            other => other.into(),
+        }
     }
 
     #[must_use]
@@ -204,7 +208,9 @@ impl From<Error> for Failure {
             }
             Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
             Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
-            Error::HoldsSecret(_) => user().hint("nothing was written; take the secret out of the file first").code(REJECTED),
+            Error::HoldsSecret(_) => {
+                user().hint("nothing was written; take the secret out of the file, or out of the answer, first").code(REJECTED)
+            }
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),
             Error::NoSession => user().hint("begin one: rt -m \"…\""),

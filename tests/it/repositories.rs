@@ -117,6 +117,11 @@ fn a_redo_that_a_hook_refuses_leaves_everything_as_it_is() {
     assert_eq!((world.read("a.txt").as_str(), log(&world).as_str()), (LINES, "first\n"));
     healthy(&world, "");
     std::fs::remove_file(world.repo().join(".git/hooks/pre-commit")).expect("removed");
+    world.write(".git/index.lock", "");
+    let ran = world.rt(&["redo"]).code(5);
+    assert!(ran.err.contains("index.lock") && ran.err.contains("then: rt redo") && !ran.err.contains("rt retry"), "{}", ran.err);
+    assert_eq!((world.read("a.txt").as_str(), log(&world).as_str()), (LINES, "first\n"));
+    std::fs::remove_file(world.repo().join(".git/index.lock")).expect("removed");
     let _ = world.rt(&["redo"]).ok();
     assert!(world.read("a.txt").contains("two"));
     healthy(&world, "");

@@ -2,9 +2,7 @@
 
 use clap::Args;
 
-use crate::agent::Error;
 use crate::agent::undo::redo;
-use crate::vcs::VcsError;
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -19,12 +17,6 @@ pub fn run(ctx: &Context, _: &RedoArgs) -> Result<(), Failure> {
     if ctx.completed.get() == Some("redo") {
         return Ok(());
     }
-    let done = redo(&ws).map_err(|error| {
-        let nothing_happened =
-            matches!(&error, Error::Vcs(VcsError::CommitRefused(_) | VcsError::InProgress(_)) | Error::NothingCommitted(_));
-        let failure = Failure::from(error);
-        let hint = "files and branch are as before; once that is mended, bring the exchange back: rt redo";
-        if nothing_happened { failure.only_hint(hint) } else { failure }
-    })?;
+    let done = redo(&ws).map_err(|error| Failure::of_step(error, "rt redo"))?;
     super::undo::show(ctx, "brought back", &done)
 }

@@ -160,7 +160,7 @@ fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure>
 
 fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
     let (link, tip) = super::place(ctx, ws, address)?;
-    let done = checkout::checkout(ws, &link, tip)?;
+    let done = checkout::checkout(ws, &link, tip).map_err(|error| Failure::of_step(error, "rt session checkout"))?;
     super::ask::after(ctx, ws);
     let paths: Vec<String> = done.files.iter().map(ToString::to_string).collect();
     if ctx.global.json {

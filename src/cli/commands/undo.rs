@@ -35,7 +35,8 @@ pub fn run(ctx: &Context, args: &UndoArgs) -> Result<(), Failure> {
         // It was asked for once, and that one is done now; a second one would take back more than was meant.
         return Ok(());
     }
-    let done = undo(&ws, Keep { code: args.keep_code, chat: args.keep_chat, earlier_turns: args.turn })?;
+    let done = undo(&ws, Keep { code: args.keep_code, chat: args.keep_chat, earlier_turns: args.turn })
+        .map_err(|error| Failure::of_step(error, "rt undo"))?;
     show(ctx, "took back", &done)
 }
 
