@@ -3,9 +3,11 @@
 //! Invariants
 //! - A file under its final name is whole: content is written under another name, synced, then renamed, and the directory
 //!   is synced after that.
+//! - A lock is free as soon as its holder lets go of it or is dead, whoever has a copy of its descriptor.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Syncs a directory, so that the names in it are durable.
@@ -55,18 +57,75 @@ pub fn replace_with(path: &Path, tag: &str, bytes: &[u8], between: impl FnOnce()
     sync_directory(directory)
 }
 
-/// Waits for the lock that this file stands for. It goes when it is dropped, or with the process.
-pub fn lock(path: &Path) -> io::Result<File> {
+/// A file that this process holds locked, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Waits for the lock that `file` stands for.
+    pub fn wait(file: File) -> io::Result<Self> {
+        file.lock()?;
+        Ok(Self(file))
+    }
+
+    /// The same if nobody has it.
+    pub fn attempt(file: File) -> io::Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// Whether the locked file is still the one of that name.
+    pub fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let now = match fs::metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        let held = self.0.metadata()?;
+        Ok((held.dev(), held.ino()) == (now.dev(), now.ino()))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that another thread is just starting has a copy of the descriptor until it
+        // has become its program, and the lock would live on in it.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Waits for the lock that the file of this name stands for; makes the file when there is none.
+pub fn lock(path: &Path) -> io::Result<Lock> {
     if let Some(directory) = path.parent() {
         create_directories(directory)?;
     }
-    let file = File::create(path)?;
-    file.lock()?;
-    Ok(file)
+    Lock::wait(File::create(path)?)
 }
 
 /// The name of a temporary file in the same directory.
 pub fn temp_beside(path: &Path, tag: &str) -> PathBuf {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{tag}.tmp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_let_go_does_not_live_on_in_a_copy() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        let file = File::create(&path).expect("creates");
+        // What a child has that is being started.
+        let copy = file.try_clone().expect("copies");
+        let held = Lock::wait(file).expect("locks");
+        let again = || Lock::attempt(File::create(&path).expect("opens")).expect("asks");
+        assert!(again().is_none());
+        drop(held);
+        assert!(again().is_some());
+        drop(copy);
+    }
 }

@@ -7,12 +7,11 @@
 //! - A directory is touched only by the holder of its lock. The lock goes with the process, so a free lock means that the
 //!   turn's process is gone.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::durable;
+use super::durable::{self, Lock};
 use crate::process::fault::Faults;
 
 /// The file whose presence says that the turn is open; written last when a turn opens, removed first when it closes.
@@ -25,7 +24,7 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct Wal {
     directory: PathBuf,
-    _lock: File,
+    _lock: Lock,
     stream: Option<File>,
     faults: Faults,
 }
@@ -48,9 +47,9 @@ impl Wal {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 other => other?,
             };
-            lock.lock()?;
+            let lock = Lock::wait(lock)?;
             // The same start may have had the lock for a moment, and removed it.
-            if is_at(&lock, &fresh.join(LOCK))? {
+            if lock.is_at(&fresh.join(LOCK))? {
                 break lock;
             }
         };
@@ -92,13 +91,9 @@ impl Wal {
                 }
                 other => other?,
             };
-            match lock.try_lock() {
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(e)) => return Err(e),
-                Ok(()) => {}
-            }
+            let Some(lock) = Lock::attempt(lock)? else { continue };
             // Between our opening and our lock, its owner may have closed the turn or another start may have seen to it.
-            if !is_at(&lock, &directory.join(LOCK))? {
+            if !lock.is_at(&directory.join(LOCK))? {
                 continue;
             }
             if name.starts_with('.') || !directory.join(OPEN).exists() {
@@ -180,16 +175,6 @@ impl Wal {
         durable::sync_directory(&parent)?;
         Ok(place)
     }
-}
-
-/// Whether `open` is still the file of that name.
-fn is_at(open: &File, path: &Path) -> io::Result<bool> {
-    let now = match fs::metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
-    };
-    let open = open.metadata()?;
-    Ok((open.dev(), open.ino()) == (now.dev(), now.ino()))
 }
 
 fn root(common_dir: &Path) -> PathBuf {

@@ -49,9 +49,7 @@ fn undo_never_hides_lines_of_the_user_from_git() {
 #[test]
 fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
     let world = world();
-    let hook = "#!/bin/sh\nsed -i 's/two/TWO/' a.txt\necho 1 > version\ngit add a.txt version\n";
-    world.write(".git/hooks/pre-commit", hook);
-    executable(&world, ".git/hooks/pre-commit");
+    world.hook("pre-commit", "sed -i 's/two/TWO/' a.txt; echo 1 > version; git add a.txt version");
     // What a git that was killed inside the hook leaves.
     world.write(".git/retort/index.commit.lock", "");
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
@@ -65,8 +63,7 @@ fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
 #[test]
 fn what_a_hook_rewrites_is_known_after_a_kill_too() {
     let world = world();
-    world.write(".git/hooks/pre-commit", "#!/bin/sh\nsed -i 's/two/TWO/' a.txt\ngit add a.txt\n");
-    executable(&world, ".git/hooks/pre-commit");
+    world.hook("pre-commit", "sed -i 's/two/TWO/' a.txt\ngit add a.txt");
     let answer = edit("a.txt", "2\n", "two\n");
     let ran = world.rt_with(&["apply", "--config", "debug.fault=close.appended"], answer.as_bytes(), &[]);
     assert_eq!(ran.code, None, "{}", ran.err);
@@ -109,8 +106,7 @@ fn a_redo_that_a_hook_refuses_leaves_everything_as_it_is() {
     let world = world();
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     let _ = world.rt(&["undo"]).ok();
-    world.write(".git/hooks/pre-commit", "#!/bin/sh\necho not today >&2\nexit 1\n");
-    executable(&world, ".git/hooks/pre-commit");
+    world.hook("pre-commit", "echo not today >&2\nexit 1");
     let ran = world.rt(&["redo"]).code(5);
     assert!(ran.err.contains("not today"), "{}", ran.err);
     assert!(ran.err.contains("rt redo") && !ran.err.contains("rt retry"), "{}", ran.err);
@@ -136,8 +132,7 @@ fn executable(world: &World, path: &str) {
 #[test]
 fn a_hook_that_takes_the_key_out_of_the_message_does_not_hinder_undo() {
     let world = world();
-    world.write(".git/hooks/commit-msg", "#!/bin/sh\necho ours > \"$1\"\n");
-    executable(&world, ".git/hooks/commit-msg");
+    world.hook("commit-msg", "echo ours > \"$1\"");
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     assert_eq!(log(&world), "ours\nfirst\n");
     let _ = world.rt(&["undo"]).ok();

@@ -158,13 +158,8 @@ fn an_unborn_branch_gets_its_first_commit() {
 
 #[test]
 fn commit_hooks_run_and_may_refuse() {
-    use std::os::unix::fs::PermissionsExt as _;
     let repo = Repo::with(&[("a", "1\n")]);
-    let hook = repo.path().join(".git/hooks/commit-msg");
-    std::fs::create_dir_all(hook.parent().expect("a parent")).expect("made");
-    std::fs::write(&hook, "#!/bin/sh\necho seen >> .git/seen\ngrep -q good \"$1\" || { echo no good >&2; exit 1; }\n")
-        .expect("written");
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("set");
+    hook(&repo, "commit-msg", r#"echo seen >> .git/seen; grep -q good "$1" || { echo no good >&2; exit 1; }"#);
     repo.write("other", "staged\n");
     repo.git(&["add", "other"]);
     let git = repo.open();
@@ -179,13 +174,13 @@ fn commit_hooks_run_and_may_refuse() {
     assert_eq!(repo.read(".git/seen"), "seen\nseen\n");
 }
 
-/// A hook that runs `script`.
+/// A hook that runs `script`. A child writes it: a child of another test that is just starting would have a copy of our
+/// descriptor, and git cannot run a file that somebody has open for writing.
 fn hook(repo: &Repo, name: &str, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let hook = repo.path().join(".git/hooks").join(name);
-    std::fs::create_dir_all(hook.parent().expect("a parent")).expect("made");
-    std::fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("written");
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let write = r#"mkdir -p .git/hooks && cat > ".git/hooks/$1" && chmod 755 ".git/hooks/$1""#;
+    let spec = Spec::new("sh").args(["-c", write, "sh", name]).directory(repo.path());
+    let out = spec.input(format!("#!/bin/sh\n{script}\n").into_bytes()).run().expect("sh runs");
+    assert!(out.success(), "{}", out.error_text());
 }
 
 /// Commits the change of `x` beside the hook that it runs in, once.

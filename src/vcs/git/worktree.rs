@@ -18,7 +18,8 @@ use gix::bstr::ByteSlice as _;
 use crate::base::change::{ChangeSet, FileChange, FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
-use crate::vcs::{DirtyFile, VcsError, durable};
+use crate::vcs::durable::{self, Lock};
+use crate::vcs::{DirtyFile, VcsError};
 
 use super::{Git, trees};
 
@@ -202,20 +203,15 @@ impl Git {
     }
 
     /// The lock under which files, index and branch of this worktree are written by us. It goes when it is dropped.
-    pub(super) fn lock_worktree(&self) -> Result<File, VcsError> {
+    pub(super) fn lock_worktree(&self) -> Result<Lock, VcsError> {
         let path = self.worktree_lock();
         durable::lock(&path).map_err(VcsError::io(&path))
     }
 
     /// The same if nobody has it.
-    pub(super) fn try_lock_worktree(&self) -> Result<Option<File>, VcsError> {
+    pub(super) fn try_lock_worktree(&self) -> Result<Option<Lock>, VcsError> {
         let path = self.worktree_lock();
-        let file = File::create(&path).map_err(VcsError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(e)) => Err(VcsError::io(&path)(e)),
-        }
+        File::create(&path).and_then(Lock::attempt).map_err(VcsError::io(&path))
     }
 
     fn worktree_lock(&self) -> PathBuf {
