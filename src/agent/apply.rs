@@ -14,8 +14,8 @@ use crate::vcs::Landed;
 
 use super::Error;
 use super::edits::{Gathered, Rules};
-use super::exchange::{Until, new_header};
-use super::landing::{self, Wording};
+use super::exchange::{Until, new_header, pipeline};
+use super::landing::{self, Then, Wording};
 use super::open::{OpenTurn, Place};
 use super::prepare::Start;
 use super::steps::merged;
@@ -193,12 +193,12 @@ fn write_and_commit(
     key: crate::base::id::TurnKey,
     until: Until,
 ) -> (Outcome, Option<Landed>, Option<Error>) {
-    if let Err(error) = landing::write(ws, to_write.unwrap_or(changes), key) {
+    let then = Then::of(&pipeline(ws, until));
+    if let Err(error) = landing::write(ws, to_write.unwrap_or(changes), key, then) {
         return (Outcome::Rejected, None, Some(error));
     }
     ws.faults.point("applied");
-    let commits = until == Until::Committed && ws.config.settings().vcs.commit == crate::config::CommitMode::Auto;
-    if !commits {
+    if then == Then::Leave {
         return (Outcome::Uncommitted, None, None);
     }
     match landing::commit(ws, changes, wording, key) {

@@ -33,7 +33,7 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
     let store = ws.store();
     let here = store.cursor()?.map(|c| undo::here(ws, &c)).transpose()?.flatten();
     let (back, forth) = between(ws, here.as_ref(), target)?;
-    let merged = code(ws, &back)?.inverse().then(&code(ws, &forth)?).onto(&*ws.backend.worktree()?)?;
+    let merged = left(ws, &back)?.inverse().then(&brought(ws, &forth)?).onto(&*ws.backend.worktree()?)?;
     let cursor = Cursor { session: target.header.session, turn: Some(target.header.key), redo: Vec::new() };
     if merged.is_empty() {
         store.set_cursor(&cursor)?;
@@ -103,11 +103,20 @@ fn between(ws: &Workspace, here: Option<&Link>, target: &Link) -> Result<(Vec<Li
     Ok((back, forth))
 }
 
-/// What these turns (the newest first) did to the code. An earlier checkout among them brought the files from elsewhere to
-/// where the turn before it had left them, so along the conversation it changed nothing.
-fn code(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
+/// What these turns (the newest first) did to the files, which goes out of them: a file that one of them deleted comes back
+/// with the lines that the user had not committed.
+fn left(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
     let mut all = Steps::default();
-    for link in turns.iter().rev().filter(|l| l.header.kind != TurnKind::Note) {
+    for link in code(turns) {
+        all.push(&undo::written_by(ws, link)?);
+    }
+    Ok(all)
+}
+
+/// What these turns (the newest first) did to the code, which comes into the files.
+fn brought(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
+    let mut all = Steps::default();
+    for link in code(turns) {
         let written = undo::written_by(ws, link)?;
         all.push(&match link.header.commit {
             Some(commit) => committed(ws, &written, commit)?,
@@ -117,7 +126,14 @@ fn code(ws: &Workspace, turns: &[Link]) -> Result<Steps, Error> {
     Ok(all)
 }
 
-/// The same change as the turn's commit has it: what a hook did to it is in, lines that the user had not committed are not.
+/// The turns that changed code, the oldest first. A checkout among them brought the files from elsewhere to where the turn
+/// before it had left them, so along the conversation it changed nothing.
+fn code(turns: &[Link]) -> impl Iterator<Item = &Link> {
+    turns.iter().rev().filter(|l| l.header.kind != TurnKind::Note)
+}
+
+/// The same change as the turn's commit has it: what a hook did to it is in, lines that the user had not committed are not. A
+/// file that the commit leaves out has what was written.
 fn committed(ws: &Workspace, written: &ChangeSet, commit: Oid) -> Result<ChangeSet, Error> {
     let Some(raw) = ws.backend.commit(commit)? else { return Ok(written.clone()) };
     let parent = raw.parents.first().map(|p| ws.backend.commit(*p)).transpose()?.flatten();
@@ -130,7 +146,12 @@ fn committed(ws: &Workspace, written: &ChangeSet, commit: Oid) -> Result<ChangeS
     let mut out = ChangeSet::default();
     for (path, change) in written.iter() {
         let before = side(parent.as_ref().map(|p| p.tree), path, &change.before)?;
-        out.record(path.clone(), before, side(Some(raw.tree), path, &change.after)?);
+        let after = side(Some(raw.tree), path, &change.after)?;
+        if before == after {
+            out.record(path.clone(), change.before.clone(), change.after.clone());
+        } else {
+            out.record(path.clone(), before, after);
+        }
     }
     Ok(out)
 }

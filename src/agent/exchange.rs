@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
-use crate::hooks::Handler;
+use crate::config::CommitMode;
+use crate::hooks::{Handler, Pipeline};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
@@ -21,7 +22,7 @@ use crate::vcs::Landed;
 
 use super::Error;
 use super::edits::{Gathered, Rules};
-use super::landing::{self, Wording};
+use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine};
 use super::models::Model;
 use super::open::{OpenTurn, Place};
@@ -100,17 +101,14 @@ pub async fn run(
     observer: &mut dyn Observer,
     interrupt: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Finished, Error> {
-    let pipeline = match until {
-        Until::Committed if ws.config.settings().vcs.commit == crate::config::CommitMode::Auto => ws.pipeline.clone(),
-        Until::Committed | Until::Written => ws.pipeline.clone().until(Handler::Commit),
-        Until::Stored => ws.pipeline.clone().until(Handler::Apply),
-    };
+    let pipeline = pipeline(ws, until);
     let max = ws.config.settings().check.max_reflections;
     // What recovery reads must say that files may be written, before the first one is.
     let writes = pipeline.next(Some(Handler::Store)) == Some(Handler::Apply);
     let stored_as = if writes { ChangeStatus::Written } else { ChangeStatus::Held };
+    let then = Then::of(&pipeline);
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { stored_as, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { stored_as, then, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
@@ -125,6 +123,15 @@ pub async fn run(
             Effect::Finish(end) => return driver.finish(end),
         };
         effect = machine.handle(input);
+    }
+}
+
+/// The steps that a turn takes which goes so far.
+pub(super) fn pipeline(ws: &Workspace, until: Until) -> Pipeline {
+    match until {
+        Until::Committed if ws.config.settings().vcs.commit == CommitMode::Auto => ws.pipeline.clone(),
+        Until::Committed | Until::Written => ws.pipeline.clone().until(Handler::Commit),
+        Until::Stored => ws.pipeline.clone().until(Handler::Apply),
     }
 }
 
@@ -143,6 +150,8 @@ struct Driver<'a> {
     reflections_left: u32,
     /// How edits are stored: `Written` when the next step writes them.
     stored_as: ChangeStatus,
+    /// What follows when they are written.
+    then: Then,
 }
 
 /// The turn that is open, and its call.
@@ -155,6 +164,7 @@ impl<'a> Driver<'a> {
     fn new(ws: &'a Workspace, message: &'a Message, model: &'a Model, observer: &'a mut dyn Observer, reflections: u32) -> Self {
         Self {
             stored_as: ChangeStatus::Held,
+            then: Then::Leave,
             ws,
             message,
             model,
@@ -343,7 +353,7 @@ impl<'a> Driver<'a> {
         let ws = self.ws;
         let key = self.open()?.turn.turn.header.key;
         ws.faults.point("apply.before");
-        match landing::write(ws, &self.gathered.changes, key) {
+        match landing::write(ws, &self.gathered.changes, key, self.then) {
             Ok(()) => {
                 ws.faults.point("applied");
                 self.state.keep(&self.gathered.changes);

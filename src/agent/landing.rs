@@ -9,9 +9,10 @@ use crate::base::id::{Oid, TurnKey};
 use crate::base::path::RepoPath;
 use crate::base::text::subject;
 use crate::config::{DirtyMode, MessageSource};
+use crate::hooks::{Handler, Pipeline};
 use crate::session::request::ModelId;
 use crate::session::turn::{ChangeStatus, FileStat, Turn};
-use crate::vcs::{Landed, Landing, VcsError};
+use crate::vcs::{Extent, Landed, Landing, VcsError};
 
 use super::Error;
 use super::workspace::Workspace;
@@ -64,10 +65,25 @@ fn from_files(changes: &ChangeSet) -> String {
     subject(&line, 72).unwrap_or(line)
 }
 
+/// What follows when files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Commit,
+    Leave,
+}
+
+impl Then {
+    pub fn of(steps: &Pipeline) -> Self {
+        if steps.next(Some(Handler::Apply)) == Some(Handler::Commit) { Self::Commit } else { Self::Leave }
+    }
+}
+
 /// Writes the files. User lines in them are treated as `vcs.dirty` says.
-pub fn write(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
+pub fn write(ws: &Workspace, changes: &ChangeSet, key: TurnKey, then: Then) -> Result<(), Error> {
     match ws.config.settings().vcs.dirty {
         DirtyMode::Separate => {}
+        // Whoever wants no commit of ours wants none of theirs by us either.
+        DirtyMode::CommitFirst if then == Then::Leave => {}
         DirtyMode::Refuse => {
             let dirty = dirty_among(ws, changes)?;
             if !dirty.is_empty() {
@@ -90,7 +106,8 @@ pub fn commit(ws: &Workspace, changes: &ChangeSet, wording: Wording<'_>, key: Tu
     let now = ws.now();
     let message = message(ws, wording, changes, key);
     let trailer = trailer(key);
-    ws.backend.land(&Landing { changes, message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer })
+    let (author_offset, extent) = (ws.clock.offset(now), Extent::WhatFits);
+    ws.backend.land(&Landing { changes, message, author_time: now, author_offset, trailer: &trailer, extent })
 }
 
 /// Notes in a turn's edits what a hook of the repository made of them, so that `undo` knows what to take out.
@@ -138,6 +155,7 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
         author_time: now,
         author_offset: ws.clock.offset(now),
         trailer: &trailer,
+        extent: Extent::Whole,
     })?;
     let left: Vec<RepoPath> = landed.uncommitted.into_iter().map(|(path, _)| path).collect();
     if left.is_empty() { Ok(()) } else { Err(Error::NotFirst(left)) }

@@ -88,6 +88,8 @@ pub(super) fn merged(step: &FileChange, now: Option<&FileState>) -> Option<Optio
     let merged = merge3_files(base.as_deref(), to.as_deref(), now.map(|s| &s.bytes[..])).ok()?;
     let mode = match (&step.before, &step.after, now) {
         (Some(b), Some(a), Some(n)) if b.mode == a.mode => n.mode,
+        // It is there already; its mode is somebody's choice.
+        (None, Some(_), Some(n)) => n.mode,
         (_, Some(a), _) => a.mode,
         (b, None, n) => n.or(b.as_ref()).map(|s| s.mode).unwrap_or_default(),
     };

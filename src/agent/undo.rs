@@ -12,11 +12,11 @@ use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
 use crate::session::turn::{ChangeStatus, Outcome};
-use crate::vcs::{Landing, TakenBack, VcsError};
+use crate::vcs::{Extent, Landing, TakenBack, VcsError};
 
 use super::Error;
 use super::intent::{Intent, Step};
-use super::landing;
+use super::landing::{self, Then};
 use super::steps::Steps;
 use super::store::Link;
 use super::workspace::Workspace;
@@ -149,7 +149,8 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> 
     for (path, change) in merged.iter() {
         wanted.record(path.clone(), change.before.clone(), change.after.clone());
     }
-    landing::write(ws, &merged, key)?;
+    let commits = turns.iter().any(|t| t.header.commit.is_some()) && !wanted.is_empty();
+    landing::write(ws, &merged, key, if commits { Then::Commit } else { Then::Leave })?;
     ws.faults.point("redo.files");
     let mut redo = cursor.redo;
     redo.pop();
@@ -159,7 +160,7 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> 
         cursor: Cursor { session: cursor.session, turn: Some(key), redo },
         turns,
     };
-    if undone.turns.iter().any(|t| t.header.commit.is_some()) && !wanted.is_empty() {
+    if commits {
         let (subject, newest) = (last.header.subject.clone(), store.turn(last)?);
         let wording =
             landing::Wording { given: newest.edits.message.as_deref(), prompt: &subject, model: last.header.model.as_ref() };
@@ -280,14 +281,14 @@ fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> R
     let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
     let trailer = undo_line(link);
     let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
-    let offset = ws.clock.offset(now);
+    let (offset, extent) = (ws.clock.offset(now), Extent::Whole);
     if link.header.commit == Some(commit) || ws.backend.is_exactly(commit, changes)? {
-        let landing = Landing { changes, message, author_time: now, author_offset: offset, trailer: &trailer };
+        let landing = Landing { changes, message, author_time: now, author_offset: offset, trailer: &trailer, extent };
         return Ok(ws.backend.take_back(commit, &landing)?);
     }
     // The user made it anew (amend, rebase) and may have put work of their own into it: it stays, and our part is reverted.
     let inverse = changes.inverse();
-    let landing = Landing { changes: &inverse, message, author_time: now, author_offset: offset, trailer: &trailer };
+    let landing = Landing { changes: &inverse, message, author_time: now, author_offset: offset, trailer: &trailer, extent };
     let landed = ws.backend.land(&landing)?;
     match (landed.commit, landed.uncommitted.into_iter().next()) {
         (Some(commit), _) => Ok(TakenBack::Reverted(commit)),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Backend, CommitDraft, Expected, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use super::{Backend, CommitDraft, Expected, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 use crate::base::change::{ChangeSet, FileMode, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
@@ -72,7 +72,8 @@ fn change(at: &str, before: Option<&str>, after: Option<&str>) -> ChangeSet {
 
 fn landing<'a>(changes: &'a ChangeSet, subject: &str) -> Landing<'a> {
     let message = format!("{subject}\n\n{TRAILER}\n");
-    Landing { changes, message, author_time: Timestamp::from_millis(1_700_000_000_000), author_offset: 3600, trailer: TRAILER }
+    let author_time = Timestamp::from_millis(1_700_000_000_000);
+    Landing { changes, message, author_time, author_offset: 3600, trailer: TRAILER, extent: Extent::WhatFits }
 }
 
 fn draft(parents: &[Oid], files: &[(&str, &str)], message: &str) -> CommitDraft {
@@ -287,6 +288,9 @@ fn overlaps_are_withheld(f: &dyn Fixture) {
     assert_eq!(landed.without_user_lines, vec![]);
     assert_eq!((tip(f), committed(f, "a.txt").as_deref()), (before, Some("1\n2\n3\n")));
     let both = change("a.txt", Some("1\nours\n3\n"), Some("1\nmore\n3\n")).then(&change("b.txt", Some("b\n"), Some("c\n")));
+    let whole = f.backend().land(&Landing { extent: Extent::Whole, ..landing(&both, "both") }).expect("looks");
+    assert_eq!((whole.commit, tip(f)), (None, before), "all of it or nothing");
+    assert_eq!(whole.uncommitted, [(path("a.txt"), Withheld::Overlap)]);
     let landed = land(f, &both);
     assert!(landed.commit.is_some(), "the rest lands");
     assert_eq!(landed.uncommitted, [(path("a.txt"), Withheld::Overlap)]);

@@ -21,8 +21,8 @@ use crate::base::tree::SourceTree;
 use crate::session::refs::{ALL, META, SESSIONS, of_remote};
 
 use super::{
-    Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
-    Withheld,
+    Backend, CommitDraft, DirtyFile, Expected, Extent, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack,
+    VcsError, Withheld,
 };
 
 type Files = BTreeMap<RepoPath, FileState>;
@@ -459,7 +459,8 @@ impl Backend for Memory {
                 }
             }
         }
-        if tree != old {
+        let wanted = landing.extent == Extent::WhatFits || landed.uncommitted.is_empty();
+        if tree != old && wanted {
             let (parents, who) = (state.tip().into_iter().collect(), who(landing));
             let id = state.write(tree, parents, &[&who[0], &who[1]], landing.message.as_bytes())?;
             state.index = index;

@@ -126,6 +126,16 @@ pub struct Landing<'a> {
     pub author_offset: i32,
     /// The trailer line that names the turn; recovery finds the commit by it.
     pub trailer: &'a str,
+    pub extent: Extent,
+}
+
+/// Which files a commit may leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// None: then there is no commit.
+    Whole,
+    /// Those where the user's own work is in the way.
+    WhatFits,
 }
 
 /// What came of landing a change.

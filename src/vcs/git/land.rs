@@ -24,7 +24,7 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
-use crate::vcs::{Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use crate::vcs::{Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
 use super::trees::Leaf;
 use super::{Git, gix_id, oid};
@@ -142,7 +142,8 @@ impl Git {
                 rewritten: Vec::new(),
                 index_behind: None,
             };
-            if plan.leaves.is_empty() {
+            let refused = landing.extent == Extent::Whole && !landed.uncommitted.is_empty();
+            if plan.leaves.is_empty() || refused {
                 return Ok(landed);
             }
             let old_tree = head.map(|id| self.tree_of(id)).transpose()?;

@@ -7,7 +7,7 @@ use super::*;
 use crate::base::change::{FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::process::Spec;
-use crate::vcs::Withheld;
+use crate::vcs::{Extent, Withheld};
 
 struct Repo {
     dir: tempfile::TempDir,
@@ -86,6 +86,7 @@ fn landing<'a>(changes: &'a ChangeSet, message: &str) -> Landing<'a> {
         author_time: Timestamp::from_millis(1_700_000_000_000),
         author_offset: 3600,
         trailer: "Retort-Turn: kk",
+        extent: Extent::WhatFits,
     }
 }
 
