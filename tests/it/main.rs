@@ -11,6 +11,7 @@ mod failures;
 mod format;
 mod hostile;
 mod landing;
+mod model;
 mod repositories;
 mod running;
 mod sharing;

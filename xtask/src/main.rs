@@ -19,6 +19,7 @@ mod generate;
 mod measure;
 mod requirements;
 mod shell;
+mod soak;
 mod tidy;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ const USAGE: &str = "cargo xtask COMMAND
                          CPU and peak memory of rt against git, as ratios in one run
   e2e llama [--server PATH]
                          a whole turn against a real llama-server with random weights
+  soak --minutes N [--seed N]
+                         random work of user and program against the reference model, until the time is over
   requirements [--check] count or check docs/requirements.md
 ";
 
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::Options::parse(rest).and_then(|options| bench::run(&options)),
         ["e2e", "llama"] => e2e::run(None),
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
+        ["soak", rest @ ..] => soak::run(rest),
         ["requirements"] => requirements::run(requirements::Mode::Count),
         ["requirements", "--check"] => requirements::run(requirements::Mode::Check),
         ["measure", "--", command @ ..] if !command.is_empty() => measure::helper(command),

@@ -50,7 +50,7 @@ impl Ran {
 impl World {
     /// An empty repository on branch `main`.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = directory();
         for name in ["repo", "home"] {
             std::fs::create_dir(dir.path().join(name)).expect("made");
         }
@@ -68,7 +68,7 @@ impl World {
 
     /// The same world in another place; both go on from here.
     pub(crate) fn copy(&self) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
+        let dir = directory();
         copy(self.top(), dir.path());
         let mut all = self.vars.clone();
         all.extend(vars(dir.path()));
@@ -241,6 +241,14 @@ impl World {
     }
 }
 
+/// A directory in memory, where the system has room there: what is synced is ready at once.
+fn directory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_bsize));
+    let dir = if room > 2 << 30 { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    dir.expect("a directory")
+}
+
 /// The variables of a user whose world is in this directory.
 fn vars(top: &Path) -> BTreeMap<String, String> {
     let shown = |path: &Path| path.display().to_string();
@@ -264,7 +272,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         let (here, there) = (entry.path(), to.join(entry.file_name()));
-        if here.is_dir() {
+        if here.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(&here).expect("a link"), &there).expect("linked");
+        } else if here.is_dir() {
             std::fs::create_dir_all(&there).expect("made");
             copy(&here, &there);
         } else {
