@@ -15,7 +15,7 @@ use crate::base::id::{SessionId, TurnKey};
 use crate::base::path::RepoPath;
 use crate::config::Config;
 use crate::config::secret::Redactor;
-use crate::hooks::{Pipeline, Point};
+use crate::hooks::{Handler, Pipeline, Point};
 use crate::process::fault::Faults;
 use crate::prompt::{Override, Templates};
 use crate::vcs::git::Git;
@@ -69,6 +69,7 @@ impl Workspace {
             Point::Edits => &hooks.edits,
             Point::Commit => &hooks.commit,
         })?;
+        let pipeline = if backend.layout().private { pipeline.until(Handler::Commit) } else { pipeline };
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
         Ok(Self {

@@ -19,7 +19,7 @@ use crate::process::fault::Faults;
 use crate::session::address::Address;
 use crate::session::turn::{Outcome, TurnKind};
 use crate::ui::{ColorChoice, Style, Text, Ui};
-use crate::vcs::git::Git;
+use crate::vcs::git::{Git, Private};
 use crate::vcs::{Backend as _, VcsError};
 
 use super::args::Global;
@@ -36,6 +36,14 @@ pub struct Context {
     pub user_home: Option<PathBuf>,
     /// The undo or redo of a dead process that this run has completed.
     pub completed: Cell<Option<&'static str>>,
+}
+
+/// What a command does in a directory that is in no repository and has no turns yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outside {
+    Refuse,
+    /// Its turns are kept among retort's own files.
+    Make,
 }
 
 impl Context {
@@ -64,10 +72,25 @@ impl Context {
 
     /// The root of the worktree around the directory, when there is one.
     pub fn root(&self) -> Result<Option<PathBuf>, Failure> {
-        match Git::discover(&self.directory, Faults::default()) {
+        match self.repository(Outside::Refuse) {
             Ok(git) => Ok(Some(git.layout().root.clone())),
             Err(VcsError::NotARepository(_)) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The repository around the directory; outside of one, that which keeps the turns of the directory.
+    fn repository(&self, outside: Outside) -> Result<Git, VcsError> {
+        let missing = match Git::discover(&self.directory, Faults::default()) {
+            Err(missing @ VcsError::NotARepository(_)) => missing,
+            found => return found,
+        };
+        let Some(home) = &self.home else { return Err(missing) };
+        let stores = home.join("private");
+        let private = Private { stores: &stores, home: self.user_home.as_deref() };
+        match outside {
+            Outside::Make => private.find_or_make(&self.directory, &Faults::default()),
+            Outside::Refuse => private.find(&self.directory, &Faults::default())?.ok_or(missing),
         }
     }
 
@@ -95,13 +118,23 @@ impl Context {
 
     /// The repository around the directory, with what dead processes left brought in order.
     pub fn workspace(&self) -> Result<Workspace, Failure> {
-        self.workspace_with(Vec::new())
+        self.workspace_in(Outside::Refuse, Vec::new())
     }
 
-    /// The same with a session's own settings.
-    pub fn workspace_with(&self, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
+    /// The same for a command that makes a turn, which may be the first one of a directory without a repository. With a
+    /// session's own settings it is built anew.
+    pub fn workspace_for_turn(&self, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
+        self.workspace_in(Outside::Make, session)
+    }
+
+    fn workspace_in(&self, outside: Outside, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
         let first = session.is_empty();
-        let probe = Git::discover(&self.directory, Faults::default())?;
+        let probe = self.repository(outside)?;
+        if let (true, Outside::Make, true) = (first, outside, probe.layout().private) {
+            let place = probe.layout().git_dir.display().to_string();
+            let said = format!("no git repository here: edits are not committed, turns are kept in {place}");
+            self.ui.status(Text::new().add(Style::Dim, said));
+        }
         let sources = self.sources(Some(probe.layout().root.clone()), session)?;
         let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
         self.set_color(&config);

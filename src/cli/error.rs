@@ -137,6 +137,9 @@ impl From<VcsError> for Failure {
             VcsError::BadTarget(..) => failure.hint("nothing was written").code(REJECTED),
             VcsError::Conflict(_) => failure.hint("nothing was changed; commit or stash your own lines there first").code(REJECTED),
             VcsError::Moved { .. } => failure.hint("another process was faster; try again"),
+            VcsError::Unsupported { what, .. } if what.contains("home directory") => {
+                failure.hint("go to your project's directory, or begin one with: git init")
+            }
             VcsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => failure.hint("the disk is full"),
             _ => failure,
         }

@@ -69,7 +69,7 @@ impl Memory {
     pub fn new(name: &str) -> Self {
         let root = PathBuf::from("/memory").join(name);
         let git_dir = root.join(".git");
-        Self { layout: Layout { root, common_dir: git_dir.clone(), git_dir }, state: Mutex::default() }
+        Self { layout: Layout { root, common_dir: git_dir.clone(), git_dir, private: false }, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

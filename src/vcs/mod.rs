@@ -32,6 +32,8 @@ pub struct Layout {
     pub git_dir: PathBuf,
     /// The git directory that all worktrees share.
     pub common_dir: PathBuf,
+    /// Whether the git directory is retort's own, for a directory that is in no repository: there is no branch to commit to.
+    pub private: bool,
 }
 
 impl Layout {

@@ -12,6 +12,7 @@ mod format;
 mod hostile;
 mod landing;
 mod model;
+mod private;
 mod repositories;
 mod running;
 mod sharing;

@@ -40,7 +40,7 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
         Some(file) => ctx.read_file(file)?,
         None => ctx.read_input()?,
     };
-    let ws = ctx.workspace()?;
+    let ws = ctx.workspace_for_turn(Vec::new())?;
     let start = if args.new { Start::fresh() } else { super::start_here(&ws)? };
     let format = super::edit_format(&ws, args.edit_format);
     let until = if args.dry_run { Until::Stored } else { super::until(args.no_commit) };

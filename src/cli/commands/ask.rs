@@ -96,10 +96,10 @@ impl AskArgs {
 
 pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let (text, stdin) = message(ctx, args)?;
-    let ws = ctx.workspace()?;
+    let ws = ctx.workspace_for_turn(Vec::new())?;
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
-    let ws = if settings.is_empty() { ws } else { ctx.workspace_with(settings)? };
+    let ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
     let mut special = Special::default();
     let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
     let name = match wanted.strip_prefix("replay/") {

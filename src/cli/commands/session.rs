@@ -94,7 +94,10 @@ pub enum SessionCommand {
 }
 
 pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
-    let ws = ctx.workspace()?;
+    let ws = match &args.command {
+        SessionCommand::New { .. } => ctx.workspace_for_turn(Vec::new())?,
+        _ => ctx.workspace()?,
+    };
     match &args.command {
         SessionCommand::List { all } => list(ctx, &ws, *all),
         SessionCommand::New { name } => new(ctx, &ws, name.as_deref()),

@@ -9,6 +9,7 @@
 mod index;
 mod land;
 mod objects;
+mod private;
 mod refs;
 mod remote;
 mod trees;
@@ -26,6 +27,8 @@ use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
 use crate::process::fault::Faults;
+
+pub use private::Private;
 
 use super::{
     Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
@@ -61,7 +64,11 @@ impl Git {
                 VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") }
             }
         })?;
-        let repo = repo.to_thread_local();
+        Self::check(repo.to_thread_local(), faults)
+    }
+
+    /// Takes a repository if it is of a kind that we work on.
+    fn check(mut repo: gix::Repository, faults: Faults) -> Result<Self, VcsError> {
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
@@ -83,9 +90,9 @@ impl Git {
             return Err(refuse(format!("refs are stored as {storage}, which this version does not write")));
         }
         let full = |path: &Path| path.canonicalize().map_err(VcsError::io(path));
-        let layout = Layout { root: full(root)?, git_dir: full(repo.git_dir())?, common_dir: full(repo.common_dir())? };
-        let _ = config;
-        let mut repo = repo;
+        let (git_dir, common_dir) = (full(repo.git_dir())?, full(repo.common_dir())?);
+        let layout = Layout { root: full(root)?, git_dir, common_dir, private: false };
+        drop(config);
         repo.object_cache_size_if_unset(1 << 20);
         let mut writer = repo.clone();
         writer.objects.refresh_never();

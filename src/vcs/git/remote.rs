@@ -29,7 +29,10 @@ const ELSEWHERE: [&str; 11] = [
 impl Git {
     fn git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
         let failed = |stderr: String| VcsError::GitFailed { action: action.to_owned(), stderr };
-        let spec = ELSEWHERE.iter().fold(spec.clone(), Spec::without_env);
+        let mut spec = ELSEWHERE.iter().fold(spec.clone(), Spec::without_env);
+        if self.layout.private {
+            spec = spec.env("GIT_DIR", &self.layout.git_dir);
+        }
         spec.directory(&self.layout.root).run().map_err(|e| {
             failed(if e.kind() == std::io::ErrorKind::NotFound {
                 "the program git was not found; it is needed here".to_owned()

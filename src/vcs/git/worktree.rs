@@ -45,7 +45,9 @@ impl SourceTree for Worktree<'_> {
 impl Git {
     pub(super) fn open_worktree(&self) -> Result<Worktree<'_>, VcsError> {
         let mut paths = Vec::new();
-        if let Some(index) = self.seen_index()? {
+        if self.layout.private {
+            paths = super::private::files(&self.layout.root).map_err(VcsError::io(&self.layout.root))?;
+        } else if let Some(index) = self.seen_index()? {
             paths.reserve(index.entries().len());
             for entry in index.entries() {
                 let file = entry.mode.to_tree_entry_mode().is_some_and(|m| trees::mode(m.kind()).is_some());
