@@ -2029,12 +2029,16 @@ _rt() {
             return 0
             ;;
         rt__subcmd__session__subcmd__checkout)
-            opts="-q -y -h --config --json --quiet --yes --help"
+            opts="-q -y -h --worktree --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --worktree)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

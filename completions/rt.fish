@@ -148,6 +148,7 @@ complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcomman
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from new" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from checkout" -l worktree -d 'Make a worktree for it in this directory instead' -r -F
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from checkout" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from checkout" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_using_subcommand session; and __fish_seen_subcommand_from checkout" -s q -l quiet -d 'Say nothing but results, warnings and errors'

@@ -5,6 +5,7 @@
 //! - Before a file changes, its bytes are in a note turn, so `undo` takes a checkout back.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::Oid;
@@ -34,6 +35,12 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
     let here = store.cursor()?.map(|c| undo::here(ws, &c)).transpose()?.flatten();
     let (back, forth) = between(ws, here.as_ref(), target)?;
     let merged = left(ws, &back)?.inverse().then(&brought(ws, &forth)?).onto(&*ws.backend.worktree()?)?;
+    arrive(ws, target, is_tip, merged)
+}
+
+/// Writes what leads to a turn, and moves there.
+fn arrive(ws: &Workspace, target: &Link, is_tip: bool, merged: ChangeSet) -> Result<CheckedOut, Error> {
+    let store = ws.store();
     let cursor = Cursor { session: target.header.session, turn: Some(target.header.key), redo: Vec::new() };
     if merged.is_empty() {
         store.set_cursor(&cursor)?;
@@ -63,6 +70,49 @@ pub fn checkout(ws: &Workspace, target: &Link, is_tip: bool) -> Result<CheckedOu
     let (turn, appended) = open.close(ws)?;
     let cursor = Cursor { session: appended.session, turn: Some(turn.header.key), redo: Vec::new() };
     Ok(CheckedOut { files: merged.iter().map(|(path, _)| path.clone()).collect(), cursor })
+}
+
+/// Brings code and conversation of a turn into a worktree of its own; this one stays as it is. `open` gives the workspace
+/// of the new worktree.
+pub fn checkout_aside<E: From<Error>>(
+    ws: &Workspace,
+    target: &Link,
+    is_tip: bool,
+    directory: &Path,
+    open: impl FnOnce() -> Result<Workspace, E>,
+) -> Result<CheckedOut, E> {
+    let (commit, missing) = beginning(ws, target)?;
+    ws.backend.add_worktree(directory, commit).map_err(Error::from)?;
+    let aside = open()?;
+    let tree = aside.backend.worktree().map_err(Error::from)?;
+    let merged = brought(ws, &missing)?.onto(&*tree)?;
+    drop(tree);
+    Ok(arrive(&aside, target, is_tip, merged)?)
+}
+
+/// The commit from which a turn's code is built, and the turns (the newest first) whose edits are not in it. The commit is
+/// that of the turn, or of the nearest one before it that has one, else that on which the session began.
+fn beginning(ws: &Workspace, target: &Link) -> Result<(Oid, Vec<Link>), Error> {
+    let (mut found, mut base, mut missing) = (None, None, Vec::new());
+    for link in ws.store().chain(target.commit) {
+        let link = link?;
+        let commit = match link.header.commit {
+            Some(commit) if ws.backend.commit(commit)?.is_some() => Some(commit),
+            _ => None,
+        };
+        base = link.header.base;
+        if found.is_none() {
+            found = commit;
+        }
+        // Without a commit of its own it may be in somebody's all the same; then bringing it changes nothing.
+        if commit.is_none() {
+            missing.push(link);
+        }
+    }
+    match found.or(base) {
+        Some(commit) if ws.backend.commit(commit)?.is_some() => Ok((commit, missing)),
+        _ => Err(Error::NoCode(target.header.key)),
+    }
 }
 
 /// Goes on with a turn's conversation; files stay. Gives the files that are not as the session left them.

@@ -90,6 +90,9 @@ pub enum Error {
     ChainTooLong,
     #[error("there is nothing to redo")]
     NothingToRedo,
+    /// Nothing in the repository has the code that a turn began with.
+    #[error("the code of turn {} is not in this repository", .0.short())]
+    NoCode(TurnKey),
     #[error("this worktree has no session yet")]
     NoSession,
     #[error("session {0} has no turns")]

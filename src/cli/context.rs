@@ -5,7 +5,7 @@
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::agent::intent::Step;
@@ -72,7 +72,7 @@ impl Context {
 
     /// The root of the worktree around the directory, when there is one.
     pub fn root(&self) -> Result<Option<PathBuf>, Failure> {
-        match self.repository(Outside::Refuse) {
+        match self.repository(&self.directory, Outside::Refuse) {
             Ok(git) => Ok(Some(git.layout().root.clone())),
             Err(VcsError::NotARepository(_)) => Ok(None),
             Err(error) => Err(error.into()),
@@ -80,8 +80,8 @@ impl Context {
     }
 
     /// The repository around the directory; outside of one, that which keeps the turns of the directory.
-    fn repository(&self, outside: Outside) -> Result<Git, VcsError> {
-        let missing = match Git::discover(&self.directory, Faults::default()) {
+    fn repository(&self, directory: &Path, outside: Outside) -> Result<Git, VcsError> {
+        let missing = match Git::discover(directory, Faults::default()) {
             Err(missing @ VcsError::NotARepository(_)) => missing,
             found => return found,
         };
@@ -89,8 +89,8 @@ impl Context {
         let stores = home.join("private");
         let private = Private { stores: &stores, home: self.user_home.as_deref() };
         match outside {
-            Outside::Make => private.find_or_make(&self.directory, &Faults::default()),
-            Outside::Refuse => private.find(&self.directory, &Faults::default())?.ok_or(missing),
+            Outside::Make => private.find_or_make(directory, &Faults::default()),
+            Outside::Refuse => private.find(directory, &Faults::default())?.ok_or(missing),
         }
     }
 
@@ -118,18 +118,23 @@ impl Context {
 
     /// The repository around the directory, with what dead processes left brought in order.
     pub fn workspace(&self) -> Result<Workspace, Failure> {
-        self.workspace_in(Outside::Refuse, Vec::new())
+        self.workspace_in(&self.directory, Outside::Refuse, Vec::new())
     }
 
     /// The same for a command that makes a turn, which may be the first one of a directory without a repository. With a
     /// session's own settings it is built anew.
     pub fn workspace_for_turn(&self, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
-        self.workspace_in(Outside::Make, session)
+        self.workspace_in(&self.directory, Outside::Make, session)
     }
 
-    fn workspace_in(&self, outside: Outside, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
+    /// The same for another worktree of the repository.
+    pub fn workspace_at(&self, directory: &Path) -> Result<Workspace, Failure> {
+        self.workspace_in(directory, Outside::Refuse, Vec::new())
+    }
+
+    fn workspace_in(&self, directory: &Path, outside: Outside, session: Vec<(String, String)>) -> Result<Workspace, Failure> {
         let first = session.is_empty();
-        let probe = self.repository(outside)?;
+        let probe = self.repository(directory, outside)?;
         if let (true, Outside::Make, true) = (first, outside, probe.layout().private) {
             let place = probe.layout().git_dir.display().to_string();
             let said = format!("no git repository here: edits are not committed, turns are kept in {place}");
@@ -152,7 +157,7 @@ impl Context {
         };
         let faults = Faults::new(debug.fault.as_deref().unwrap_or_default());
         let backend = probe.with_faults(faults.clone());
-        let directory = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
         if first {
             self.recover(&ws)?;

@@ -216,6 +216,7 @@ impl From<Error> for Failure {
             }
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),
+            Error::NoCode(_) => user().hint("fetch the branch that the session worked on, then try again"),
             Error::NoSession => user().hint("begin one: rt -m \"…\""),
             Error::NameTaken(_) => user().hint("see: rt session list --all"),
             Error::OutsideRepository(_) => user().hint("only files inside the repository can be given"),

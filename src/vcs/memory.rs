@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::change::{ChangeSet, FileChange, FileMode, FileState};
@@ -531,6 +531,10 @@ impl Backend for Memory {
 
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError> {
         Ok(self.lock().reachable(commit).contains(&ancestor))
+    }
+
+    fn add_worktree(&self, _directory: &Path, _commit: Oid) -> Result<(), VcsError> {
+        Err(refused("the files of this backend lie in memory".to_owned()))
     }
 
     fn push(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError> {

@@ -345,6 +345,9 @@ pub trait Backend {
     /// Whether `ancestor` is `commit` or reachable from it.
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError>;
 
+    /// Makes another worktree of this repository in `directory`, with this commit in it and no branch.
+    fn add_worktree(&self, directory: &Path, commit: Oid) -> Result<(), VcsError>;
+
     /// Pushes exactly these refs to a remote, all or none.
     fn push(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError>;
 

@@ -178,3 +178,38 @@ fn code_and_conversation_can_be_kept_apart() {
     assert_eq!(world.rt(&["status", "--json"]).ok().json().len(), 1);
     assert_eq!(world.rt(&["log", "--json"]).ok().json().len(), 1);
 }
+
+/// A checkout beside: the code of a turn in a worktree of its own, with edits that were never committed; this one stays.
+#[test]
+fn a_turn_can_be_checked_out_beside() {
+    let world = World::with(&[("a.txt", A), ("b.txt", "b\n")]);
+    let apply = |args: &[&str], path: &str, from: &str, to: &str| {
+        let ran = world.rt_with(&[&["apply"], args].concat(), edit(path, from, to).as_bytes(), &[]);
+        ran.ok();
+    };
+    apply(&["--no-commit"], "b.txt", "b\n", "B\n");
+    apply(&[], "a.txt", "one\n", "1\n");
+    apply(&[], "a.txt", "five\n", "5\n");
+    world.rt(&["session", "rename", "base"]).ok();
+    world.write("a.txt", "mine\n");
+    let (status, cursor) = (world.git(&["status", "--porcelain"]), world.read(".git/retort/cursor.json"));
+    let aside = world.top().join("aside");
+    let there = aside.display().to_string();
+    let ran = world.rt(&["session", "checkout", "base/2", "--worktree", &there]).ok();
+    assert!(ran.out.contains(&there), "{}", ran.out);
+    let read = |name: &str| std::fs::read_to_string(aside.join(name)).expect("there");
+    assert_eq!((read("a.txt").as_str(), read("b.txt").as_str()), ("1\ntwo\nthree\nfour\nfive\n", "B\n"));
+    assert_eq!(world.read("a.txt"), "mine\n");
+    assert_eq!((world.git(&["status", "--porcelain"]), world.read(".git/retort/cursor.json")), (status, cursor));
+    // It goes on there, as a fork.
+    let ran = world.rt_in(&aside, &["apply", "--json"], edit("a.txt", "two\n", "2\n").as_bytes(), &[]).ok();
+    assert!(ran.out.contains("\"outcome\":\"applied\""), "{}", ran.out);
+    assert_eq!(world.rt(&["log", "base", "--json"]).ok().json().len(), 3, "the session is as it was");
+    // What is in the way is not written over.
+    std::fs::create_dir(world.top().join("full")).expect("made");
+    std::fs::write(world.top().join("full/x"), "x").expect("written");
+    let full = world.top().join("full").display().to_string();
+    let ran = world.rt(&["session", "checkout", "base", "--worktree", &full]).code(1);
+    assert!(ran.err.contains("already exists"), "{}", ran.err);
+    assert_eq!(world.try_git(&["fsck", "--strict"], b"").code, Some(0));
+}

@@ -1,5 +1,7 @@
 //! `rt session`: sessions as things with names.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -42,11 +44,14 @@ pub enum SessionCommand {
     },
     /// Bring a turn's code and conversation into this worktree
     #[command(
-        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\nchanged. `rt undo` takes the checkout back.\n\nExamples:\n  rt session checkout paging\n  rt session checkout paging/3"
+        after_help = "Files change by a three-way merge, so your own work in them stays; where both touch the same lines, nothing is\nchanged. `rt undo` takes the checkout back.\n\nExamples:\n  rt session checkout paging\n  rt session checkout paging/3\n  rt session checkout paging/3 --worktree ../paging   leaves this worktree alone"
     )]
     Checkout {
         /// A session or turn
         address: String,
+        /// Make a worktree for it in this directory instead
+        #[arg(long, value_name = "DIR")]
+        worktree: Option<PathBuf>,
     },
     /// Go on with a turn's conversation; files stay as they are
     #[command(after_help = "Examples:\n  rt session resume paging\n  rt session resume @~1")]
@@ -101,7 +106,7 @@ pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
     match &args.command {
         SessionCommand::List { all } => list(ctx, &ws, *all),
         SessionCommand::New { name } => new(ctx, &ws, name.as_deref()),
-        SessionCommand::Checkout { address } => check_out(ctx, &ws, address),
+        SessionCommand::Checkout { address, worktree } => check_out(ctx, &ws, address, worktree.as_deref()),
         SessionCommand::Resume { address } => resume(ctx, &ws, address),
         SessionCommand::Set { key, value } => set(ctx, &ws, key, value.as_deref()),
         SessionCommand::Rename { name, new } => rename(ctx, &ws, name, new.as_deref()),
@@ -161,9 +166,15 @@ fn new(ctx: &Context, ws: &Workspace, name: Option<&str>) -> Result<(), Failure>
     Ok(ctx.ui.line(Text::new().plain("session ").add(Style::Bold, name).plain(" begins here; go on with it: rt -c -m \"…\""))?)
 }
 
-fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure> {
+fn check_out(ctx: &Context, ws: &Workspace, address: &str, aside: Option<&Path>) -> Result<(), Failure> {
     let (link, tip) = super::place(ctx, ws, address)?;
-    let done = checkout::checkout(ws, &link, tip).map_err(|error| Failure::of_step(error, "rt session checkout"))?;
+    let done = match aside {
+        None => checkout::checkout(ws, &link, tip).map_err(|error| Failure::of_step(error, "rt session checkout"))?,
+        Some(directory) => {
+            let directory = ctx.directory.join(directory);
+            checkout::checkout_aside(ws, &link, tip, &directory, || ctx.workspace_at(&directory))?
+        }
+    };
     super::ask::after(ctx, ws);
     let paths: Vec<String> = done.files.iter().map(ToString::to_string).collect();
     if ctx.global.json {
@@ -172,7 +183,10 @@ fn check_out(ctx: &Context, ws: &Workspace, address: &str) -> Result<(), Failure
     }
     let name = Context::session_name(ws, done.cursor.session)?;
     let mut line = Text::new().plain("at ").add(Style::Bold, name).plain(format!(" · {}", link.header.subject));
-    if done.files.is_empty() {
+    if let Some(directory) = aside {
+        line.push(Style::Plain, " · in ");
+        line.push(Style::Path, directory.display().to_string());
+    } else if done.files.is_empty() {
         line.push(Style::Dim, " · the files were as that turn left them");
     } else {
         line.push(Style::Plain, format!(" · {} changed: {}", files(done.files.len()), paths.join(", ")));

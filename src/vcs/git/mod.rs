@@ -26,6 +26,7 @@ use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::base::tree::SourceTree;
+use crate::process::Spec;
 use crate::process::fault::Faults;
 
 pub use private::Private;
@@ -227,6 +228,11 @@ impl Backend for Git {
 
     fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, VcsError> {
         self.reaches(&[commit], ancestor)
+    }
+
+    fn add_worktree(&self, directory: &Path, commit: Oid) -> Result<(), VcsError> {
+        let spec = Spec::new("git").args(["worktree", "add", "--quiet", "--detach"]).arg(directory);
+        self.run_git("worktree add", &spec.arg(commit.to_string())).map(drop)
     }
 
     fn push(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError> {
