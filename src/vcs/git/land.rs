@@ -24,7 +24,7 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
-use crate::vcs::{Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
 use super::trees::Leaf;
 use super::{Git, gix_id, oid};
@@ -105,8 +105,6 @@ impl Git {
     }
 
     pub(super) fn land_changes(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
-        use crate::vcs::Backend as _;
-        self.check_idle()?;
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let mut filter = self.filter()?;
@@ -130,6 +128,7 @@ impl Git {
     fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for attempt in 0..=PATIENCE {
+            self.check_idle()?;
             let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
             // One that turned out to be old may still look the same.
             let seen = if attempt == 0 { self.seen_index()? } else { None };
@@ -205,6 +204,11 @@ impl Git {
         };
         let known = super::refs::known_directory(&path);
         let Some(locked) = self.lock_index(index, entries)? else { return Ok(Swap::Lost) };
+        // A rebase or merge that began since needs the index too, so from here on none begins.
+        if let Err(busy) = self.check_idle() {
+            locked.abandon()?;
+            return Err(busy);
+        }
         self.faults.point("branch.before");
         // A branch is swapped through HEAD, so that HEAD's reflog has the step; one that goes is named itself.
         let moved = match (&branch, new) {
@@ -505,7 +509,6 @@ impl Git {
     }
 
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
-        use crate::vcs::Backend as _;
         self.check_idle()?;
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;

@@ -93,7 +93,7 @@ impl Git {
         let full = |path: &Path| path.canonicalize().map_err(VcsError::io(path));
         let (git_dir, common_dir) = (full(repo.git_dir())?, full(repo.common_dir())?);
         let layout = Layout { root: full(root)?, git_dir, common_dir, private: false };
-        drop(config);
+        let _ = config;
         repo.object_cache_size_if_unset(1 << 20);
         let mut writer = repo.clone();
         writer.objects.refresh_never();

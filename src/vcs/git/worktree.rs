@@ -98,15 +98,19 @@ impl Git {
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
             other => other?,
         };
-        if meta.is_symlink() {
-            let target = fs::read_link(&full)?;
-            return Ok(Some(FileState { mode: FileMode::Symlink, bytes: target.as_os_str().as_bytes().to_vec() }));
-        }
-        if !meta.is_file() {
+        let read = if meta.is_symlink() {
+            fs::read_link(&full).map(|target| (FileMode::Symlink, target.into_os_string().into_encoded_bytes()))
+        } else if meta.is_file() {
+            let mode = if meta.mode() & 0o100 == 0 { FileMode::Regular } else { FileMode::Executable };
+            fs::read(&full).map(|bytes| (mode, bytes))
+        } else {
             return Ok(None);
+        };
+        match read {
+            // Gone since we looked, as when git writes it anew.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(|(mode, bytes)| Some(FileState { mode, bytes })),
         }
-        let mode = if meta.mode() & 0o100 == 0 { FileMode::Regular } else { FileMode::Executable };
-        Ok(Some(FileState { mode, bytes: fs::read(&full)? }))
     }
 
     pub(super) fn apply_changes(&self, changes: &ChangeSet, temp: &str) -> Result<(), VcsError> {
