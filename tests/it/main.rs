@@ -15,6 +15,7 @@ mod model;
 mod private;
 mod repositories;
 mod running;
+mod shapes;
 mod sharing;
 mod support;
 mod together;
