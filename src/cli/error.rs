@@ -104,8 +104,10 @@ impl From<IndexError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        let text = error.to_string();
         match error {
             StoreError::Vcs(e) => e.into(),
+            StoreError::File { source, .. } => no_room(Self::user(text), &source),
             StoreError::Incomplete { .. } => Self::user(error.to_string()).hint("fetch the rest of the session: rt session fetch"),
             StoreError::Cursor { .. } => {
                 Self::user(error.to_string()).hint("remove that file and choose a session again: rt session resume NAME")
@@ -140,7 +142,7 @@ impl From<VcsError> for Failure {
             VcsError::Unsupported { what, .. } if what.contains("home directory") => {
                 failure.hint("go to your project's directory, or begin one with: git init")
             }
-            VcsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => failure.hint("the disk is full"),
+            VcsError::Io { source, .. } | VcsError::Storage { source, .. } => no_room(failure, &source),
             _ => failure,
         }
     }
@@ -158,6 +160,19 @@ impl From<LlmError> for Failure {
             Fault::Idle | Fault::Cut => failure.hint("what arrived is kept: rt show   ask again with: rt -c -m \"…\""),
             _ => failure,
         }
+    }
+}
+
+/// What to do when a place cannot be written.
+fn no_room(failure: Failure, why: &std::io::Error) -> Failure {
+    use std::io::ErrorKind as Kind;
+    match why.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => failure
+            .hint("the disk is full; what arrived is kept. Make room, then try again: the next command closes what is unfinished"),
+        Kind::ReadOnlyFilesystem | Kind::PermissionDenied => {
+            failure.hint("a turn needs to be written there before anything is sent; reading works: rt log, rt show")
+        }
+        _ => failure,
     }
 }
 
@@ -220,9 +235,7 @@ impl From<Error> for Failure {
             Error::NoSession => user().hint("begin one: rt -m \"…\""),
             Error::NameTaken(_) => user().hint("see: rt session list --all"),
             Error::OutsideRepository(_) => user().hint("only files inside the repository can be given"),
-            Error::Unfinished { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                user().hint("the disk is full; nothing was sent or written")
-            }
+            Error::Unfinished { source, .. } => no_room(user(), &source),
             Error::Bug(_) => user().code(BUG),
             other => {
                 let mut failure = Self::user(other.to_string());

@@ -245,6 +245,9 @@ pub enum VcsError {
     /// An object that must be there is missing or damaged.
     #[error("the repository is damaged: {0}")]
     Corrupt(String),
+    /// An object or a ref cannot be read or written.
+    #[error("{what}: {source}")]
+    Storage { what: String, source: std::io::Error },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
@@ -254,11 +257,6 @@ impl VcsError {
     pub fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { path, source }
-    }
-
-    /// A failure of the object store or the refs, in the library's words.
-    pub(crate) fn corrupt(error: impl std::fmt::Display) -> Self {
-        Self::Corrupt(error.to_string())
     }
 }
 

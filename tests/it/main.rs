@@ -17,6 +17,7 @@ mod repositories;
 mod running;
 mod shapes;
 mod sharing;
+mod storage;
 mod support;
 mod together;
 mod transcripts;

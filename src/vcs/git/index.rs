@@ -121,7 +121,7 @@ impl Git {
         match gix::index::File::at(self.index_path(), self.repo.object_hash(), skip_hash, gix::index::decode::Options::default()) {
             Ok(index) => Ok(Some(index)),
             Err(gix::index::file::init::Error::Io(e)) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(VcsError::corrupt(format!("the index cannot be read: {e}"))),
+            Err(e) => Err(super::fault(format!("the index cannot be read: {e}"))),
         }
     }
 
@@ -202,7 +202,7 @@ impl Git {
             let mut bytes = Vec::new();
             let skip_hash = self.config_bool("index.skipHash");
             let options = gix::index::write::Options { extensions: gix::index::write::Extensions::All, skip_hash };
-            index.write_to(&mut bytes, options).map_err(VcsError::corrupt)?;
+            index.write_to(&mut bytes, options).map_err(super::fault)?;
             durable::write_new(&fresh, &bytes).map_err(VcsError::io(&fresh))?;
         } else {
             self.change_copy_by_git(&target, &fresh, changes)?;
@@ -232,7 +232,7 @@ impl Git {
     /// such files itself, until the index is written anew. So whoever writes it must look first, and mark the changed
     /// ones by a size of zero.
     fn smudge_racy(&self, index: &mut gix::index::File) -> Result<(), VcsError> {
-        let options = self.repo.stat_options().map_err(VcsError::corrupt)?;
+        let options = self.repo.stat_options().map_err(super::fault)?;
         let exact = gix::index::entry::stat::Options { use_nsec: true, check_stat: true, trust_ctime: true, ..options };
         let mut filter = None;
         let mut changed = Vec::new();

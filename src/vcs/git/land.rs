@@ -86,21 +86,21 @@ fn bytes<'a>(side: &'a Stored<'_>) -> Option<&'a [u8]> {
 
 impl Git {
     pub(super) fn head_tree(&self) -> Result<Option<gix::ObjectId>, VcsError> {
-        let Some(id) = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach) else { return Ok(None) };
+        let Some(id) = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach) else { return Ok(None) };
         self.tree_of(id).map(Some)
     }
 
     fn tree_of(&self, commit: gix::ObjectId) -> Result<gix::ObjectId, VcsError> {
-        let commit = self.repo.find_commit(commit).map_err(VcsError::corrupt)?;
-        Ok(commit.tree_id().map_err(VcsError::corrupt)?.detach())
+        let commit = self.repo.find_commit(commit).map_err(super::fault)?;
+        Ok(commit.tree_id().map_err(super::fault)?.detach())
     }
 
     pub(super) fn filter(&self) -> Result<Filter<'_>, VcsError> {
         let index = self.seen_index()?.map_or_else(|| self.index_or_empty().map(Rc::new), Ok)?;
         // As `gix::Repository::filter_pipeline` does it, but that one reads the index once more.
         let source = gix::worktree::stack::state::attributes::Source::WorktreeThenIdMapping;
-        let attributes = self.repo.attributes_only(&index, source).map_err(VcsError::corrupt)?.detach();
-        let pipeline = gix::filter::Pipeline::new(&self.repo, attributes).map_err(VcsError::corrupt)?;
+        let attributes = self.repo.attributes_only(&index, source).map_err(super::fault)?.detach();
+        let pipeline = gix::filter::Pipeline::new(&self.repo, attributes).map_err(super::fault)?;
         Ok(Filter { pipeline, index })
     }
 
@@ -129,7 +129,7 @@ impl Git {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for attempt in 0..=PATIENCE {
             self.check_idle()?;
-            let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+            let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
             // One that turned out to be old may still look the same.
             let seen = if attempt == 0 { self.seen_index()? } else { None };
             let index = seen.map_or_else(|| self.index_or_empty(), |seen| Ok(Rc::unwrap_or_clone(seen)))?;
@@ -197,7 +197,7 @@ impl Git {
         log: &str,
     ) -> Result<Swap, VcsError> {
         let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
-        let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
+        let branch = self.repo.head_name().map_err(super::fault)?;
         let path = match &branch {
             Some(name) => self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())),
             None => self.layout.git_dir.join("HEAD"),
@@ -319,7 +319,7 @@ impl Git {
 
     fn has_commit_hooks(&self) -> Result<bool, VcsError> {
         let config = self.repo.config_snapshot();
-        let set = config.trusted_path("core.hooksPath").map_err(VcsError::corrupt)?;
+        let set = config.trusted_path("core.hooksPath").map_err(super::fault)?;
         let directory = set.map_or_else(|| self.layout.common_dir.join("hooks"), |path| self.layout.root.join(path));
         Ok(["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"]
             .iter()
@@ -351,7 +351,7 @@ impl Git {
         let spec = git().args(arguments).env("GIT_AUTHOR_DATE", date);
         let out = self.try_git("commit", &spec.input(landing.message.as_bytes()))?;
         let _ = fs::remove_file(&private);
-        let now = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        let now = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         if let Some(commit) = self.child_of(head, now, landing.trailer, out.success())? {
             return Ok(Some(commit));
         }
@@ -465,7 +465,7 @@ impl Git {
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let Some(commit) = self.find_commit_with(line, base)? else { return Ok(None) };
-        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         self.faults.point("settle.unlocked");
         if head == Some(gix_id(commit)) {
             let parent = self.raw_commit(commit)?.and_then(|c| c.parents.first().copied()).map(gix_id);
@@ -481,7 +481,7 @@ impl Git {
     pub(super) fn settle_swap(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
-        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         self.catch_up_index(Some(gix_id(from)), head, paths.iter())
     }
 
@@ -514,7 +514,7 @@ impl Git {
         self.clear_own_lock()?;
         let raw = self.raw_commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("commit {commit} is missing")))?;
         let parent = raw.parents.first().copied();
-        let head = self.repo.head().map_err(VcsError::corrupt)?.id().map(gix::Id::detach);
+        let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         let (old_tree, new_tree) = (gix_id(raw.tree), parent.map(|p| self.tree_of(gix_id(p))).transpose()?);
         let mut wanted = Vec::new();
         for (path, _) in landing.changes.iter() {
@@ -528,7 +528,7 @@ impl Git {
         }
         let remotes: Vec<Oid> = self.list_refs("refs/remotes/")?.into_iter().map(|(_, id)| id).collect();
         // Without a branch, HEAD has to point to some commit.
-        let can_move = parent.is_some() || self.repo.head_name().map_err(VcsError::corrupt)?.is_some();
+        let can_move = parent.is_some() || self.repo.head_name().map_err(super::fault)?.is_some();
         if head == Some(gix_id(commit)) && can_move && !self.reaches(&remotes, commit)? {
             let author = self.signature(landing.author_time, landing.author_offset)?;
             let index = self.index_or_empty()?;

@@ -113,6 +113,30 @@ impl Git {
     }
 }
 
+/// A failure of the object store or the refs, in the library's words.
+fn fault(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> VcsError {
+    use std::io::ErrorKind as Kind;
+    let error = error.into();
+    let what = error.to_string();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+    while let Some(now) = cause {
+        let io = match now.downcast_ref::<gix::hash::io::Error>() {
+            Some(gix::hash::io::Error::Io(io)) => Some(io),
+            _ => now.downcast_ref::<std::io::Error>(),
+        };
+        if let Some(io) = io {
+            // The repository is sound; there is no room or no permission.
+            let known = [Kind::StorageFull, Kind::QuotaExceeded, Kind::ReadOnlyFilesystem, Kind::PermissionDenied];
+            if known.contains(&io.kind()) {
+                let source = io.raw_os_error().map_or_else(|| io.kind().into(), std::io::Error::from_raw_os_error);
+                return VcsError::Storage { what, source };
+            }
+        }
+        cause = now.source();
+    }
+    VcsError::Corrupt(what)
+}
+
 fn oid(id: impl Into<gix::ObjectId>) -> Oid {
     let id = id.into();
     // Both hash kinds of git have a length that `Oid` takes.
@@ -129,7 +153,7 @@ impl Backend for Git {
     }
 
     fn head(&self) -> Result<Head, VcsError> {
-        let head = self.repo.head().map_err(VcsError::corrupt)?;
+        let head = self.repo.head().map_err(fault)?;
         let branch = head.referent_name().map(|n| n.as_bstr().to_str_lossy().into_owned());
         Ok(Head { branch, commit: head.id().map(oid) })
     }

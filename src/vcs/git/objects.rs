@@ -18,12 +18,12 @@ use super::{Files, Git, gix_id, oid};
 
 impl Git {
     pub(super) fn raw_commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError> {
-        let Some(object) = self.repo.try_find_object(gix_id(id)).map_err(VcsError::corrupt)? else { return Ok(None) };
+        let Some(object) = self.repo.try_find_object(gix_id(id)).map_err(super::fault)? else { return Ok(None) };
         if object.kind != gix::object::Kind::Commit {
             return Ok(None);
         }
         let commit = object.into_commit();
-        let data = commit.decode().map_err(VcsError::corrupt)?;
+        let data = commit.decode().map_err(super::fault)?;
         Ok(Some(RawCommit {
             id,
             tree: oid(data.tree()),
@@ -35,7 +35,7 @@ impl Git {
     pub(super) fn find_commits(&self, prefix: &str) -> Result<Vec<Oid>, VcsError> {
         let Ok(wanted) = gix::hash::Prefix::from_hex(prefix) else { return Ok(Vec::new()) };
         let mut found = std::collections::HashSet::new();
-        self.repo.objects.lookup_prefix(wanted, Some(&mut found)).map_err(VcsError::corrupt)?;
+        self.repo.objects.lookup_prefix(wanted, Some(&mut found)).map_err(super::fault)?;
         let mut out = Vec::new();
         for id in found.into_iter().collect::<BTreeSet<_>>() {
             if self.repo.find_header(id).is_ok_and(|h| h.kind() == gix::object::Kind::Commit) {
@@ -47,7 +47,7 @@ impl Git {
 
     pub(super) fn tree_file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
         let tree = self.tree(gix_id(tree))?;
-        let Some(entry) = tree.lookup_entry(path.split('/')).map_err(VcsError::corrupt)? else { return Ok(None) };
+        let Some(entry) = tree.lookup_entry(path.split('/')).map_err(super::fault)? else { return Ok(None) };
         if !entry.mode().is_blob_or_symlink() {
             return Ok(None);
         }
@@ -57,13 +57,13 @@ impl Git {
     pub(super) fn tree_names(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
         let mut tree = self.tree(gix_id(tree))?;
         if !directory.is_empty() {
-            let Some(entry) = tree.lookup_entry(directory.split('/')).map_err(VcsError::corrupt)? else { return Ok(Vec::new()) };
+            let Some(entry) = tree.lookup_entry(directory.split('/')).map_err(super::fault)? else { return Ok(Vec::new()) };
             if !entry.mode().is_tree() {
                 return Ok(Vec::new());
             }
             tree = self.tree(entry.object_id())?;
         }
-        let entries = tree.decode().map_err(VcsError::corrupt)?.entries;
+        let entries = tree.decode().map_err(super::fault)?.entries;
         Ok(entries.iter().map(|e| e.filename.to_str_lossy().into_owned()).collect())
     }
 
@@ -79,8 +79,8 @@ impl Git {
     /// A directory of the user's code or of a turn.
     pub(super) fn tree(&self, id: gix::ObjectId) -> Result<gix::Tree<'_>, VcsError> {
         match self.repo.find_tree(id) {
-            Err(_) if self.bring_promised(id)? => self.repo.find_tree(id).map_err(VcsError::corrupt),
-            other => other.map_err(VcsError::corrupt),
+            Err(_) if self.bring_promised(id)? => self.repo.find_tree(id).map_err(super::fault),
+            other => other.map_err(super::fault),
         }
     }
 
@@ -124,20 +124,20 @@ impl Git {
             message: message.into(),
             extra_headers: Vec::new(),
         };
-        let id = self.writer.write_object(&commit).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_object(&commit).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_blob(&self, bytes: &[u8], written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
-        let id = self.writer.write_blob(bytes).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_blob(bytes).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_tree(&self, mut entries: Vec<Entry>, written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
         entries.sort();
-        let id = self.writer.write_object(gix::objs::Tree { entries }).map_err(VcsError::corrupt)?.detach();
+        let id = self.writer.write_object(gix::objs::Tree { entries }).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }

@@ -21,14 +21,14 @@ use super::{Git, gix_id, oid};
 
 impl Git {
     pub(super) fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, VcsError> {
-        let platform = self.repo.references().map_err(VcsError::corrupt)?;
+        let platform = self.repo.references().map_err(super::fault)?;
         let mut out = Vec::new();
-        for reference in platform.prefixed(prefix).map_err(VcsError::corrupt)? {
+        for reference in platform.prefixed(prefix).map_err(super::fault)? {
             let reference = match reference {
                 Ok(reference) => reference,
                 // A file that holds no ref. Git goes on without it too, and says so.
                 Err(error) if is_broken_ref(&*error) => continue,
-                Err(error) => return Err(VcsError::corrupt(error)),
+                Err(error) => return Err(super::fault(error)),
             };
             if let Some(id) = reference.target().try_id() {
                 out.push((reference.name().as_bstr().to_str_lossy().into_owned(), oid(id.to_owned())));
@@ -39,7 +39,7 @@ impl Git {
     }
 
     pub(super) fn one_ref(&self, name: &str) -> Result<Option<Oid>, VcsError> {
-        let found = self.repo.try_find_reference(name).map_err(VcsError::corrupt)?;
+        let found = self.repo.try_find_reference(name).map_err(super::fault)?;
         // A name that is not there is also looked for below `refs/tags/` and the like.
         let found = found.filter(|reference| reference.name().as_bstr() == name);
         Ok(found.and_then(|reference| reference.target().try_id().map(|id| oid(id.to_owned()))))
@@ -88,11 +88,11 @@ impl Git {
         log: &str,
         committer: &Signature,
     ) -> Result<(), VcsError> {
-        let mut full: FullName = name.try_into().map_err(VcsError::corrupt)?;
+        let mut full: FullName = name.try_into().map_err(super::fault)?;
         if name == "HEAD" && new.is_none() {
             // The library compares the expected value with HEAD itself when it deletes through HEAD. On no branch there is
             // nothing to delete: HEAD without a commit is one that names a branch.
-            let branch = self.repo.head_name().map_err(VcsError::corrupt)?;
+            let branch = self.repo.head_name().map_err(super::fault)?;
             full = branch.ok_or_else(|| VcsError::Moved { name: name.to_owned() })?;
         }
         let change = match new {
@@ -112,7 +112,7 @@ impl Git {
         match self.repo.edit_references_as(Some(edit), Some(who)) {
             Ok(_) => Ok(()),
             Err(error) if is_stale(&error) => Err(VcsError::Moved { name: name.to_owned() }),
-            Err(error) => Err(VcsError::corrupt(error)),
+            Err(error) => Err(super::fault(error)),
         }
     }
 
@@ -140,7 +140,7 @@ impl Git {
         const PATIENCE: u32 = 256;
         let target = gix_id(target);
         let Ok(commit) = self.repo.find_commit(target) else { return Ok(false) };
-        let oldest = commit.time().map_err(VcsError::corrupt)?.seconds;
+        let oldest = commit.time().map_err(super::fault)?.seconds;
         let mut seen = BTreeSet::new();
         let mut queue: Vec<(gix::ObjectId, u32)> = tips.iter().map(|t| (gix_id(*t), PATIENCE)).collect();
         while let Some((id, patience)) = queue.pop() {
@@ -152,7 +152,7 @@ impl Git {
             }
             // A shallow boundary: what lies behind it is not here.
             let Ok(commit) = self.repo.find_commit(id) else { continue };
-            let younger = commit.time().map_err(VcsError::corrupt)?.seconds >= oldest;
+            let younger = commit.time().map_err(super::fault)?.seconds >= oldest;
             let left = if younger { PATIENCE } else { patience - 1 };
             queue.extend(commit.parent_ids().map(|p| (p.detach(), left)));
         }
@@ -160,7 +160,7 @@ impl Git {
     }
 
     pub(super) fn find_commit_with(&self, line: &str, base: Option<Oid>) -> Result<Option<Oid>, VcsError> {
-        let head = self.repo.head().map_err(VcsError::corrupt)?;
+        let head = self.repo.head().map_err(super::fault)?;
         let mut next = head.id().map(oid);
         for _ in 0..1000 {
             let Some(commit) = next.filter(|id| Some(*id) != base).map(|id| self.raw_commit(id)).transpose()?.flatten() else {
@@ -173,7 +173,7 @@ impl Git {
         }
         // The user may have moved the branch since; the reflog still knows what HEAD was.
         let mut platform = head.log_iter();
-        let Some(log) = platform.rev().map_err(VcsError::corrupt)? else { return Ok(None) };
+        let Some(log) = platform.rev().map_err(super::fault)? else { return Ok(None) };
         for id in log.take(200).filter_map(Result::ok).map(|l| oid(l.new_oid)) {
             if self.raw_commit(id)?.is_some_and(|commit| has_line(&commit, line)) {
                 return Ok(Some(id));

@@ -47,7 +47,7 @@ impl Git {
         let Some(tree) = tree else { return Ok(None) };
         let tree = self.tree(tree)?;
         let parts = path.as_bytes().split(|b| *b == b'/');
-        let entry = tree.lookup_entry(parts).map_err(VcsError::corrupt)?;
+        let entry = tree.lookup_entry(parts).map_err(super::fault)?;
         Ok(entry.and_then(|e| mode(e.mode().kind()).map(|mode| Leaf { id: e.object_id(), mode })))
     }
 
@@ -64,7 +64,7 @@ impl Git {
             for (side, tree) in [old, new].into_iter().enumerate() {
                 let Some(tree) = tree else { continue };
                 let tree = self.tree(tree)?;
-                for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+                for entry in tree.decode().map_err(super::fault)?.entries {
                     entries.entry(entry.filename.to_vec()).or_default()[side] = Some(entry.into());
                 }
             }
@@ -111,7 +111,7 @@ impl Git {
         let mut entries: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
         if let Some(id) = tree {
             let tree = self.tree(id)?;
-            for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+            for entry in tree.decode().map_err(super::fault)?.entries {
                 entries.insert(entry.filename.to_vec(), entry.into());
             }
         }

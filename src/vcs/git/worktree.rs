@@ -229,7 +229,7 @@ impl Git {
         let head = self.head_tree()?;
         let (mut in_head, same) = head.map_or(Ok(Default::default()), |tree| self.leaves_beside(tree, index.tree()))?;
         let mut same = same.iter().peekable();
-        let options = self.repo.stat_options().map_err(VcsError::corrupt)?;
+        let options = self.repo.stat_options().map_err(super::fault)?;
         let mut filter = None;
         let mut out = Vec::new();
         for entry in index.entries() {
@@ -290,7 +290,7 @@ impl Git {
             None => filter.insert(self.filter()?),
         };
         let bytes = filter.store(path, &now)?;
-        let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(VcsError::corrupt)?;
+        let id = gix::objs::compute_hash(self.repo.object_hash(), gix::object::Kind::Blob, &bytes).map_err(super::fault)?;
         Ok(id == leaf.id)
     }
 
@@ -309,7 +309,7 @@ impl Git {
                 continue;
             }
             let tree = self.tree(id)?;
-            for entry in tree.decode().map_err(VcsError::corrupt)?.entries {
+            for entry in tree.decode().map_err(super::fault)?.entries {
                 let mut path = prefix.clone();
                 path.extend_from_slice(entry.filename.as_bytes());
                 match trees::mode(entry.mode.kind()) {
