@@ -19,6 +19,7 @@ mod shapes;
 mod sharing;
 mod storage;
 mod support;
+mod syscalls;
 mod together;
 mod transcripts;
 mod undo;
