@@ -112,7 +112,7 @@ impl From<StoreError> for Failure {
             StoreError::Cursor { .. } => {
                 Self::user(error.to_string()).hint("remove that file and choose a session again: rt session resume NAME")
             }
-            other => Self::user(other.to_string()),
+            StoreError::Decode { .. } => Self::user(text),
         }
     }
 }

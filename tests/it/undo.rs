@@ -213,3 +213,54 @@ fn a_turn_can_be_checked_out_beside() {
     assert!(ran.err.contains("already exists"), "{}", ran.err);
     assert_eq!(world.try_git(&["fsck", "--strict"], b"").code, Some(0));
 }
+
+/// What the user did to the file itself since: its mode is theirs, and under another name or as bytes it is no longer ours.
+#[test]
+fn a_file_that_the_user_made_another_is_not_touched() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fresh = || {
+        let world = World::with(&[("a.txt", A), ("b.txt", "b\n")]);
+        let _ = world.rt_with(&["apply"], edit("a.txt", "three\n", "3\n").as_bytes(), &[]).ok();
+        world
+    };
+    let mode = |world: &World| world.repo().join("a.txt").metadata().expect("there").permissions().mode() & 0o777;
+    let world = fresh();
+    std::fs::set_permissions(world.repo().join("a.txt"), std::fs::Permissions::from_mode(0o755)).expect("set");
+    world.rt(&["undo"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), mode(&world)), (A, 0o755));
+    world.rt(&["redo"]).ok();
+    assert_eq!((world.read("a.txt").contains("3\n"), mode(&world)), (true, 0o755));
+    assert_eq!(world.git(&["ls-tree", "HEAD", "a.txt"])[..6], *"100644", "the mode is the user's to commit");
+    let ways: [&dyn Fn(&World); 3] =
+        [&|w| drop(w.git(&["mv", "a.txt", "moved.txt"])), &|w| w.write("a.txt", b"\0\x9f\x92\x96"), &|w| {
+            std::fs::remove_file(w.repo().join("a.txt")).expect("removed");
+            std::os::unix::fs::symlink("b.txt", w.repo().join("a.txt")).expect("linked");
+        }];
+    for (at, change) in ways.into_iter().enumerate() {
+        let world = fresh();
+        change(&world);
+        let (status, head) = (world.git(&["status", "--porcelain=v2"]), world.git(&["rev-parse", "HEAD"]));
+        let ran = world.rt(&["undo"]).code(5);
+        assert!(ran.err.contains("a.txt was changed since"), "{at}: {}", ran.err);
+        assert_eq!((world.git(&["status", "--porcelain=v2"]), world.git(&["rev-parse", "HEAD"])), (status, head), "{at}");
+        assert_eq!(world.read("b.txt"), "b\n", "{at}");
+    }
+}
+
+#[test]
+fn a_commit_that_was_rebased_is_found_and_taken_back() {
+    let world = World::with(&[("a.txt", A), ("b.txt", "b\n")]);
+    world.git(&["branch", "upstream"]);
+    let _ = world.rt_with(&["apply"], edit("a.txt", "three\n", "3\n").as_bytes(), &[]).ok();
+    world.git(&["switch", "-q", "upstream"]);
+    world.write("b.txt", "theirs\n");
+    world.git(&["commit", "-q", "-a", "-m", "theirs"]);
+    world.git(&["switch", "-q", "main"]);
+    world.git(&["rebase", "-q", "upstream"]);
+    let theirs = world.git(&["rev-parse", "upstream"]);
+    let ran = world.rt(&["undo"]).ok();
+    assert_eq!((world.git(&["rev-parse", "HEAD"]), world.read("a.txt").as_str()), (theirs, A), "{}", ran.out);
+    assert_eq!((world.git(&["status", "--porcelain"]).as_str(), world.read("b.txt").as_str()), ("", "theirs\n"));
+    world.rt(&["redo"]).ok();
+    assert!(world.git(&["show", "HEAD:a.txt"]).contains("3\n"));
+}
