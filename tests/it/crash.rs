@@ -238,3 +238,25 @@ fn an_exchange_survives_kills_from_outside() {
         recovered(&world, &before, &after, &at);
     });
 }
+
+/// Where the library that moves the branch can be killed in the middle, nothing of it may stay in the way of git.
+#[test]
+fn locks_of_a_half_moved_branch_go() {
+    for left in [&["HEAD.lock"][..], &["HEAD.lock", "refs/heads/main.lock"], &["refs/heads/main.lock"]] {
+        let (world, _server) = scene();
+        let before = Snapshot::of(&world);
+        let _ = kill(&world, &ASK, "branch.before");
+        for name in left {
+            world.write(&format!(".git/{name}"), "");
+        }
+        let said = start(&world, &format!("{left:?}"));
+        assert_eq!(Snapshot::of(&world), before, "{said}");
+        world.git(&["commit", "-q", "--allow-empty", "-m", "the user goes on"]);
+        let _ = world.rt(&["retry"]).ok();
+    }
+    // A lock that somebody else has, while nothing of ours is left, is theirs.
+    let (world, _server) = scene();
+    world.write(".git/HEAD.lock", "");
+    let _ = world.rt(&["status"]).ok();
+    assert!(world.exists(".git/HEAD.lock"));
+}

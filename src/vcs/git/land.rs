@@ -31,10 +31,10 @@ use super::{Git, gix_id, oid};
 
 /// How often a landing tries again while others move the branch or hold the index, as `git status` in an editor does for a
 /// moment.
-const PATIENCE: u32 = 20;
+pub(super) const PATIENCE: u32 = 20;
 
 /// The pause before the index is tried again.
-const BETWEEN: std::time::Duration = std::time::Duration::from_millis(50);
+pub(super) const BETWEEN: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Worktree bytes → stored bytes, by the repository's attributes and filters.
 pub(super) struct Filter<'a> {

@@ -155,8 +155,7 @@ pub(crate) fn tidy(world: &World, at: &str) {
     let mut files = BTreeMap::new();
     walk(&world.repo(), &world.repo(), &mut files);
     let litter = |name: &&String| {
-        let lock = *name == ".git/index.lock"
-            || (name.starts_with(".git/refs/retort/") && Path::new(name).extension().is_some_and(|e| e == "lock"));
+        let lock = Path::new(name).extension().is_some_and(|e| e == "lock") && !name.starts_with(".git/retort/");
         is_temp(name) || lock || name.starts_with(".git/retort/wal/") || name.ends_with("index.new")
     };
     let found: Vec<&String> = files.keys().filter(litter).collect();
