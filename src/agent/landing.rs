@@ -22,6 +22,11 @@ pub fn trailer(key: TurnKey) -> String {
     format!("Retort-Turn: {key}")
 }
 
+/// The trailer of the commit that `vcs.dirty = "commit-first"` makes of the user's own lines before the turn's.
+pub fn before_trailer(key: TurnKey) -> String {
+    format!("Retort-Before: {key}")
+}
+
 /// What a commit says.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording<'a> {
@@ -145,7 +150,7 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
         return Ok(());
     }
     let now = ws.now();
-    let trailer = format!("Retort-Before: {key}");
+    let trailer = before_trailer(key);
     let names: Vec<String> = own.iter().map(|(path, _)| path.to_string()).collect();
     let line = format!("Work in progress on {}", names.join(", "));
     let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));

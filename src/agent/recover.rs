@@ -160,6 +160,9 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
         return Ok(done);
     }
     let (line, base) = (landing::trailer(key), turn.header.base);
+    if ours {
+        ws.backend.settle(&landing::before_trailer(key), base, &paths)?;
+    }
     turn.header.commit = if ours { ws.backend.settle(&line, base, &paths)? } else { ws.backend.find_landed(&line, base)? };
     ws.faults.point("recover.settled");
     done.committed = turn.header.commit.is_some();

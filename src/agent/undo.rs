@@ -217,12 +217,10 @@ pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error
         Step::Redo => {
             let (last, turns) = brought_back(ws, &cursor)?;
             let own = paths(&written(ws, &turns)?);
-            if let Some(head) = ws.backend.head()?.commit {
-                ws.backend.settle(
-                    &landing::trailer(last.header.key),
-                    ws.backend.commit(head)?.and_then(|c| c.parents.first().copied()),
-                    &own,
-                )?;
+            for line in [landing::before_trailer(last.header.key), landing::trailer(last.header.key)] {
+                let Some(head) = ws.backend.head()?.commit else { break };
+                let parent = ws.backend.commit(head)?.and_then(|c| c.parents.first().copied());
+                ws.backend.settle(&line, parent, &own)?;
             }
             redo_steps(ws, cursor, &last, turns).map(Some)
         }

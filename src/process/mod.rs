@@ -9,9 +9,11 @@
 pub mod fault;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 /// A process to run.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +24,7 @@ pub struct Spec {
     env: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
     input: Vec<u8>,
+    kept: Vec<Arc<File>>,
 }
 
 /// What a process left.
@@ -88,6 +91,13 @@ impl Spec {
         self
     }
 
+    /// A file that stays open in the child, and in its children: a lock on it lasts as long as they do when we are killed.
+    #[must_use]
+    pub fn keeping(mut self, file: Arc<File>) -> Self {
+        self.kept.push(file);
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
@@ -103,7 +113,10 @@ impl Spec {
 
     /// Runs it to its end and collects what it printed.
     pub fn run(&self) -> io::Result<Output> {
+        // Unlike any other, these descriptors are not closed when the child becomes its program.
+        let kept = self.kept.iter().map(rustix::io::dup).collect::<Result<Vec<_>, _>>()?;
         let mut child = self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        drop(kept);
         let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -7,7 +7,7 @@ use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::killed::{
     ASK, MESSAGE, Snapshot, answers, each, kill, left, offered, points, scene, sent, sound, start, world,
 };
-use crate::support::world::World;
+use crate::support::world::{World, edit};
 
 /// What an exchange that was not killed makes of the scene.
 fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
@@ -259,4 +259,31 @@ fn locks_of_a_half_moved_branch_go() {
     world.write(".git/HEAD.lock", "");
     let _ = world.rt(&["status"]).ok();
     assert!(world.exists(".git/HEAD.lock"));
+}
+
+/// Where hooks or signing make `git commit` do the work, it outlives a kill of ours. The next start waits for it, so files and
+/// branch say the same.
+#[test]
+fn a_commit_that_outlives_us_is_waited_for() {
+    let world = World::with(&[("a.txt", "one\ntwo\n")]);
+    world.hook("pre-commit", "echo > .git/in-hook; read line < .git/gate");
+    assert_eq!(world.run("mkfifo", &[".git/gate"]).code, Some(0));
+    world.write("answer.md", edit("a.txt", "two\n", "2\n"));
+    let mut child = world.start(&["apply", "answer.md"]);
+    while !world.exists(".git/in-hook") {
+        assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed");
+    let _ = child.wait().expect("ended");
+    let ran = std::thread::scope(|scope| {
+        let next = scope.spawn(|| world.rt(&["status"]));
+        world.write(".git/gate", "go\n");
+        next.join().expect("it runs")
+    });
+    assert!(ran.ok().err.contains("its commit stands"));
+    assert_eq!((world.read("a.txt").as_str(), world.git(&["show", "HEAD:a.txt"]).as_str()), ("one\n2\n", "one\n2\n"));
+    assert_eq!(world.git(&["status", "--porcelain"]), "?? answer.md\n");
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(world.read("a.txt"), "one\ntwo\n");
 }

@@ -24,6 +24,7 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
+use crate::vcs::durable::Lock;
 use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
 use super::trees::Leaf;
@@ -105,7 +106,7 @@ impl Git {
     }
 
     pub(super) fn land_changes(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
-        let _lock = self.lock_worktree()?;
+        let lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let mut filter = self.filter()?;
         let mut wanted = Vec::new();
@@ -121,11 +122,11 @@ impl Git {
                 may_create: change.before.is_none(),
             });
         }
-        self.commit_wanted(&wanted, landing)
+        self.commit_wanted(&lock, &wanted, landing)
     }
 
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
-    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
+    fn commit_wanted(&self, lock: &Lock, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for attempt in 0..=PATIENCE {
             self.check_idle()?;
@@ -154,7 +155,7 @@ impl Git {
                     continue;
                 }
                 self.check_index_free()?;
-                let Some(commit) = self.commit_by_git(head, tree, landing)? else { continue };
+                let Some(commit) = self.commit_by_git(lock, head, tree, landing)? else { continue };
                 // The commit is there; whatever happens from here on, it has to be reported. A hook may have put other files
                 // into it.
                 let caught_up = self
@@ -330,6 +331,7 @@ impl Git {
     /// when somebody else moved the branch while the hooks ran.
     fn commit_by_git(
         &self,
+        lock: &Lock,
         head: Option<gix::ObjectId>,
         tree: gix::ObjectId,
         landing: &Landing<'_>,
@@ -339,7 +341,8 @@ impl Git {
         for old in [&private, &private.with_extension("commit.lock")] {
             let _ = fs::remove_file(old);
         }
-        let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
+        // If we are killed it goes on, and whoever cleans up after us waits for what comes of it.
+        let git = || Spec::new("git").env("GIT_INDEX_FILE", &private).keeping(lock.file());
         self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
         let date = format!(
             "{} {}",
@@ -510,7 +513,7 @@ impl Git {
 
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
         self.check_idle()?;
-        let _lock = self.lock_worktree()?;
+        let lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let raw = self.raw_commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("commit {commit} is missing")))?;
         let parent = raw.parents.first().copied();
@@ -543,7 +546,7 @@ impl Git {
                 Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
             };
         }
-        let landed = self.commit_wanted(&wanted, landing)?;
+        let landed = self.commit_wanted(&lock, &wanted, landing)?;
         match (landed.commit, landed.uncommitted.first()) {
             (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
             (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),

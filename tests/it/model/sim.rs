@@ -500,7 +500,11 @@ impl Sim {
             Rt::Undo { .. } | Rt::Redo => (Steps::of([changed(&before, &done)]), Branch::May, Deltas::new(), None),
             Rt::Resume { .. } | Rt::New => (Steps::default(), Branch::Same, Deltas::new(), None),
         };
-        self.compare(&before, &after, &steps, Files::AllOrNone, branch).map_err(at)?;
+        if matches!(rt, Rt::Undo { .. }) {
+            check(&before, &after, &steps, Files::AllOrNone, branch).map_err(at)?;
+        } else {
+            self.compare(&before, &after, &steps, Files::AllOrNone, branch).map_err(at)?;
+        }
         self.learn(text, &deltas).map_err(at)?;
         let again = self.world.rt(&["status", "--json"]);
         if (again.err.as_str(), &again.out) != ("", &next.out) {
