@@ -3,6 +3,7 @@
 //! Invariants
 //! - Real file systems of a size of their own, in a mount namespace that nobody else sees and that goes with the test. Where
 //!   the system does not allow one, the test says so and ends.
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 
 use crate::support::world::{Ran, World, edit};
 

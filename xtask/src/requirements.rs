@@ -18,6 +18,9 @@ const DOCUMENTS: [(char, usize, &str); 5] =
 
 const FILE: &str = "docs/requirements.md";
 
+/// Its rows name tests, too.
+const SAFETY: &str = "docs/safety.md";
+
 /// Prints the counts, or every fault of the list.
 pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let root = shell::root();
@@ -32,6 +35,10 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
             let faults = faults(&list, &|name| tests.contains(name) || root.join(name).is_file());
             if !faults.is_empty() {
                 return Err(format!("{FILE}\n{}", faults.join("\n")));
+            }
+            let faults = safety_faults(&shell::read(&root.join(SAFETY))?, &|name| tests.contains(name));
+            if !faults.is_empty() {
+                return Err(format!("{SAFETY}\n{}", faults.join("\n")));
             }
         }
     }
@@ -86,6 +93,24 @@ fn faults(list: &[Row], exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     let missing: Vec<&str> = wanted.iter().map(String::as_str).filter(|id| !seen.contains_key(id)).collect();
     if !missing.is_empty() {
         faults.push(format!("missing: {}", missing.join(", ")));
+    }
+    faults
+}
+
+/// Rows `condition | what happens | exit code | tests` whose tests do not exist, or that name none.
+fn safety_faults(text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let Some(row) = line.strip_prefix("| ").and_then(|l| l.strip_suffix(" |")) else { continue };
+        let cells: Vec<&str> = row.split(" | ").collect();
+        if cells[0] == "condition" {
+            continue;
+        }
+        let names: Vec<&str> = cells.last().into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        if cells.len() != 4 || names.is_empty() {
+            faults.push(format!("line {}: not of the form condition, what happens, exit code, `test`", at + 1));
+        }
+        faults.extend(names.into_iter().filter(|n| !exists(n)).map(|n| format!("line {}: there is no test named {n}", at + 1)));
     }
     faults
 }
@@ -165,6 +190,18 @@ mod tests {
         let absent =
             whole(|id, line| if id == "C001" { "| C001 | w | done (a_test, no_test) |\n".to_owned() } else { line.to_owned() });
         assert_eq!(faults_of(&absent), "line 1: C001: done, but there is no test or file named no_test");
+    }
+
+    #[test]
+    fn a_row_about_safety_names_tests_that_exist() {
+        let faults = |text: &str| safety_faults(text, &|name| name == "a_test").len();
+        let head = "# Safety\n\n| condition | what happens | exit code | test |\n|---|---|---|---|\n";
+        assert_eq!(faults(&format!("{head}| a | b | 5 | `a_test` |\n")), 0);
+        for wrong in
+            ["| a | b | 5 | `no_test` |", "| a | b | 5 | a_test |", "| a | b | `a_test` |", "| a | b | 5 | `a_test`, `x` |"]
+        {
+            assert_eq!(faults(&format!("{head}{wrong}\n")), 1, "{wrong}");
+        }
     }
 
     #[test]
