@@ -223,11 +223,5 @@ pub fn read(wal: &Wal) -> Result<Found, Error> {
     let (turn, extra) = codec::from_bundle(&wal.opened().map_err(io)?)?;
     let (place, worktree) = Place::decode(extra.get("place").map_or(&b""[..], Vec::as_slice));
     let head = wal.get("head").map_err(io)?.and_then(|raw| serde_json::from_slice::<(u16, BTreeMap<String, String>)>(&raw).ok());
-    Ok(Found {
-        turn,
-        place,
-        worktree,
-        head,
-        raw: wal.get("raw").map_err(io)?,
-    })
+    Ok(Found { turn, place, worktree, head, raw: wal.get("raw").map_err(io)? })
 }

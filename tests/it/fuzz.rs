@@ -13,7 +13,7 @@ use targets::{ALL, Dice, Target, found_in, regressions};
 const MUTATIONS: usize = 4000;
 
 /// Inputs longer than this are cut: what a parser gets wrong it gets wrong in a few lines.
-const LONGEST: usize = 3000;
+const LONGEST: usize = 4096;
 
 /// Keeps the input when a target panics, and says where it is.
 struct Keep<'a> {
@@ -105,7 +105,7 @@ fn all_of(name: &str) {
         run(target, &input);
     }
     let (seeds, words) = ((target.seeds)(), words(target.words));
-    assert!(!seeds.is_empty() && !words.is_empty(), "{name} has seeds and words");
+    assert!(seeds.iter().any(|seed| seed.len() < LONGEST / 2) && !words.is_empty(), "{name} has words and short seeds");
     for input in seeds.iter().map(Vec::as_slice).chain([&b""[..]]) {
         run(target, input);
     }

@@ -54,7 +54,11 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     build()?;
     if let (Some(input), [target]) = (&options.repeat, &options.targets[..]) {
         let input = input.canonicalize().map_err(|e| format!("cannot find {}: {e}", input.display()))?;
-        return if fuzzer(target).arg(input).status().map_err(cannot)?.success() { Ok(()) } else { Err(format!("{target} fails on it")) };
+        return if fuzzer(target).arg(input).status().map_err(cannot)?.success() {
+            Ok(())
+        } else {
+            Err(format!("{target} fails on it"))
+        };
     }
     let chosen = if options.targets.is_empty() { &known } else { &options.targets };
     let mut found = Vec::new();
@@ -95,7 +99,15 @@ fn cannot(error: std::io::Error) -> String {
 /// without one, three times as many inputs are tried.
 fn cargo_fuzz(verb: &str) -> Command {
     let mut command = shell::cargo();
-    command.current_dir(place()).env("RUSTC_BOOTSTRAP", "1").args(["fuzz", verb, "--fuzz-dir", ".", "--sanitizer", "none", "target"]);
+    command.current_dir(place()).env("RUSTC_BOOTSTRAP", "1").args([
+        "fuzz",
+        verb,
+        "--fuzz-dir",
+        ".",
+        "--sanitizer",
+        "none",
+        "target",
+    ]);
     command
 }
 
@@ -144,7 +156,8 @@ fn hunt(target: &str, minutes: u64) -> Result<Vec<Found>, String> {
         "-verbosity=0".to_owned(),
     ]);
     let status = command.status().map_err(cannot)?;
-    let found: Vec<Found> = listed(&findings).into_iter().filter(|file| !before.contains(file)).map(|file| (target.to_owned(), file)).collect();
+    let found: Vec<Found> =
+        listed(&findings).into_iter().filter(|file| !before.contains(file)).map(|file| (target.to_owned(), file)).collect();
     if !status.success() && found.is_empty() {
         return Err(format!("the fuzzer of {target} failed without a finding ({status})"));
     }

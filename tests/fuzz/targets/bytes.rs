@@ -24,7 +24,8 @@ pub struct Dice(u64);
 
 impl Dice {
     pub fn of(data: &[u8]) -> Self {
-        let hash = data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+        let hash =
+            data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
         Self(hash)
     }
 

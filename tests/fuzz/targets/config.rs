@@ -58,7 +58,8 @@ pub fn toml_seeds() -> Vec<Vec<u8>> {
         .map(|key| format!("{} = {}\n", key.name.replace("<name>", "work"), serde_json::Value::from(key.example)))
         .collect();
     let starter = schema::starter();
-    let all = starter.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).filter(|l| !l.starts_with(' ')).collect::<Vec<_>>();
+    let all =
+        starter.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).filter(|l| !l.starts_with(' ')).collect::<Vec<_>>();
     vec![
         examples.into_bytes(),
         all.join("\n").into_bytes(),
@@ -106,11 +107,14 @@ pub fn settings(data: &[u8]) {
 }
 
 pub fn settings_seeds() -> Vec<Vec<u8>> {
-    let lines = |layer: &str| KEYS.iter().map(|key| format!("{layer} {}={}\n", key.name.replace("<name>", "gemini"), key.example)).collect::<String>();
+    let lines = |layer: &str| {
+        KEYS.iter().map(|key| format!("{layer} {}={}\n", key.name.replace("<name>", "gemini"), key.example)).collect::<String>()
+    };
     vec![
         lines("session").into_bytes(),
         lines("flag").into_bytes(),
-        b"env RT__MODEL__DEFAULT=pro\nenv RT_MODEL=flash\nenv RT__PROVIDERS__WORK__KIND=openai\nflag hooks.plan=[\"a\", \"b\"]\n".to_vec(),
+        b"env RT__MODEL__DEFAULT=pro\nenv RT_MODEL=flash\nenv RT__PROVIDERS__WORK__KIND=openai\nflag hooks.plan=[\"a\", \"b\"]\n"
+            .to_vec(),
     ]
 }
 

@@ -41,7 +41,8 @@ fn one(format: EditFormat, answer: &str, tree: &MemoryTree, dice: &mut Dice) {
         assert_eq!(fed(format, tree, &pieces, complete).0, plan, "cut at random");
         if answer.len() <= 500 {
             let mut at = 0;
-            let letters: Vec<&str> = answer.chars().map(|c| (at, at += c.len_utf8(), at)).map(|(from, (), to)| &answer[from..to]).collect();
+            let letters: Vec<&str> =
+                answer.chars().map(|c| (at, at += c.len_utf8(), at)).map(|(from, (), to)| &answer[from..to]).collect();
             assert_eq!(fed(format, tree, &letters, complete).0, plan, "letter by letter");
         }
     }
@@ -72,7 +73,12 @@ fn accounted(answer: &str, plan: &EditPlan) {
     let sources = plan.edits.iter().map(|edit| edit.source.as_str()).chain(plan.issues.iter().map(|issue| issue.source.as_str()));
     let kept: BTreeSet<&str> = sources.chain([plan.prose.as_str()]).flat_map(|text| text.split('\n')).map(str::trim_end).collect();
     let mut names: Vec<String> = plan.edits.iter().map(Edit::path_text).collect();
-    names.extend(plan.issues.iter().filter_map(|issue| issue.path.clone()).flat_map(|paths| paths.split(", ").map(str::to_owned).collect::<Vec<_>>()));
+    names.extend(
+        plan.issues
+            .iter()
+            .filter_map(|issue| issue.path.clone())
+            .flat_map(|paths| paths.split(", ").map(str::to_owned).collect::<Vec<_>>()),
+    );
     let ends: Vec<&str> = names.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).collect();
     for line in answer.split('\n').map(str::trim_end).filter(|line| !line.trim().is_empty()) {
         let form = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") || line.starts_with("=== ");
@@ -106,7 +112,8 @@ fn after(tree: &MemoryTree, done: &Applied) -> BTreeMap<RepoPath, FileState> {
 
 fn applied(plan: &EditPlan, tree: &MemoryTree, dice: &mut Dice) {
     let done = run(&plan.edits, tree);
-    let mut told: Vec<usize> = done.landed.iter().chain(&done.unchanged).copied().chain(done.rejects.iter().map(|r| r.index)).collect();
+    let mut told: Vec<usize> =
+        done.landed.iter().chain(&done.unchanged).copied().chain(done.rejects.iter().map(|r| r.index)).collect();
     told.sort_unstable();
     assert!(told.into_iter().eq(0..plan.edits.len()), "every edit has one end");
     for (path, change) in done.changes.iter() {
@@ -121,7 +128,9 @@ fn applied(plan: &EditPlan, tree: &MemoryTree, dice: &mut Dice) {
     for reject in &done.rejects {
         assert!(!reject.line().contains('\n') && !reject.sentence().is_empty());
         let path = plan.edits[reject.index].path.as_ref();
-        assert!(path.map_or(true, |path| !rules().withheld.contains(path)) || (reject.nearest.is_none() && reject.already.is_none()));
+        assert!(
+            path.map_or(true, |path| !rules().withheld.contains(path)) || (reject.nearest.is_none() && reject.already.is_none())
+        );
     }
     let left = after(tree, &done);
     let names: BTreeSet<String> = left.keys().map(|path| text(path.as_bytes()).to_lowercase()).collect();
@@ -193,7 +202,11 @@ fn replaced(old: &str, new: &str, replacement: &Replacement) {
         let (ends, end) = (shown(&wanted), shown(&new));
         ends == end
             && wanted[..at.min(end)] == new[..at.min(end)]
-            && wanted[..end].iter().zip(&new).enumerate().all(|(line, (a, b))| a == b || (line >= at && line < at + replace.len() && same(a, b)))
+            && wanted[..end]
+                .iter()
+                .zip(&new)
+                .enumerate()
+                .all(|(line, (a, b))| a == b || (line >= at && line < at + replace.len() && same(a, b)))
     };
     match exact[..] {
         [at] => assert!(fits(at, &|a, b| a == b), "{new:?}"),

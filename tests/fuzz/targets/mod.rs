@@ -16,6 +16,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+#[allow(unused_imports, reason = "the tests mutate inputs with it")]
 pub use bytes::Dice;
 
 /// One target.
@@ -96,7 +97,8 @@ pub fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
 
 /// The targets that have a directory of findings.
 pub fn found_in() -> Vec<String> {
-    let mut names: Vec<String> = files("fuzz/regressions").iter().filter_map(|(name, _)| Some(name.split_once('/')?.0.to_owned())).collect();
+    let mut names: Vec<String> =
+        files("fuzz/regressions").iter().filter_map(|(name, _)| Some(name.split_once('/')?.0.to_owned())).collect();
     names.dedup();
     names
 }

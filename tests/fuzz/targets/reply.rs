@@ -133,7 +133,8 @@ pub fn errors(data: &[u8]) {
     let mut parts = parts(data);
     let body = parts.next().unwrap_or_default();
     let names = ["retry-after", "retry-after-ms"];
-    let headers: BTreeMap<String, String> = names.iter().zip(parts).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    let headers: BTreeMap<String, String> =
+        names.iter().zip(parts).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
     for status in [0, 200, 302, 400, 401, 402, 404, 413, 429, 500, 501, 503, 599, u16::MAX] {
         let error = from_response("p", status, &headers, body);
         assert_eq!((error.status, error.provider.as_str()), (status, "p"));

@@ -86,7 +86,10 @@ pub fn message(data: &[u8]) {
     own.subject.clone_from(&back.subject);
     assert_eq!(back, own);
     let written = text(&written);
-    assert_eq!(written.matches("\nRetort-Outcome: ").count() + usize::from(written.starts_with("Retort-Outcome: ")), 1 + usize::from(written.starts_with("Retort-Outcome: ")));
+    assert_eq!(
+        written.matches("\nRetort-Outcome: ").count() + usize::from(written.starts_with("Retort-Outcome: ")),
+        1 + usize::from(written.starts_with("Retort-Outcome: "))
+    );
     assert!(!written.chars().any(|c| c.is_control() && c != '\n'));
 }
 
@@ -128,10 +131,26 @@ fn sound(turn: &Turn) {
     }
     if let Some(response) = &turn.response {
         let parts = response.parts("p");
-        let said: Vec<u8> = parts.iter().filter(|part| part.kind.native_provider().is_none()).flat_map(|part| part.bytes.clone()).collect();
+        let said: Vec<u8> =
+            parts.iter().filter(|part| part.kind.native_provider().is_none()).flat_map(|part| part.bytes.clone()).collect();
         assert_eq!(text(&said), response.text, "the next request repeats the whole answer");
         assert_eq!(parts.iter().filter(|part| part.kind.native_provider().is_some()).count(), response.native.len());
     }
+}
+
+/// The files of the parts after the first.
+fn tree(data: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::from([(FORMAT.to_owned(), Vec::new())]);
+    for part in parts(data).skip(1) {
+        let at = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
+        let content = part.get(at + 1..).unwrap_or_default().to_vec();
+        let name = match text(&part[..at]) {
+            part if part == "part" => format!("request/parts/{}", Sha256::of(&content)),
+            other => other,
+        };
+        files.insert(name, content);
+    }
+    files
 }
 
 /// Either a bundle, or parts: the message, then the files of the tree as `name`, newline, content. A file called `part` is a
@@ -145,18 +164,8 @@ pub fn turn(data: &[u8]) {
         }
         return;
     }
-    let mut parts = parts(data);
-    let message = parts.next().unwrap_or_default();
-    let mut files = BTreeMap::from([(FORMAT.to_owned(), Vec::new())]);
-    for part in parts {
-        let at = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
-        let content = part.get(at + 1..).unwrap_or_default().to_vec();
-        let name = match text(&part[..at]) {
-            part if part == "part" => format!("request/parts/{}", Sha256::of(&content)),
-            other => other,
-        };
-        files.insert(name, content);
-    }
+    let message = parts(data).next().unwrap_or_default();
+    let files = tree(data);
     // Most mutations break the message, and then the tree is not read.
     let own = encode_header(&header(&mut Dice::of(data)));
     for message in [message, &own] {
@@ -167,8 +176,30 @@ pub fn turn(data: &[u8]) {
     }
 }
 
+/// A tree with a little of everything: the golden ones are too long to be changed much.
+const SMALL: &[&str] = &[
+    "",
+    "turn.json\n{\"files\":[{\"access\":\"read-only\",\"path\":\"a\"},{\"access\":\"read-write\",\"path_bytes\":\"b%FF\"}],\"settings\":[[\"a\",\"b\"]]}",
+    "prompt\nhi",
+    "request/envelope.json\n{\"headers\":[[\"a\",\"b\"]],\"method\":\"POST\",\"provider\":\"p\",\"url\":\"u\"}",
+    "request/manifest\n8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4 2 json user message\n",
+    "part\nhi",
+    "response/head.json\n{\"headers\":[],\"native\":[2,4],\"status\":200,\"stop\":\"refused: x\"}",
+    "response/native/0\n{}",
+    "response/native/1\n[]",
+    "response/raw\nx",
+    "response/reasoning\nbecause",
+    "response/text\nabé.",
+    "edits/index.json\n{\"changes\":[{\"after\":\"100755\",\"before\":\"100644\",\"path\":\"a\",\"status\":\"held\"}],\"message\":\"m\",\"rejects\":[{\"edit\":\"e\",\"path\":\"p\",\"reason\":\"r\"}]}",
+    "edits/0.before\none\n",
+    "edits/0.after\ntwo\n",
+    "events.ndjson\n{\"at\":\"2026-01-31T09:30:00.000Z\",\"fields\":[[\"k\",\"v\"]],\"kind\":\"retry\"}\n",
+];
+
 pub fn turn_seeds() -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
+    let small = joined(&SMALL.iter().map(|part| part.as_bytes()).collect::<Vec<_>>());
+    decoded(&encode_header(&header(&mut Dice::of(b"small"))), &tree(&small)).expect("the small tree is one of a turn");
+    let mut seeds = vec![small];
     for (message, files) in golden() {
         if let Ok(turn) = decoded(&message, &files) {
             seeds.push(to_bundle(&turn, &BTreeMap::new()));

@@ -59,7 +59,18 @@ pub fn address(data: &[u8]) {
 pub fn address_seeds() -> Vec<Vec<u8>> {
     let id = SessionId::from_bytes([3; 13]);
     let list = [
-        "@", "@-", "@--~3", "fix-paging~2", "paging/7~", "paging@origin", "kxvq", "3fa2c1d", "refs/heads/main", "@~99999999999999999999", "x/1/2", "é.x",
+        "@",
+        "@-",
+        "@--~3",
+        "fix-paging~2",
+        "paging/7~",
+        "paging@origin",
+        "kxvq",
+        "3fa2c1d",
+        "refs/heads/main",
+        "@~99999999999999999999",
+        "x/1/2",
+        "é.x",
     ];
     let mut seeds: Vec<Vec<u8>> = list.map(|text| text.as_bytes().to_vec()).to_vec();
     seeds.push(format!("refs/retort/sessions/{id}/2").into_bytes());
@@ -70,7 +81,11 @@ pub fn address_seeds() -> Vec<Vec<u8>> {
 
 /// Whether a file system could take `part` for git's own directory. Written apart from the program's rule.
 fn is_git(part: &[u8]) -> bool {
-    let seen: String = text(part).to_lowercase().chars().filter(|c| !matches!(*c as u32, 0x200c..=0x200f | 0x202a..=0x202e | 0x206a..=0x206f | 0xfeff)).collect();
+    let seen: String = text(part)
+        .to_lowercase()
+        .chars()
+        .filter(|c| !matches!(*c as u32, 0x200c..=0x200f | 0x202a..=0x202e | 0x206a..=0x206f | 0xfeff))
+        .collect();
     let stem = seen.split([':', '\\']).next().unwrap_or_default().trim_end_matches([' ', '.']).to_owned();
     stem == ".git" || stem == "git~1"
 }
@@ -112,8 +127,23 @@ pub fn paths(data: &[u8]) {
 
 pub fn path_seeds() -> Vec<Vec<u8>> {
     let list = [
-        "src/a.tar.gz", "/etc/passwd", "../x", "a/../b", "a//b", "./a", ".git/config", "a/.Git./b", "GIT~1/config", ".git:$INDEX", ".g\u{200c}it/x", "C:\\x",
-        "x\\.git\\config", "...", "é/ü", "c:x", "a/.env",
+        "src/a.tar.gz",
+        "/etc/passwd",
+        "../x",
+        "a/../b",
+        "a//b",
+        "./a",
+        ".git/config",
+        "a/.Git./b",
+        "GIT~1/config",
+        ".git:$INDEX",
+        ".g\u{200c}it/x",
+        "C:\\x",
+        "x\\.git\\config",
+        "...",
+        "é/ü",
+        "c:x",
+        "a/.env",
     ];
     let mut seeds: Vec<Vec<u8>> = list.map(|text| text.as_bytes().to_vec()).to_vec();
     seeds.push(b"not/\xff\xfe/utf8".to_vec());
@@ -133,7 +163,10 @@ pub fn texts(data: &[u8]) {
     assert!(!shown.chars().any(is_unsafe_to_show), "{shown:?}");
     assert_eq!(neutralise(&shown), shown);
     if let Some(line) = subject(&given, 20) {
-        assert!(!line.is_empty() && line.chars().count() <= 20 && !line.contains('\n') && !line.chars().any(is_unsafe_to_show), "{line:?}");
+        assert!(
+            !line.is_empty() && line.chars().count() <= 20 && !line.contains('\n') && !line.chars().any(is_unsafe_to_show),
+            "{line:?}"
+        );
     }
     assert!(ellipsis(&given, 7).chars().count() <= 7);
 
@@ -165,9 +198,18 @@ fn again<T: std::str::FromStr + ToString + PartialEq + std::fmt::Debug>(given: &
 
 pub fn text_seeds() -> Vec<Vec<u8>> {
     let list = [
-        "a%20b%zz%", "\u{1b}]0;x\u{7}b\r\nc\u{202e}", "\n\n  fix \u{1b}[31mit\n more", "2023-11-14T22:13:20.000Z", "-009999-01-02T01:59:59Z", "0.0031",
-        "-9223372036.854775807", "gemini/flash", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "kkkkkkkkkkkkkkkkkkkkkkkkkk",
-        "{\"b\": [1, true, \"é\u{1}\\n\"], \"a\": {}}", "8e51201dafeabcc4f922fe74e237ea064d94a061",
+        "a%20b%zz%",
+        "\u{1b}]0;x\u{7}b\r\nc\u{202e}",
+        "\n\n  fix \u{1b}[31mit\n more",
+        "2023-11-14T22:13:20.000Z",
+        "-009999-01-02T01:59:59Z",
+        "0.0031",
+        "-9223372036.854775807",
+        "gemini/flash",
+        "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+        "kkkkkkkkkkkkkkkkkkkkkkkkkk",
+        "{\"b\": [1, true, \"é\u{1}\\n\"], \"a\": {}}",
+        "8e51201dafeabcc4f922fe74e237ea064d94a061",
     ];
     list.map(|text| text.as_bytes().to_vec()).to_vec()
 }
@@ -261,7 +303,25 @@ pub fn project(data: &[u8]) {
 
 pub fn project_seeds() -> Vec<Vec<u8>> {
     vec![
-        joined(&[b"fix src/a.rs:12 and `my notes.txt`, see mod.rs", b"src", b"src/a.rs\nx", b"my notes.txt\n", b"a/mod.rs\n", b"b/mod.rs\n", b"AGENTS.md\nBe brief.\n", b"@src/AGENTS.md\n../AGENTS.md"]),
-        joined(&[b"(asdf.rs); [the file](b/c.rs#L10-L20) \"README\" ./build", b"b/c", b"asdf.rs\n", b"b/c.rs\n", b"README\n", b"build\n", b"@CLAUDE.md\n/etc/passwd", b"@b/CLAUDE.md\n.git/config"]),
+        joined(&[
+            b"fix src/a.rs:12 and `my notes.txt`, see mod.rs",
+            b"src",
+            b"src/a.rs\nx",
+            b"my notes.txt\n",
+            b"a/mod.rs\n",
+            b"b/mod.rs\n",
+            b"AGENTS.md\nBe brief.\n",
+            b"@src/AGENTS.md\n../AGENTS.md",
+        ]),
+        joined(&[
+            b"(asdf.rs); [the file](b/c.rs#L10-L20) \"README\" ./build",
+            b"b/c",
+            b"asdf.rs\n",
+            b"b/c.rs\n",
+            b"README\n",
+            b"build\n",
+            b"@CLAUDE.md\n/etc/passwd",
+            b"@b/CLAUDE.md\n.git/config",
+        ]),
     ]
 }
