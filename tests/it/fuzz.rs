@@ -10,7 +10,7 @@ use std::path::Path;
 use targets::{ALL, Dice, Target, found_in, regressions};
 
 /// Mutations of one target, so that all targets take some ten seconds together on a slow machine.
-const MUTATIONS: usize = 4000;
+const MUTATIONS: usize = 3000;
 
 /// Inputs longer than this are cut: what a parser gets wrong it gets wrong in a few lines.
 const LONGEST: usize = 4096;

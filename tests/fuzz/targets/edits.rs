@@ -195,18 +195,17 @@ fn replaced(old: &str, new: &str, replacement: &Replacement) {
     let exact = places(&|a, b| a == b);
     let loose = places(&|a, b| a.trim_start() == b.trim_start());
     assert!(exact.len() < 2, "it stands in {} places", exact.len());
+    // A carriage return before a line's end is a part of that end as soon as the line is written, so none is compared.
+    let bare = |lines: &[String]| {
+        let end = lines.iter().rposition(|line| !line.trim_end_matches('\r').is_empty()).map_or(0, |at| at + 1);
+        lines[..end].iter().map(|line| line.trim_end_matches('\r').to_owned()).collect::<Vec<_>>()
+    };
+    let new = bare(&new);
     let fits = |at: usize, same: &dyn Fn(&str, &str) -> bool| {
-        let tail = &old[at + search.len()..];
-        let wanted = [&old[..at], &replace, tail].concat();
-        let shown = |lines: &[String]| lines.iter().rposition(|line| !line.is_empty()).map_or(0, |at| at + 1);
-        let (ends, end) = (shown(&wanted), shown(&new));
-        ends == end
-            && wanted[..at.min(end)] == new[..at.min(end)]
-            && wanted[..end]
-                .iter()
-                .zip(&new)
-                .enumerate()
-                .all(|(line, (a, b))| a == b || (line >= at && line < at + replace.len() && same(a, b)))
+        let wanted = bare(&[&old[..at], &replace, &old[at + search.len()..]].concat());
+        let inside = at..at + replace.len();
+        wanted.len() == new.len()
+            && wanted.iter().zip(&new).enumerate().all(|(line, (a, b))| a == b || (inside.contains(&line) && same(a, b)))
     };
     match exact[..] {
         [at] => assert!(fits(at, &|a, b| a == b), "{new:?}"),
@@ -232,6 +231,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
             joined(&parts)
         })
         .collect();
+    // Where the same lines stand more than once, as they are and shifted.
+    let twice = b"twice.rs\nx();\n    y();\n}\nz();\n    y();\n}\n  x();\n    w();\n}\n";
+    for (search, replace) in
+        [("    y();\n}\n", "    n();\n}\n"), ("z();\n    y();\n", "z();\n"), ("x();\n  w();\n}\n", "x();\n  v();\n}\n")]
+    {
+        let answer = format!("twice.rs\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n");
+        seeds.push(joined(&[answer.as_bytes(), twice]));
+    }
     for answer in [
         "a.rs\n```rust\n<<<<<<< SEARCH\none();\ntwo();\n=======\none();\nthree();\n>>>>>>> REPLACE\n```\n",
         "src/b.rs\n<<<<<<< SEARCH\n\tb();\n\n\tb();\n=======\n\tc();\n>>>>>>> REPLACE\n\ndos.txt\n<<<<<<< SEARCH\ntwo\n=======\nzwei\n>>>>>>> REPLACE\n",

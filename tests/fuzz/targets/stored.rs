@@ -170,8 +170,29 @@ pub fn turn(data: &[u8]) {
     let own = encode_header(&header(&mut Dice::of(data)));
     for message in [message, &own] {
         match decoded(message, &files) {
-            Ok(turn) => sound(&turn),
+            Ok(turn) => {
+                sound(&turn);
+                whole(&turn, &files);
+            }
             Err(why) => assert!(!why.to_string().is_empty()),
+        }
+    }
+}
+
+/// What the user, the model and the provider wrote is read to the last byte.
+fn whole(turn: &Turn, files: &BTreeMap<String, Vec<u8>>) {
+    let written = encode(turn).files;
+    let of_response = |name: &str| name.starts_with("response/") && turn.response.is_some();
+    for (name, bytes) in files.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        if name == "prompt"
+            || (of_response(name) && ["response/raw", "response/text", "response/reasoning"].contains(&name.as_str()))
+        {
+            assert_eq!(written.get(name), Some(bytes), "{name}");
+        }
+    }
+    for (at, change) in turn.edits.changes.iter().enumerate() {
+        for (name, side) in [("before", &change.before), ("after", &change.after)] {
+            assert_eq!(side.as_ref().map(|side| &side.bytes), side.as_ref().and_then(|_| files.get(&format!("edits/{at}.{name}"))));
         }
     }
 }
@@ -224,6 +245,19 @@ pub fn unfinished(data: &[u8]) {
         place(part);
         cursor(part);
     }
+    let mut dice = Dice::of(data);
+    let mut key = || TurnKey::from_bytes([dice.roll() as u8; 16]);
+    let own = Cursor {
+        session: SessionId::from_bytes([data.len() as u8; 13]),
+        turn: (data.len() % 2 == 0).then(&mut key),
+        redo: (0..data.len() % 3).map(|_| key()).collect(),
+    };
+    assert_eq!(Cursor::decode(&own.encode()).as_ref(), Ok(&own));
+    let mut place = Place::new(None, retort::agent::store::Begins::Nothing);
+    place.name = Some(text(data));
+    place.in_files.extend(RepoPath::new(data).ok());
+    place.stood = Some(own);
+    assert_eq!(Place::decode(&place.encode(&text(data))), (place, text(data)));
 }
 
 /// Where a turn goes, as far as it can be read, is written and read back the same.

@@ -16,7 +16,7 @@ use retort::base::text::{ellipsis, is_unsafe_to_show, neutralise, percent_decode
 use retort::base::tree::{MemoryTree, SourceTree};
 use retort::project::{instruction_files, named_files};
 use retort::session::address::{Address, Base, Step};
-use retort::session::refs::RefName;
+use retort::session::refs::{RefName, SESSIONS};
 use retort::session::request::ModelId;
 
 use super::bytes::{joined, parts, text};
@@ -48,6 +48,13 @@ pub fn address(data: &[u8]) {
                 assert!(!name.is_empty());
             }
             assert!(read.steps.iter().all(|step| *step != Step::Nth(0)));
+            // Nothing of what was written is left out: it is the base, then the steps.
+            let base = spelled(&Address { base: read.base, steps: Vec::new() });
+            let written = given.strip_prefix(SESSIONS).filter(|rest| rest.starts_with(&base)).unwrap_or(&given);
+            let steps = written.get(base.len()..).expect("it begins with its base");
+            assert!(written[..base.len()].eq_ignore_ascii_case(&base), "{base:?} in {given:?}");
+            assert!(steps.bytes().all(|byte| b"~-/0123456789".contains(&byte)), "{steps:?}");
+            assert_eq!(steps.matches(['~', '-', '/']).count(), read.steps.len(), "{given:?}");
         }
         Err(why) => assert!(!why.to_string().contains('\n')),
     }
