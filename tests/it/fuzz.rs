@@ -1,6 +1,8 @@
 //! The fuzz targets as tests: every committed finding, every seed, and a fixed number of mutations of them. The
 //! coverage-guided side is `cargo xtask fuzz`.
 
+#![expect(clippy::print_stderr, reason = "a finding is told to whoever runs the tests")]
+
 #[path = "../fuzz/targets/mod.rs"]
 #[allow(dead_code, reason = "the fuzzers use more of it")]
 mod targets;

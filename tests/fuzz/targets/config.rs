@@ -24,7 +24,7 @@ fn plain(entries: &[Entry]) -> BTreeMap<String, String> {
 
 /// What is read is known, stands where it says, and can be written back; setting one key changes no other.
 fn file(path: &Path, data: &[u8]) {
-    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = data.split(|byte| *byte == b'\n').count();
     let (entries, problems) = parse(path, Layer::Project, data);
     for entry in &entries {
         let key = schema::find(&entry.key).expect("only known keys are read");
@@ -63,10 +63,8 @@ fn file(path: &Path, data: &[u8]) {
 }
 
 pub fn toml_seeds() -> Vec<Vec<u8>> {
-    let examples: String = KEYS
-        .iter()
-        .map(|key| format!("{} = {}\n", key.name.replace("<name>", "work"), serde_json::Value::from(key.example)))
-        .collect();
+    let line = |key: &schema::Key| format!("{} = {}", key.name.replace("<name>", "work"), serde_json::Value::from(key.example));
+    let examples = KEYS.iter().map(line).collect::<Vec<_>>().join("\n");
     let starter = schema::starter();
     let all =
         starter.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).filter(|l| !l.starts_with(' ')).collect::<Vec<_>>();
@@ -118,7 +116,8 @@ pub fn settings(data: &[u8]) {
 
 pub fn settings_seeds() -> Vec<Vec<u8>> {
     let lines = |layer: &str| {
-        KEYS.iter().map(|key| format!("{layer} {}={}\n", key.name.replace("<name>", "gemini"), key.example)).collect::<String>()
+        let line = |key: &schema::Key| format!("{layer} {}={}", key.name.replace("<name>", "gemini"), key.example);
+        KEYS.iter().map(line).collect::<Vec<_>>().join("\n")
     };
     vec![
         lines("session").into_bytes(),

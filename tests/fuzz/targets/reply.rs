@@ -18,7 +18,9 @@ fn fixtures(end: &str) -> Vec<Vec<u8>> {
 
 fn payloads(pieces: &[&[u8]]) -> (Vec<String>, Option<String>) {
     let (mut sse, mut out) = (Sse::default(), Vec::new());
-    pieces.iter().for_each(|piece| sse.feed(piece, &mut out));
+    for piece in pieces {
+        sse.feed(piece, &mut out);
+    }
     let rest = sse.finish();
     (out, rest)
 }
@@ -124,7 +126,7 @@ pub fn gemini_seeds() -> Vec<Vec<u8>> {
 }
 
 pub fn chat_seeds() -> Vec<Vec<u8>> {
-    let named = files("fixtures/sse").into_iter().filter(|(name, _)| !name.starts_with("gemini/") && !name.ends_with(".md"));
+    let named = files("fixtures/sse").into_iter().filter(|(name, _)| !name.starts_with("gemini/") && name != "SOURCES.md");
     named.map(|(_, bytes)| bytes).collect()
 }
 

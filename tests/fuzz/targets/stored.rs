@@ -12,14 +12,18 @@ use retort::session::codec::{DecodeError, FORMAT, bundle, decode, decode_header,
 use retort::session::cursor::Cursor;
 use retort::session::meta::{Fact, Meta, Record, check_name, name_from};
 use retort::session::request::ModelId;
+use retort::session::stream::Usage;
 use retort::session::turn::{ChangeStatus, FileStat, FileStatus, ForkPoint, Header, Outcome, RequestDigest, Turn, TurnKind};
 
 use super::bytes::{BETWEEN, Dice, joined, parts, text};
 use super::files;
 
+/// Contents by name.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// Every golden turn: its message and the files of its tree.
-fn golden() -> Vec<(Vec<u8>, BTreeMap<String, Vec<u8>>)> {
-    let mut turns: BTreeMap<String, (Vec<u8>, BTreeMap<String, Vec<u8>>)> = BTreeMap::new();
+fn golden() -> Vec<(Vec<u8>, Files)> {
+    let mut turns: BTreeMap<String, (Vec<u8>, Files)> = BTreeMap::new();
     for (path, bytes) in files("fixtures/turns") {
         let Some((name, rest)) = path.split_once('/') else { continue };
         let turn = turns.entry(name.to_owned()).or_default();
@@ -45,7 +49,7 @@ fn header(dice: &mut Dice) -> Header {
         seq: 7,
         model: None,
         served: None,
-        usage: Default::default(),
+        usage: Usage::default(),
         price: None,
         cost: None,
         start: Timestamp::from_millis(1_795_000_000_000),
@@ -103,7 +107,7 @@ pub fn message_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn decoded(message: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Turn, DecodeError> {
+fn decoded(message: &[u8], files: &Files) -> Result<Turn, DecodeError> {
     let mut file = |path: &str| files.get(path).cloned();
     let mut list = |directory: &str| {
         let below = format!("{directory}/");
@@ -139,7 +143,7 @@ fn sound(turn: &Turn) {
 }
 
 /// The files of the parts after the first.
-fn tree(data: &[u8]) -> BTreeMap<String, Vec<u8>> {
+fn tree(data: &[u8]) -> Files {
     let mut files = BTreeMap::from([(FORMAT.to_owned(), Vec::new())]);
     for part in parts(data).skip(1) {
         let at = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
@@ -180,7 +184,7 @@ pub fn turn(data: &[u8]) {
 }
 
 /// What the user, the model and the provider wrote is read to the last byte.
-fn whole(turn: &Turn, files: &BTreeMap<String, Vec<u8>>) {
+fn whole(turn: &Turn, files: &Files) {
     let written = encode(turn).files;
     let of_response = |name: &str| name.starts_with("response/") && turn.response.is_some();
     for (name, bytes) in files.iter().filter(|(_, bytes)| !bytes.is_empty()) {
@@ -249,7 +253,7 @@ pub fn unfinished(data: &[u8]) {
     let mut key = || TurnKey::from_bytes([dice.roll() as u8; 16]);
     let own = Cursor {
         session: SessionId::from_bytes([data.len() as u8; 13]),
-        turn: (data.len() % 2 == 0).then(&mut key),
+        turn: data.len().is_multiple_of(2).then(&mut key),
         redo: (0..data.len() % 3).map(|_| key()).collect(),
     };
     assert_eq!(Cursor::decode(&own.encode()).as_ref(), Ok(&own));
