@@ -5,7 +5,8 @@
 //! - Edits that fit are held, not written, until all of an exchange fit; later edits are matched on top of them.
 //! - A file that the answer has not seen is not edited; it is asked for again with the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::io;
 
 use crate::base::change::{ChangeSet, FileState};
@@ -100,17 +101,18 @@ impl Gathered {
             self.message.clone_from(&plan.message);
         }
         let overlay = Overlay { below: tree, changes: &self.changes };
-        let withheld = rules.withheld(plan, &overlay)?;
+        let looks = rules.look(plan, &overlay)?;
         let mut usable: Vec<Edit> = Vec::new();
         let mut unseen = BTreeSet::new();
         for edit in &plan.edits {
             match &edit.path {
-                Ok(path) if !withheld.contains(path) && rules.must_be_seen(path, edit, &overlay)? => {
+                Ok(path) if looks.get(path).is_some_and(|look| rules.must_be_seen(path, edit, look)) => {
                     unseen.insert(path.clone());
                 }
                 _ => usable.push(edit.clone()),
             }
         }
+        let withheld = looks.iter().filter(|(_, look)| look.holds_secret).map(|(path, _)| (*path).clone()).collect();
         let applied = edit::apply(&usable, &overlay, &rules.edit_rules(withheld))?;
         for at in &applied.landed {
             if let Ok(path) = &usable[*at].path {
@@ -162,6 +164,13 @@ impl Gathered {
     }
 }
 
+/// A file as an edit finds it.
+struct Look {
+    /// None: there is no file.
+    length: Option<usize>,
+    holds_secret: bool,
+}
+
 /// What an answer may do.
 pub struct Rules<'a> {
     pub state: &'a SessionState,
@@ -172,24 +181,26 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn must_be_seen(&self, path: &RepoPath, edit: &Edit, tree: &dyn SourceTree) -> io::Result<bool> {
-        if !self.ask_for_unseen || self.state.files.contains_key(path) {
-            return Ok(false);
+    fn must_be_seen(&self, path: &RepoPath, edit: &Edit, look: &Look) -> bool {
+        if !self.ask_for_unseen || look.holds_secret || self.state.files.contains_key(path) {
+            return false;
         }
         // Creating a file needs no look at it; an existing one is refused or replaced only by someone who saw it.
-        let Some(now) = tree.read(path)? else { return Ok(false) };
-        Ok(!now.bytes.is_empty() || matches!(edit.op, Op::Delete))
+        look.length.is_some_and(|length| length > 0 || matches!(edit.op, Op::Delete))
     }
 
-    /// The files of the plan that hold a secret, whether the model has asked for them before or not.
-    fn withheld(&self, plan: &EditPlan, tree: &dyn SourceTree) -> io::Result<BTreeSet<RepoPath>> {
-        let mut out = BTreeSet::new();
+    /// Looks at the files of the plan, whether the model has asked for them before or not; at each once, however many edits
+    /// there are of it.
+    fn look<'p>(&self, plan: &'p EditPlan, tree: &dyn SourceTree) -> io::Result<BTreeMap<&'p RepoPath, Look>> {
+        let mut looks = BTreeMap::new();
         for path in plan.edits.iter().filter_map(|edit| edit.path.as_ref().ok()) {
-            if tree.read(path)?.is_some_and(|file| self.redactor.holds(&file.bytes)) {
-                out.insert(path.clone());
+            if let Entry::Vacant(place) = looks.entry(path) {
+                let file = tree.read(path)?;
+                let holds_secret = file.as_ref().is_some_and(|file| self.redactor.holds(&file.bytes));
+                place.insert(Look { length: file.map(|file| file.bytes.len()), holds_secret });
             }
         }
-        Ok(out)
+        Ok(looks)
     }
 
     fn edit_rules(&self, withheld: BTreeSet<RepoPath>) -> edit::Rules {

@@ -101,7 +101,7 @@ impl OpenTurn {
 }
 
 fn bundle(ws: &Workspace, turn: &Turn, place: &Place) -> Vec<u8> {
-    let place = canonical(&place.encode(ws)).unwrap_or_else(|e| unreachable!("place: {e}"));
+    let place = place.encode(&worktree(ws.backend.layout()));
     codec::to_bundle(turn, &BTreeMap::from([("place".to_owned(), place)]))
 }
 
@@ -155,10 +155,11 @@ impl Place {
         Self { parent, begins, name: None, replaces: None, in_files: BTreeSet::new(), stood: None }
     }
 
-    fn encode(&self, ws: &Workspace) -> Value {
+    /// The bytes that go with the turn, with the name of the worktree that it was made in.
+    pub fn encode(&self, worktree: &str) -> Vec<u8> {
         let mut value = json!({
             "begins": self.begins == Begins::Session,
-            "worktree": worktree(ws.backend.layout()),
+            "worktree": worktree,
         });
         if let Some(parent) = self.parent {
             value["parent"] = json!(parent.to_string());
@@ -175,7 +176,27 @@ impl Place {
         if let Some((session, tail)) = self.replaces {
             value["replaces"] = json!([session.to_string(), tail.to_string()]);
         }
-        value
+        canonical(&value).unwrap_or_else(|e| unreachable!("place: {e}"))
+    }
+
+    /// Reverses [`Self::encode`]. What cannot be read is left out: the answer is worth more than its place.
+    pub fn decode(raw: &[u8]) -> (Self, String) {
+        let place: Value = serde_json::from_slice(raw).unwrap_or_default();
+        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+        let read = Self {
+            parent: place["parent"].as_str().and_then(|p| p.parse().ok()),
+            begins: if place["begins"] == json!(true) { Begins::Session } else { Begins::Nothing },
+            name: place["name"].as_str().map(str::to_owned),
+            replaces: place["replaces"][0].as_str().and_then(|s| s.parse().ok()).zip(text(&place["replaces"][1]).parse().ok()),
+            in_files: place["in_files"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|p| RepoPath::new(percent_decode(p.as_str()?)).ok())
+                .collect(),
+            stood: place["stood"].as_str().and_then(|raw| Cursor::decode(raw.as_bytes()).ok()),
+        };
+        (read, text(&place["worktree"]))
     }
 }
 
@@ -200,26 +221,7 @@ pub struct Found {
 pub fn read(wal: &Wal) -> Result<Found, Error> {
     let io = |source: io::Error| Error::Unfinished { path: "retort/wal".to_owned(), source };
     let (turn, extra) = codec::from_bundle(&wal.opened().map_err(io)?)?;
-    let place: Value = extra.get("place").and_then(|raw| serde_json::from_slice(raw).ok()).unwrap_or_default();
-    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let (place, worktree) = Place::decode(extra.get("place").map_or(&b""[..], Vec::as_slice));
     let head = wal.get("head").map_err(io)?.and_then(|raw| serde_json::from_slice::<(u16, BTreeMap<String, String>)>(&raw).ok());
-    Ok(Found {
-        turn,
-        place: Place {
-            parent: place["parent"].as_str().and_then(|p| p.parse().ok()),
-            begins: if place["begins"] == json!(true) { Begins::Session } else { Begins::Nothing },
-            name: place["name"].as_str().map(str::to_owned),
-            replaces: place["replaces"][0].as_str().and_then(|s| s.parse().ok()).zip(text(&place["replaces"][1]).parse().ok()),
-            in_files: place["in_files"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|p| RepoPath::new(percent_decode(p.as_str()?)).ok())
-                .collect(),
-            stood: place["stood"].as_str().and_then(|raw| Cursor::decode(raw.as_bytes()).ok()),
-        },
-        worktree: text(&place["worktree"]),
-        head,
-        raw: wal.get("raw").map_err(io)?,
-    })
+    Ok(Found { turn, place, worktree, head, raw: wal.get("raw").map_err(io)? })
 }

@@ -280,7 +280,7 @@ fn restore(
 ) -> Result<(), Error> {
     let tree = ws.backend.worktree()?;
     let mut back = ChangeSet::default();
-    for (path, change) in changes.iter().filter(|(path, _)| !in_files.contains(path)) {
+    for (path, change) in changes.iter().filter(|(path, _)| !in_files.contains(*path)) {
         let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
         if now == change.after {
             back.record(path.clone(), now, change.before.clone());

@@ -25,6 +25,9 @@ pub fn escape_into(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// 2^53 − 1: above it, readers in other languages lose digits.
+pub const LARGEST: u64 = (1 << 53) - 1;
+
 /// Why a value has no canonical form here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} cannot be stored in canonical JSON")]
@@ -44,12 +47,10 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn write(out: &mut Vec<u8>, value: &Value) -> Result<(), NotCanonical> {
-    /// 2^53 − 1: above it, readers in other languages lose digits.
-    const SAFE: i64 = (1 << 53) - 1;
     match value {
         Value::Null => return Err(NotCanonical("null")),
         Value::Bool(yes) => out.extend_from_slice(if *yes { b"true" } else { b"false" }),
-        Value::Number(n) => match n.as_i64().filter(|n| n.abs() <= SAFE) {
+        Value::Number(n) => match n.as_i64().filter(|n| n.unsigned_abs() <= LARGEST) {
             Some(n) => out.extend_from_slice(n.to_string().as_bytes()),
             None => return Err(NotCanonical("a fraction or an integer above 2^53 − 1")),
         },

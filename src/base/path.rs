@@ -85,6 +85,12 @@ impl RepoPath {
     }
 }
 
+impl std::borrow::Borrow<[u8]> for RepoPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Whether a file system could take this component for `.git`: any letter case, trailing dots or spaces, the short name
 /// `git~1`, an NTFS stream suffix, or Unicode characters that HFS+ ignores.
 fn is_git_dir(part: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use toml_edit::{Item, TableLike, Value as TomlValue};
 
 use super::schema::{self, Found};
 use super::value::{Raw, Value};
-use super::{ConfigError, Layer, Origin};
+use super::{ConfigError, Entry, Layer, Origin};
 
 /// One key that a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,12 @@ pub(super) fn read(path: &Path, layer: Layer, bytes: &[u8]) -> Contents {
         }
     }
     reader.contents
+}
+
+/// The settings in the text of one file, and everything that is wrong with it. Merging, trust and `~` are not its business.
+pub fn parse(path: &Path, layer: Layer, bytes: &[u8]) -> (Vec<Entry>, Vec<ConfigError>) {
+    let Contents { settings, problems } = read(path, layer, bytes);
+    (settings.into_iter().map(|Setting { key, value, origin, .. }| Entry { key, value, origin }).collect(), problems)
 }
 
 /// The line, from 1, of the byte at `offset`.

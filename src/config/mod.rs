@@ -22,13 +22,14 @@ mod value;
 mod write;
 
 pub use error::ConfigError;
+pub use file::parse;
 pub use load::{Config, Entry, Layer, Origin, Sources, Template, check};
 pub use settings::{
     CheckSettings, Color, CommitMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookSettings, MessageSource,
     ModelSettings, Protocol, ProviderSettings, RetrySettings, SessionSettings, Settings, StoreSettings, UiSettings, VcsSettings,
 };
 pub use value::{Value, duration_text, parse_duration};
-pub use write::set;
+pub use write::{changed, set};
 
 #[cfg(test)]
 mod tests;

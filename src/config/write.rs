@@ -16,21 +16,26 @@ use super::{ConfigError, Origin};
 
 /// Sets `key` to what `text` means for it, in a file that may not exist yet. The value is checked first.
 pub fn set(file: &Path, key: &str, text: &str) -> Result<(), ConfigError> {
-    let Some(known) = schema::find(key) else {
-        return Err(ConfigError::UnknownKey { origin: Origin::Flag, key: key.to_owned(), nearest: schema::nearest(key) });
-    };
-    let value =
-        known.read_text(text).map_err(|problem| ConfigError::BadValue { origin: Origin::Flag, key: key.to_owned(), problem })?;
     let old = match std::fs::read_to_string(file) {
         Ok(old) => old,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(ConfigError::io("read", file)(error)),
     };
+    replace(file, changed(file, &old, key, text)?.as_bytes())
+}
+
+/// What `file`, which reads `old`, reads with `key` set. Nothing is written.
+pub fn changed(file: &Path, old: &str, key: &str, text: &str) -> Result<String, ConfigError> {
+    let Some(known) = schema::find(key) else {
+        return Err(ConfigError::UnknownKey { origin: Origin::Flag, key: key.to_owned(), nearest: schema::nearest(key) });
+    };
+    let value =
+        known.read_text(text).map_err(|problem| ConfigError::BadValue { origin: Origin::Flag, key: key.to_owned(), problem })?;
     let parts: Vec<&str> = key.split('.').collect();
-    let new = if file.extension().is_some_and(|e| e == "json") {
-        set_json(file, &old, &parts, &value)?
+    if file.extension().is_some_and(|e| e == "json") {
+        set_json(file, old, &parts, &value)
     } else {
-        let mut document = parse(file, &old)?;
+        let mut document = parse(file, old)?;
         // What a file without any key says stands above the first one, not below it.
         let head = if document.as_table().is_empty() {
             std::mem::take(&mut document).trailing().as_str().map(str::to_owned)
@@ -38,12 +43,11 @@ pub fn set(file: &Path, key: &str, text: &str) -> Result<(), ConfigError> {
             None
         };
         set_toml(document.as_item_mut(), &parts, &value).ok_or_else(|| not_a_table(file, key))?;
-        match head.filter(|head| !head.trim().is_empty()) {
+        Ok(match head.filter(|head| !head.trim().is_empty()) {
             Some(head) => format!("{}\n\n{}", head.trim_end(), document.to_string().trim_start()),
             None => document.to_string(),
-        }
-    };
-    replace(file, new.as_bytes())
+        })
+    }
 }
 
 fn not_a_table(file: &Path, key: &str) -> ConfigError {

@@ -12,6 +12,7 @@ use crate::base::tree::SourceTree;
 
 use super::ladder::{self, Found};
 use super::lines::{File, Splice, texts};
+use super::names::Names;
 use super::nearest::{Region, nearest, region};
 use super::plan::{Edit, Op, Replacement};
 use super::reject::{Reason, Reject};
@@ -36,9 +37,17 @@ pub struct Applied {
     pub rejects: Vec<Reject>,
 }
 
+/// The most that the edits of one answer may go through, in bytes: each one takes its file whole. Above all real answers,
+/// and some seconds of work.
+const MOST: u64 = 4 << 30;
+
 /// Applies `edits` to the files of `tree`. Fails only if a file cannot be read.
 pub fn apply(edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result<Applied> {
-    let mut world = World { tree, files: BTreeMap::new(), folded: None };
+    apply_within(MOST, edits, tree, rules)
+}
+
+pub(super) fn apply_within(most: u64, edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result<Applied> {
+    let mut world = World { tree, files: BTreeMap::new(), names: Names::new(tree.paths()), work: 0, most };
     let mut applied = Applied::default();
     for (index, edit) in edits.iter().enumerate() {
         match world.edit(edit, rules) {
@@ -79,8 +88,10 @@ struct World<'t> {
     tree: &'t dyn SourceTree,
     /// Before all edits, and now.
     files: BTreeMap<RepoPath, (Option<FileState>, Option<FileState>)>,
-    /// Tracked paths by their lower-case form; made when the first file is created.
-    folded: Option<BTreeMap<String, Vec<RepoPath>>>,
+    names: Names<'t>,
+    /// Bytes gone through so far, and how many may be.
+    work: u64,
+    most: u64,
 }
 
 impl World<'_> {
@@ -93,7 +104,8 @@ impl World<'_> {
         if rules.read_only.contains(path) {
             return Err(Reason::ReadOnly.into());
         }
-        if self.is_directory(path) {
+        self.names.check_length(path)?;
+        if self.names.is_directory(path) {
             return Err(Reason::Directory.into());
         }
         let now = self.read(path)?;
@@ -105,15 +117,19 @@ impl World<'_> {
                 return Err(Reason::Binary.into());
             }
         }
+        self.work += (now.as_ref().map_or(0, |file| file.bytes.len()) + edit.source.len()) as u64;
+        if self.work > self.most {
+            return Err(Reason::TooMuch.into());
+        }
         let text = now.as_ref().map(|file| std::str::from_utf8(&file.bytes).unwrap_or_default());
         let after = match &edit.op {
-            Op::Delete if now.is_none() => return Err(Reason::Missing(self.similar(path)).into()),
+            Op::Delete if now.is_none() => return Err(Reason::Missing(self.names.similar(path)).into()),
             Op::Delete => None,
             Op::Write { content } => Some(written(text, content)),
             Op::Replace(replacement) => match replaced(text, replacement) {
                 Ok(after) => Some(after),
                 Err(Stop::Misfit(misfit)) if misfit.reason == Reason::Missing(Vec::new()) => {
-                    return Err(Reason::Missing(self.similar(path)).into());
+                    return Err(Reason::Missing(self.names.similar(path)).into());
                 }
                 Err(stop) => return Err(stop),
             },
@@ -122,8 +138,9 @@ impl World<'_> {
             return Ok(false);
         }
         if now.is_none() {
-            self.check_creatable(path)?;
+            self.names.check_creatable(path)?;
         }
+        self.names.set(path, after.is_some());
         if let Some((before, now)) = self.files.get_mut(path) {
             let mode = now.as_ref().or(before.as_ref()).map_or(FileMode::Regular, |file| file.mode);
             *now = after.map(|text| FileState { mode, bytes: text.into_bytes() });
@@ -140,80 +157,10 @@ impl World<'_> {
             io::ErrorKind::NotADirectory => Reason::ParentIsFile("a part of the path".to_owned()).into(),
             _ => Stop::Io(error),
         })?;
+        self.names.set(path, state.is_some());
         self.files.insert(path.clone(), (state.clone(), state.clone()));
         Ok(state)
     }
-
-    /// Whether `path` is a file after the edits so far, as far as the tracked paths tell.
-    fn is_file(&self, path: &RepoPath) -> bool {
-        self.files.get(path).map_or_else(|| self.tree.paths().binary_search(path).is_ok(), |(_, now)| now.is_some())
-    }
-
-    fn is_directory(&self, path: &RepoPath) -> bool {
-        let inside = [path.as_bytes(), b"/"].concat();
-        let tracked = self.tree.paths();
-        let from = tracked.partition_point(|p| p.as_bytes() < inside.as_slice());
-        tracked[from..].iter().take_while(|p| p.as_bytes().starts_with(&inside)).any(|p| self.is_file(p))
-            || self.files.range(path.clone()..).any(|(p, (_, now))| p.as_bytes().starts_with(&inside) && now.is_some())
-    }
-
-    fn check_creatable(&mut self, path: &RepoPath) -> Result<(), Reason> {
-        for part in path.as_bytes().split(|b| *b == b'/') {
-            let part = String::from_utf8_lossy(part);
-            if is_device(&part) {
-                return Err(Reason::BadName("Windows keeps it for a device"));
-            }
-            if part.ends_with(['.', ' ']) {
-                return Err(Reason::BadName("Windows drops a dot or space at the end of a name"));
-            }
-            if part.chars().any(char::is_control) {
-                return Err(Reason::BadName("it has a control character"));
-            }
-        }
-        let bytes = path.as_bytes();
-        for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'/') {
-            if let Ok(parent) = RepoPath::new(&bytes[..at])
-                && self.is_file(&parent)
-            {
-                return Err(Reason::ParentIsFile(parent.to_string()));
-            }
-        }
-        let tracked = self.tree.paths();
-        let folded = self.folded.get_or_insert_with(|| {
-            let mut map: BTreeMap<String, Vec<RepoPath>> = BTreeMap::new();
-            for path in tracked {
-                map.entry(fold(path)).or_default().push(path.clone());
-            }
-            map
-        });
-        let key = fold(path);
-        let same: Vec<RepoPath> = folded.get(&key).cloned().unwrap_or_default();
-        let created = self.files.keys().filter(|other| fold(other) == key);
-        if let Some(other) = same.iter().chain(created).find(|other| *other != path && self.is_file(other)) {
-            return Err(Reason::CaseCollision(other.to_string()));
-        }
-        Ok(())
-    }
-
-    /// Tracked files of the same name.
-    fn similar(&self, path: &RepoPath) -> Vec<String> {
-        let name = path.file_name().to_ascii_lowercase();
-        let same = |p: &&RepoPath| p.file_name().eq_ignore_ascii_case(&name) && *p != path && self.is_file(p);
-        self.tree.paths().iter().filter(same).take(3).map(ToString::to_string).collect()
-    }
-}
-
-fn fold(path: &RepoPath) -> String {
-    String::from_utf8_lossy(path.as_bytes()).to_lowercase()
-}
-
-/// Whether Windows takes a file of this name, whatever its extension, for a device.
-fn is_device(part: &str) -> bool {
-    let stem = part.split('.').next().unwrap_or(part).trim_end().to_ascii_uppercase();
-    let numbered = ["COM", "LPT"].iter().any(|port| {
-        stem.strip_prefix(port).is_some_and(|n| matches!(n, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"))
-    });
-    numbered || ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&stem.as_str())
 }
 
 /// The whole content in the manner of the file that it replaces: its line ends, and with or without a last one.
@@ -237,7 +184,7 @@ fn replaced(old: Option<&str>, replacement: &Replacement) -> Result<String, Stop
     }
     // A search that has the divider's look-alike in it can only be meant for a file that has one. Whether it is found
     // there proves nothing: of a search with a slip in it, the part above the look-alike may still be found.
-    if replacement.is_ambiguous() && old_lines().any(|line| replacement.is_divider(line)) {
+    if replacement.is_ambiguous() && replacement.has_divider(old_lines()) {
         return Err(Reason::Dividers.into());
     }
     let (search, replace) = replacement.parts();
@@ -263,11 +210,11 @@ fn one_reading(old: Option<&str>, search: &str, replace: &str) -> Result<String,
     match ladder::find(&here, &search, &replace) {
         Found::One(splice) => Ok(file.spliced(&splice)),
         Found::Many(places) => {
-            let at = places.first().map(|at| region(&here, *at..at + search.len().min(10)));
+            let at = places.first().and_then(|at| region(&here, *at..at + search.len().min(10)));
             Err(Misfit { reason: Reason::Ambiguous(places.iter().map(|at| at + 1).collect()), nearest: at, already: None })
         }
         Found::Unsure(at) => {
-            let nearest = Some(region(&here, at..at + search.len()));
+            let nearest = region(&here, at..at + search.len());
             Err(Misfit { reason: Reason::Indentation(at + 1), nearest, already: None })
         }
         Found::None => Err(not_found(&here, &search, &replace)),
@@ -281,9 +228,9 @@ fn not_found(here: &[&str], search: &[&str], replace: &[&str]) -> Misfit {
     if let [only] = search
         && let Some(at) = here.iter().position(|line| line.contains(only.trim()))
     {
-        let nearest = Some(region(here, at..at + 1));
+        let nearest = region(here, at..at + 1);
         return Misfit { reason: Reason::PartialLine(at + 1), nearest, already };
     }
     let (nearest, differs) = nearest(here, search).unzip();
-    Misfit { reason: Reason::NotFound(differs), nearest, already }
+    Misfit { reason: Reason::NotFound(differs), nearest: nearest.flatten(), already }
 }

@@ -39,6 +39,7 @@ mod label;
 mod ladder;
 mod lines;
 mod marker;
+mod names;
 mod nearest;
 mod parse;
 mod plan;

@@ -12,6 +12,8 @@ const RARE: usize = 64;
 const AROUND: usize = 3;
 /// Lines shown at most.
 const SHOWN: usize = 60;
+/// Bytes shown at most: a line can be a whole file, and a thousand edits can miss it.
+const LENGTH: usize = 16 * 1024;
 
 /// A run of a file's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct Region {
 }
 
 /// The nearest region and what differs there, in a sentence.
-pub(super) fn nearest(file: &[&str], search: &[&str]) -> Option<(Region, String)> {
+pub(super) fn nearest(file: &[&str], search: &[&str]) -> Option<(Option<Region>, String)> {
     let begin = by_votes(file, search).or_else(|| by_similarity(file, search))?;
     let start = usize::try_from(begin).unwrap_or(0).min(file.len().saturating_sub(1));
     let mut shown = start.saturating_sub(AROUND)..(start + search.len() + AROUND).min(file.len());
@@ -36,9 +38,18 @@ pub(super) fn nearest(file: &[&str], search: &[&str]) -> Option<(Region, String)
     Some((region(file, shown), sentence))
 }
 
-pub(super) fn region(file: &[&str], lines: Range<usize>) -> Region {
+/// The lines as they stand in the file, as many as can be shown; none if not even the first one can.
+pub(super) fn region(file: &[&str], lines: Range<usize>) -> Option<Region> {
     let first_line = lines.start + 1;
-    Region { first_line, text: file[lines].iter().flat_map(|line| [line, "\n"]).collect() }
+    let mut text = String::new();
+    for line in &file[lines] {
+        if text.len() + line.len() >= LENGTH {
+            break;
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    (!text.is_empty()).then_some(Region { first_line, text })
 }
 
 fn by_votes(file: &[&str], search: &[&str]) -> Option<isize> {
@@ -128,7 +139,7 @@ mod tests {
 
     fn near(file: &str, search: &str) -> Option<(usize, String)> {
         let (file, search): (Vec<&str>, Vec<&str>) = (file.lines().collect(), search.lines().collect());
-        nearest(&file, &search).map(|(region, differs)| (region.first_line, differs))
+        nearest(&file, &search).map(|(region, differs)| (region.expect("short lines").first_line, differs))
     }
 
     #[test]
@@ -157,7 +168,7 @@ mod tests {
         #[test]
         fn any_two_texts(file in "(a|b b|c|\n|\t|é){0,60}", search in "(a|b b|c|\n|\t|é){0,60}") {
             let lines: Vec<&str> = file.lines().collect();
-            if let Some((region, _)) = nearest(&lines, &search.lines().collect::<Vec<_>>()) {
+            if let Some((Some(region), _)) = nearest(&lines, &search.lines().collect::<Vec<_>>()) {
                 proptest::prop_assert!(region.first_line >= 1 && region.first_line - 1 + region.text.lines().count() <= lines.len());
             }
         }

@@ -3,6 +3,8 @@
 //! A line is acted on once it is complete, so the plan cannot depend on how the answer was cut into chunks. Where it is no
 //! longer certain what is content and what is not, reading stops: what follows could be an example inside a file.
 
+use std::collections::BTreeMap;
+
 use crate::base::path::RepoPath;
 use crate::base::text::subject;
 
@@ -43,8 +45,9 @@ pub struct Parser {
     since: Vec<String>,
     /// The last edit, when it is a block that a stray marker would put in doubt.
     last_block: Option<usize>,
-    /// The whole files so far and their fences: a further bare fence puts them in doubt.
-    wholes: Vec<(usize, (char, usize))>,
+    /// By fence, the first edit that is a whole file in it: a further bare fence puts that one in doubt and all after it. A
+    /// fence that is no shorter than an earlier file's is left out, so the next shorter one of a sign is the earliest.
+    wholes: BTreeMap<(char, usize), usize>,
     /// The line before this one closed a whole file with the shortest fence.
     just_closed: bool,
     /// Where a whole-file answer had a fenced block that no path names.
@@ -117,7 +120,7 @@ impl Parser {
             last: None,
             since: Vec::new(),
             last_block: None,
-            wholes: Vec::new(),
+            wholes: BTreeMap::new(),
             unnamed: None,
             just_closed: false,
         }
@@ -173,7 +176,7 @@ impl Parser {
                 Step::Done(op) => self.close_block(line, names, op, block.source, events),
             },
             State::Whole { line, path, mark, mut whole } => {
-                if let Some(head) = marker::head(raw).filter(|_| whole.is_blank()) {
+                if let Some(head) = marker::head(raw).filter(|_| whole.blank) {
                     self.fence =
                         Some(Open { sign: whole.fence, info: String::new(), label: None, mark, edits: false, quotes: false });
                     return self.open_block(raw, head, Names::Whole(path));
@@ -182,7 +185,9 @@ impl Parser {
                     Step::More => self.state = State::Whole { line, path, mark, whole },
                     Step::Lost(kind) => self.lost(line, kind, Some(path), &whole.source),
                     Step::Done(op) => {
-                        self.wholes.push((self.plan.edits.len(), whole.fence));
+                        if self.doubtful(whole.fence).is_none() {
+                            self.wholes.insert(whole.fence, self.plan.edits.len());
+                        }
                         self.just_closed = whole.fence.1 == 3;
                         self.last_block = None;
                         self.plan.prose.truncate(mark);
@@ -274,9 +279,10 @@ impl Parser {
             self.fence = None;
         }
         // A file that holds a bare fence as wide as its own was closed too early, and its own last fence is left over.
-        let doubtful = self.wholes.iter().find(|(_, sign)| fence.info.is_empty() && fence.reaches(*sign));
-        if let Some((at, _)) = doubtful {
-            return self.doubt(*at);
+        if fence.info.is_empty()
+            && let Some(at) = self.doubtful((fence.sign, fence.width))
+        {
+            return self.doubt(at);
         }
         let label = self.label.take().filter(|label| label.blanks <= 1);
         if self.format == EditFormat::WholeFile {
@@ -291,6 +297,11 @@ impl Parser {
         let (sign, info) = ((fence.sign, fence.width), fence.info.to_owned());
         self.fence = Some(Open { sign, info, label, mark: self.plan.prose.len(), edits: false, quotes: false });
         self.prose(raw);
+    }
+
+    /// The first edit that is a whole file which this fence could end.
+    fn doubtful(&self, (sign, width): (char, usize)) -> Option<usize> {
+        self.wholes.range((sign, 0)..=(sign, width)).next_back().map(|(_, at)| *at)
     }
 
     /// Takes back the whole file that is edit `at`, and all after it.
@@ -308,7 +319,8 @@ impl Parser {
             }
         } else {
             if let Some(open) = self.fence.as_mut().filter(|open| !open.edits) {
-                open.quotes = open.quotes || self.known.path_line(raw).is_none();
+                // Only one line can be the path; what stands before it inside the fence is text too.
+                open.quotes = open.quotes || self.label.is_some() || self.known.path_line(raw).is_none();
             }
             self.label = Some(Label { text: raw.to_owned(), blanks: 0, mark: self.plan.prose.len() });
             self.since.push(raw.to_owned());

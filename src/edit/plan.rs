@@ -1,5 +1,6 @@
 //! What was read from an answer, as data.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::base::path::{BadPath, RepoPath};
@@ -88,10 +89,11 @@ impl Replacement {
         self.dividers.len() > 1
     }
 
-    /// Whether a line of the file looks like the block's divider.
-    pub(super) fn is_divider(&self, line: &str) -> bool {
+    /// Whether one of these lines of the file looks like a divider of the block.
+    pub(super) fn has_divider<'t>(&self, mut lines: impl Iterator<Item = &'t str>) -> bool {
         let width = |line: &str| marker::divider(line).map(|m| m.width);
-        width(line).is_some_and(|found| self.dividers.iter().any(|at| width(&self.body[at.clone()]) == Some(found)))
+        let own: BTreeSet<usize> = self.dividers.iter().filter_map(|at| width(&self.body[at.clone()])).collect();
+        lines.any(|line| width(line).is_some_and(|found| own.contains(&found)))
     }
 }
 

@@ -35,6 +35,10 @@ pub enum Reason {
     Symlink,
     #[error("the file is not UTF-8 text")]
     Binary,
+    #[error(
+        "the answer changes large files so often that the rest of its edits was not tried; put the changes of a file into fewer edits"
+    )]
+    TooMuch,
     #[error("it is a directory")]
     Directory,
     #[error("{0} is a file, so nothing can be created below it")]

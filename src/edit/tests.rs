@@ -147,6 +147,64 @@ fn hostile_or_impossible_targets_are_rejected() {
 }
 
 #[test]
+fn a_name_that_no_file_can_have_is_rejected() {
+    let tree = tree(&[("a.rs", "a\n")]);
+    let long = Reason::BadName("it is longer than file systems take");
+    for name in [format!("{}.rs", "x".repeat(253)), format!("{}x.rs", "d/".repeat(600)), format!("{}x.rs", "d/".repeat(400_000))] {
+        for answer in [format!("=== FILE: {name} ===\n```\nx\n```\n"), format!("=== DELETE: {name} ===\n")] {
+            let (_, done) = applied(&tree, &answer);
+            assert_eq!(done.rejects.iter().map(|reject| &reject.reason).collect::<Vec<_>>(), [&long]);
+        }
+    }
+    let longest = format!("{}.rs", "x".repeat(252));
+    assert_eq!(outcome(&tree, &longest, &block(&longest, "", "x\n", 7)), Ok("x\n".to_owned()));
+}
+
+#[test]
+fn what_is_shown_of_a_file_is_short_whatever_its_lines_are() {
+    let lines = "word ".repeat(10_000);
+    let tree = tree(&[("one-line.js", &lines), ("lines.js", &format!("{}\nend();\n", "word ".repeat(100)).repeat(60))]);
+    let answer = block("one-line.js", "word word\n", "x\n", 7) + &block("lines.js", "end();\nnot there\n", "x\n", 7);
+    let (_, done) = applied(&tree, &answer);
+    assert_eq!(done.rejects[0].reason, Reason::PartialLine(1));
+    assert_eq!(done.rejects[0].nearest, None, "the line is too long to be shown");
+    assert!(done.rejects.iter().all(|reject| reject.nearest.as_ref().is_none_or(|region| region.text.len() <= 16 * 1024)));
+}
+
+#[test]
+fn edits_that_go_through_too_much_are_left() {
+    let tree = tree(&[("a.rs", &"line\n".repeat(200)), ("b.rs", "one\n")]);
+    let answer = "=== DELETE: a.rs ===\n=== FILE: a.rs ===\n````\nx\n````\n".to_owned() + &block("b.rs", "one\n", "two\n", 7);
+    let plan = parse(EditFormat::Auto, tree.paths(), &answer, true);
+    let landed = |most| super::apply::apply_within(most, &plan.edits, &tree, &Rules::default()).expect("memory can be read").landed;
+    assert_eq!((landed(2000), landed(1030), landed(100)), (vec![0, 1, 2], vec![0], vec![]));
+}
+
+/// The time of each of these grew with the square of the answer, and was minutes.
+#[test]
+fn a_long_answer_costs_as_much_as_it_is_long() {
+    const N: usize = 10_000;
+    let many = |line: &dyn Fn(usize) -> String| (0..N).map(line).collect::<String>();
+    let files: Vec<(String, String)> = (0..N).map(|n| (format!("e/f{n}.rs"), "x\n".to_owned())).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let (none, some) = (tree(&[("a.rs", "x\n")]), tree(&files));
+    let (_, done) = applied(&none, &many(&|n| block(&format!("d/f{n}.rs"), "", "x\n", 7)));
+    assert_eq!(done.landed.len(), N);
+    let (_, done) = applied(&some, &many(&|n| block(&format!("d/g{n}.rs"), "a\n", "x\n", 7)));
+    assert_eq!(done.rejects.len(), N);
+    let again = "=== FILE: e ===\n```\nx\n```\n=== DELETE: e ===\n".repeat(N);
+    let (_, done) = applied(&some, &(many(&|n| format!("=== DELETE: e/f{n}.rs ===\n")) + &again));
+    assert_eq!((done.landed.len(), done.changes.len()), (3 * N, N));
+    let wide = many(&|n| format!("=== FILE: d/f{n} ===\n`````\nx\n`````\n"));
+    assert_eq!(applied(&none, &(wide + &"```\n\n```\n".repeat(N))).1.landed.len(), N);
+    let heads = format!("=== FILE: g ===\n````\n{}x\n{}````\n", "\n".repeat(2 * N), "<<<<<<< SEARCH\n".repeat(2 * N));
+    assert_eq!(applied(&none, &heads).1.landed.len(), 1);
+    let dividers = tree(&[("a.rs", &format!("x\n{}", "=====\n".repeat(N)))]);
+    let (_, done) = applied(&dividers, &block("a.rs", "x\n", &"=======\n".repeat(N), 7));
+    assert_eq!(done.landed.len(), 1);
+}
+
+#[test]
 fn edits_are_taken_in_order() {
     let tree = tree(&[("a.rs", "one\ntwo\n"), ("dir/x", "x\n")]);
     let answer =
@@ -255,6 +313,15 @@ fn what_cannot_be_read_is_an_issue_and_is_not_guessed() {
     assert_eq!((plan.edits.len(), plan.issues[0].kind, plan.complete), (0, IssueKind::Cut, false));
     let unnamed = parse(EditFormat::WholeFile, &[], "Here you are:\n```rust\nx\n```\n", true);
     assert_eq!(unnamed.issues.iter().map(|issue| issue.kind).collect::<Vec<_>>(), [IssueKind::Unnamed]);
+}
+
+#[test]
+fn only_the_line_that_names_the_file_is_taken_out_of_the_prose() {
+    let tree = tree(&[("a.rs", "one\n"), ("b.rs", "one\n")]);
+    let answer = block("b.rs", "one\n", "1\n", 7).replace("b.rs\n```\n", "```\nThe-first/one\na.rs\n");
+    let (plan, done) = applied(&tree, &answer);
+    assert_eq!((plan.prose.as_str(), plan.issues.len()), ("```\nThe-first/one\n", 0));
+    assert_eq!(done.changes.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["a.rs"]);
 }
 
 #[test]

@@ -13,22 +13,21 @@ pub(super) struct Whole {
     indent: usize,
     crlf: bool,
     content: usize,
+    /// Nothing but blank lines has come yet.
+    pub(super) blank: bool,
 }
 
 impl Whole {
     pub(super) fn open(line: &str, fence: Fence<'_>) -> Self {
         let source = format!("{}\n", line.trim_end());
-        Self { content: source.len(), source, fence: (fence.sign, fence.width), indent: fence.indent, crlf: line.ends_with('\r') }
-    }
-
-    /// Whether nothing but blank lines has come yet.
-    pub(super) fn is_blank(&self) -> bool {
-        self.source[self.content..].trim().is_empty()
+        let (content, crlf) = (source.len(), line.ends_with('\r'));
+        Self { content, source, fence: (fence.sign, fence.width), indent: fence.indent, crlf, blank: true }
     }
 
     pub(super) fn line(&mut self, raw: &str) -> Step {
         let text = if self.crlf { raw.strip_suffix('\r').unwrap_or(raw) } else { raw };
         let start = self.source.len();
+        self.blank = self.blank && text.trim().is_empty();
         self.source.push_str(text);
         self.source.push('\n');
         // Blocks in the shortest fence were hardly meant as a file's text.

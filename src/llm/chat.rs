@@ -147,7 +147,8 @@ struct Delta {
 
 #[derive(Deserialize)]
 struct CallDelta {
-    index: Option<usize>,
+    /// Narrower than the number of a call, so that there is always a next one.
+    index: Option<u32>,
     id: Option<String>,
     function: Option<FunctionDelta>,
 }
@@ -211,7 +212,7 @@ struct State {
     provider: String,
     served: Option<String>,
     usage: Usage,
-    calls: BTreeMap<usize, Call>,
+    calls: BTreeMap<u64, Call>,
     refusal: String,
     finish: Option<String>,
     ended: bool,
@@ -236,9 +237,9 @@ impl State {
     fn call(&mut self, piece: CallDelta) {
         let last = self.calls.last_key_value().map(|(at, call)| (*at, call.id.as_str()));
         let index = match (piece.index, last) {
-            (Some(index), _) => index,
+            (Some(index), _) => index.into(),
             (None, None) => 0,
-            (None, Some((at, id))) => at + usize::from(piece.id.as_deref().is_some_and(|new| !new.is_empty() && new != id)),
+            (None, Some((at, id))) => at + u64::from(piece.id.as_deref().is_some_and(|new| !new.is_empty() && new != id)),
         };
         let call = self.calls.entry(index).or_default();
         if let Some(id) = piece.id.filter(|id| !id.is_empty()) {

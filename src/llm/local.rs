@@ -115,7 +115,7 @@ pub fn format_of(envelope: &Envelope) -> &str {
 const REPLAYED: &str = "replay:";
 
 /// A decoder for a format; every name that is not known is a server with chat completions.
-pub(super) fn decoder_of(format: &str) -> Box<dyn Decoder> {
+pub fn decoder_of(format: &str) -> Box<dyn Decoder> {
     match format {
         "gemini" => Box::new(gemini::decoder()),
         "echo" | "manual" | "replay" => Box::new(PlainDecoder::default()),

@@ -16,7 +16,7 @@ pub mod chat;
 pub mod error;
 pub mod gemini;
 pub mod local;
-mod sse;
+pub mod sse;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub use ask::{AskError, RetryPolicy, Sink, Timer, TokioTimer, ask};
 pub use chat::{Chat, ChatOptions};
 pub use error::{Fault, LlmError};
 pub use gemini::Gemini;
-pub use local::{Echo, Manual, Recording, Replay, format_of};
+pub use local::{Echo, Manual, Recording, Replay, decoder_of, format_of};
 
 /// A call ready to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 /// An incremental parser.
 #[derive(Debug, Default)]
-pub(super) struct Sse {
+pub struct Sse {
     /// The line that is not finished yet.
     line: Vec<u8>,
     /// The data lines of the event that is not finished yet.
@@ -20,7 +20,7 @@ pub(super) struct Sse {
 
 impl Sse {
     /// Takes the next bytes and appends the payloads that they complete.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<String>) {
+    pub fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<String>) {
         while let Some(&first) = bytes.first() {
             if std::mem::take(&mut self.after_cr) && first == b'\n' {
                 bytes = &bytes[1..];
@@ -38,7 +38,7 @@ impl Sse {
     }
 
     /// The payload that the end of the stream left unfinished, if any; it may be cut in the middle.
-    pub(super) fn finish(&mut self) -> Option<String> {
+    pub fn finish(&mut self) -> Option<String> {
         if !self.line.is_empty() {
             self.end_line();
         }

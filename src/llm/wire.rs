@@ -106,9 +106,11 @@ impl<P: Payloads> StreamDecoder<P> {
 }
 
 impl<P: Payloads> Decoder for StreamDecoder<P> {
-    fn feed(&mut self, bytes: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+    fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
         if matches!(self.framing, Framing::Unknown) {
-            match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+            // White space before the first event means nothing, whether it comes in a piece of its own or not.
+            bytes = bytes.trim_ascii_start();
+            match bytes.first() {
                 None => return Ok(()),
                 Some(b'{') => self.framing = Framing::Object(Vec::new()),
                 Some(_) => self.framing = Framing::Events(Sse::default()),

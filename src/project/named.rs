@@ -54,7 +54,7 @@ pub fn named_files(message: &str, tree: &dyn SourceTree) -> NamedFiles {
             by_name.entry(name).or_default().push(path);
         }
     }
-    let mut found = NamedFiles::default();
+    let mut found = Found::default();
     for mention in &mentions {
         // Parts of a word count only when the word as a whole names nothing.
         let (whole, parts) = mention.split_first().unwrap_or((const { &Vec::new() }, &[]));
@@ -64,9 +64,19 @@ pub fn named_files(message: &str, tree: &dyn SourceTree) -> NamedFiles {
             }
         }
     }
-    let NamedFiles { files, ambiguous } = &mut found;
-    ambiguous.retain(|a| !files.iter().any(|named| a.paths.contains(&named.path)));
-    found
+    let Found { files, mut ambiguous, taken, .. } = found;
+    ambiguous.retain(|a| !a.paths.iter().any(|path| taken.contains(path)));
+    NamedFiles { files, ambiguous }
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    files: Vec<Named>,
+    ambiguous: Vec<Ambiguous>,
+    /// The paths in `files` and the names in `ambiguous`.
+    taken: BTreeSet<RepoPath>,
+    told: BTreeSet<String>,
 }
 
 /// One way to read a piece of a word.
@@ -147,7 +157,7 @@ fn base(path: &str) -> &str {
 }
 
 /// Adds what the first fitting reading names; whether one did.
-fn take(readings: &[Reading<'_>], by_name: &BTreeMap<&[u8], Vec<&RepoPath>>, found: &mut NamedFiles) -> bool {
+fn take(readings: &[Reading<'_>], by_name: &BTreeMap<&[u8], Vec<&RepoPath>>, found: &mut Found) -> bool {
     for &Reading { text, marked } in readings {
         let Some(same_name) = by_name.get(base(text).as_bytes()) else { continue };
         if let Some(path) = same_name.iter().find(|path| path.as_bytes() == text.as_bytes()) {
@@ -168,7 +178,7 @@ fn take(readings: &[Reading<'_>], by_name: &BTreeMap<&[u8], Vec<&RepoPath>>, fou
         match &paths[..] {
             [] => continue,
             [path] => add(found, path, How::Name),
-            _ if found.ambiguous.iter().any(|known| known.name == text) => {}
+            _ if !found.told.insert(text.to_owned()) => {}
             _ => found.ambiguous.push(Ambiguous { name: text.to_owned(), paths }),
         }
         return true;
@@ -176,8 +186,8 @@ fn take(readings: &[Reading<'_>], by_name: &BTreeMap<&[u8], Vec<&RepoPath>>, fou
     false
 }
 
-fn add(found: &mut NamedFiles, path: &RepoPath, how: How) {
-    if !found.files.iter().any(|named| named.path == *path) {
+fn add(found: &mut Found, path: &RepoPath, how: How) {
+    if found.taken.insert(path.clone()) {
         found.files.push(Named { path: path.clone(), how });
     }
 }

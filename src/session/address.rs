@@ -58,15 +58,16 @@ impl std::str::FromStr for Address {
         let (mut rest, mut steps) = (text, Vec::new());
         // Steps are peeled off the end, because a name may hold `-`.
         loop {
-            if let Some((head, digits)) = rest.rsplit_once('~').filter(|(_, d)| d.bytes().all(|b| b.is_ascii_digit())) {
+            let before = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+            let digits = &rest[before.len()..];
+            if let Some(head) = before.strip_suffix('~') {
                 let n = if digits.is_empty() { 1 } else { digits.parse().map_err(|_| bad("the number is too large"))? };
                 steps.push(Step::Back(n));
                 rest = head;
-            } else if let Some((head, digits)) = rest.rsplit_once('/').filter(|(h, d)| {
-                !h.starts_with(refs::REMOTES.trim_end_matches('/'))
-                    && h != &SESSIONS.trim_end_matches('/')
-                    && !d.is_empty()
-                    && d.bytes().all(|b| b.is_ascii_digit())
+            } else if let Some(head) = before.strip_suffix('/').filter(|head| {
+                !head.starts_with(refs::REMOTES.trim_end_matches('/'))
+                    && *head != SESSIONS.trim_end_matches('/')
+                    && !digits.is_empty()
             }) {
                 let n = digits.parse().map_err(|_| bad("the number is too large"))?;
                 if n == 0 {

@@ -278,7 +278,8 @@ impl ResponseRecord {
         let mut at = 0;
         let text = |from: usize, to: usize| self.text.get(from..to).filter(|t| !t.is_empty());
         for (position, bytes) in &self.native {
-            let position = (*position as usize).clamp(at, self.text.len());
+            // A turn from elsewhere may name any place; the text must come whole all the same.
+            let position = self.text.floor_char_boundary((*position as usize).max(at));
             out.extend(text(at, position).map(|t| Part::text(Role::Assistant, "answer", t)));
             out.push(Part { role: Role::Assistant, kind: Kind::native(provider), bytes: bytes.clone() });
             at = position;

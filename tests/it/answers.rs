@@ -145,3 +145,15 @@ fn a_secret_of_the_environment_is_neither_sent_nor_stored_nor_shown() {
     let database = std::fs::read(world.top().join("home/.retort/data/retort.db")).expect("a database");
     assert!(!holds(&database, SECRET));
 }
+
+#[test]
+fn a_name_that_no_file_can_have_is_a_misfit_and_no_failure() {
+    let world = World::with(&FILES);
+    let name = "x".repeat(300);
+    for path in [name.clone(), format!("{name}/a.txt"), format!("{}a.txt", "d/".repeat(3000))] {
+        let answer = format!("=== FILE: {path} ===\n````\nx\n````\n{}", edit("b.txt", "b\n", "B\n"));
+        let ran = world.rt_with(&["apply"], answer.as_bytes(), &[]).code(5);
+        assert!(ran.err.contains("longer than file systems take"), "{}", ran.err);
+    }
+    assert_eq!(world.read("b.txt"), "b\n");
+}

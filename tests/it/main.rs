@@ -9,6 +9,7 @@ mod demo;
 mod exact;
 mod failures;
 mod format;
+mod fuzz;
 mod hostile;
 mod landing;
 mod model;

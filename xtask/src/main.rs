@@ -15,6 +15,7 @@ mod bench;
 mod ci;
 mod e2e;
 mod fixtures;
+mod fuzz;
 mod generate;
 mod measure;
 mod requirements;
@@ -32,6 +33,8 @@ const USAGE: &str = "cargo xtask COMMAND
   fixtures [small|large] test repositories under target/fixtures, made with real git
   bench [--runs N] [--write] [--git-only]
                          CPU and peak memory of rt against git, as ratios in one run
+  fuzz [TARGET…] [--minutes N] [--repeat FILE]
+                         coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]
                          a whole turn against a real llama-server with random weights
   soak --minutes N [--seed N]
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         ["fixtures"] => fixtures::run(&fixtures::Recipe::ALL),
         ["fixtures", name] => fixtures::Recipe::named(name).and_then(|recipe| fixtures::run(&[recipe])),
         ["bench", rest @ ..] => bench::Options::parse(rest).and_then(|options| bench::run(&options)),
+        ["fuzz", rest @ ..] => fuzz::Options::parse(rest).and_then(|options| fuzz::run(&options)),
         ["e2e", "llama"] => e2e::run(None),
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
         ["soak", rest @ ..] => soak::run(rest),

@@ -127,6 +127,27 @@ fn how_streams_end() {
 }
 
 #[test]
+fn white_space_before_the_first_event_means_nothing() {
+    let raw = b" \r\n data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let want = (vec![ModelEvent::Text("a".to_owned()), ModelEvent::Stop(Stop::End)], None);
+    for size in 1..=raw.len() {
+        assert_eq!(events(&chat("llama", "http://x"), raw, size), want, "in chunks of {size}");
+    }
+}
+
+#[test]
+fn the_number_of_a_call_does_not_overflow() {
+    let calls = |index: u64| {
+        let first = format!("{{\"index\":{index},\"id\":\"a\",\"function\":{{\"name\":\"f\"}}}}");
+        format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{first},{{\"id\":\"b\"}}]}}}}]}}\n\ndata: [DONE]\n\n")
+    };
+    let (found, error) = events(&chat("llama", "http://x"), calls(u32::MAX.into()).as_bytes(), 1000);
+    assert_eq!((found.len(), error), (3, None), "two calls and the end");
+    let (_, error) = events(&chat("llama", "http://x"), calls(u64::MAX).as_bytes(), 1000);
+    assert_eq!(error.map(|error| error.fault), Some(Fault::Protocol));
+}
+
+#[test]
 fn calls_without_an_index_are_told_apart_by_id() {
     let piece = |id: &str, arguments: &str| {
         format!(

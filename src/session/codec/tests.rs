@@ -165,6 +165,40 @@ fn an_assistant_message_keeps_native_parts_in_place() {
     assert_eq!(shown, want.map(|(k, t)| (k.to_owned(), t.to_owned())));
 }
 
+#[test]
+fn a_native_part_inside_a_character_leaves_the_text_whole() {
+    let part = |at: u64| (at, b"N".to_vec());
+    let r = ResponseRecord { text: "aéb".into(), native: vec![part(2), part(1), part(u64::MAX)], ..ResponseRecord::default() };
+    let shown: Vec<_> = r.parts("g").iter().map(|p| p.as_text().into_owned()).collect();
+    assert_eq!(shown, ["a", "N", "N", "éb", "N"]);
+}
+
+#[test]
+fn what_could_not_be_written_again_is_not_read() {
+    let head = |at: &str| format!("{{\"headers\":[],\"native\":[{at}],\"status\":200}}");
+    let read = |at: &str| {
+        let files = BTreeMap::from([
+            (FORMAT, Vec::new()),
+            ("turn.json", b"{\"files\":[],\"settings\":[]}".to_vec()),
+            ("response/head.json", head(at).into_bytes()),
+            ("response/native/0", b"{}".to_vec()),
+            ("response/raw", Vec::new()),
+            ("response/text", b"text".to_vec()),
+        ]);
+        let id = "k".repeat(32);
+        let message = format!(
+            "\n\nRetort-Format: retort-0\nRetort-Kind: turn\nRetort-Turn: {id}\nRetort-Exchange: {id}\nRetort-Session: {}\nRetort-Seq: 7\n\
+             Retort-Start: 2026-01-01T00:00:00Z\nRetort-End: 2026-01-01T00:00:00Z\nRetort-Outcome: none\n",
+            &id[..26]
+        );
+        decode(message.as_bytes(), &mut |name| files.get(name).cloned(), &mut |_| Vec::new())
+    };
+    let turn = read("9007199254740991").expect("a turn");
+    assert_eq!(round_trip(&turn), turn);
+    assert_eq!(turn.header.subject, "turn 7", "a message without a subject has the one that would be written");
+    assert!(matches!(read("9007199254740992"), Err(DecodeError::Malformed { .. })));
+}
+
 /// Every turn in tests/fixtures/turns: a raw commit, and the files of its tree.
 #[test]
 fn golden_turns_are_read_and_written_the_same() {

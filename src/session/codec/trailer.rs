@@ -64,13 +64,17 @@ fn shown(subject: &str) -> String {
     clean.trim().to_owned()
 }
 
+/// The subject of turn `seq`, which is never empty.
+fn subject(text: &str, seq: u64) -> String {
+    match shown(text) {
+        none if none.is_empty() => format!("turn {seq}"),
+        some => some,
+    }
+}
+
 /// The commit message for a header.
 pub fn encode_header(h: &Header) -> Vec<u8> {
-    let subject = match shown(&h.subject) {
-        none if none.is_empty() => format!("turn {}", h.seq),
-        some => some,
-    };
-    let mut out = format!("{subject}\n\n");
+    let mut out = format!("{}\n\n", subject(&h.subject, h.seq));
     for (key, value) in trailers(h) {
         let value = if key == "Retort-Path" { value } else { percent_encode(value.as_bytes()) };
         out.push_str(&format!("{key}: {value}\n"));
@@ -81,7 +85,7 @@ pub fn encode_header(h: &Header) -> Vec<u8> {
 /// The header in a commit message.
 pub fn decode_header(message: &[u8]) -> Result<Header, DecodeError> {
     let text = std::str::from_utf8(message).map_err(|e| DecodeError::malformed("the commit message", e))?;
-    let (subject, block) = text.split_once("\n\n").ok_or_else(|| DecodeError::Missing("Retort-Format".to_owned()))?;
+    let (title, block) = text.split_once("\n\n").ok_or_else(|| DecodeError::Missing("Retort-Format".to_owned()))?;
     let mut fields = Fields::default();
     for line in block.lines() {
         let Some((key, value)) = line.split_once(": ").filter(|(key, _)| key.starts_with("Retort-")) else {
@@ -97,13 +101,14 @@ pub fn decode_header(message: &[u8]) -> Result<Header, DecodeError> {
     if format != FORMAT {
         return Err(DecodeError::Version(format));
     }
+    let seq = fields.need::<u32>("Retort-Seq")?.into();
     Ok(Header {
-        subject: shown(subject),
+        subject: subject(title, seq),
         kind: fields.known("Retort-Kind", TurnKind::parse)?,
         key: fields.need("Retort-Turn")?,
         exchange: fields.need("Retort-Exchange")?,
         session: fields.need("Retort-Session")?,
-        seq: fields.need::<u32>("Retort-Seq")?.into(),
+        seq,
         model: fields.get::<ModelId>("Retort-Model")?,
         served: fields.text("Retort-Served")?,
         usage: fields.pairs("Retort-Usage")?.map(|p| usage(&p)).transpose()?.unwrap_or_default(),

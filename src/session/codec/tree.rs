@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::change::{FileMode, FileState};
 use crate::base::hash::Sha256;
-use crate::base::json::canonical;
+use crate::base::json::{LARGEST, canonical};
 use crate::base::path::RepoPath;
 use crate::session::event::Event;
 use crate::session::request::{Encoding, Entry, Kind, Manifest, Role};
@@ -248,7 +248,11 @@ fn decode_response(file: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> Result<Opti
     let text = |name: &str, raw: Vec<u8>| String::from_utf8(raw).map_err(|e| DecodeError::malformed(name, e));
     let mut native = Vec::new();
     for (at, position) in head["native"].as_array().into_iter().flatten().enumerate() {
-        let position = position.as_u64().ok_or_else(|| DecodeError::malformed(HEAD, "a position is not a number"))?;
+        // A larger one cannot be written again.
+        let position = position
+            .as_u64()
+            .filter(|at| *at <= LARGEST)
+            .ok_or_else(|| DecodeError::malformed(HEAD, "a position is not a number"))?;
         native.push((position, need(&format!("response/native/{at}"))?));
     }
     Ok(Some(ResponseRecord {

@@ -95,7 +95,12 @@ impl Git {
         }
         let full = self.full(path);
         let meta = match fs::symlink_metadata(&full) {
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+            // A name that is too long is that of no file.
+            Err(e)
+                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename) =>
+            {
+                return Ok(None);
+            }
             other => other?,
         };
         let read = if meta.is_symlink() {

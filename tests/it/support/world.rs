@@ -245,7 +245,9 @@ impl World {
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_bsize));
-    let dir = if room > 2 << 30 { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    // As long as a name in `/tmp`: the columns of what is printed depend on it.
+    let dir =
+        if room > 2 << 30 { tempfile::Builder::new().prefix("").rand_bytes(6).tempdir_in(memory) } else { tempfile::tempdir() };
     dir.expect("a directory")
 }
 

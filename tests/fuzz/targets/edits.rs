@@ -1,0 +1,252 @@
+//! Answers with edits: reading them, and matching them against files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use retort::base::change::{FileMode, FileState};
+use retort::base::path::RepoPath;
+use retort::base::tree::{MemoryTree, SourceTree as _};
+use retort::edit::{Applied, Edit, EditFormat, EditPlan, IssueKind, Op, ParseEvent, Parser, Replacement, Rules, apply, parse};
+
+use super::bytes::{Dice, joined, parts, text};
+use super::files;
+use super::words::{inside, tree};
+
+/// Files that there are when an input brings none.
+const FILES: [&[u8]; 6] = [
+    b"a.rs\nfn a() {\n    one();\n    two();\n}\n",
+    b"src/b.rs\nmod b {\n\tb();\n\n\tb();\n}",
+    b"doc.md\nTitle\n=====\n\n```\nx\n```\n",
+    b"dos.txt\none\r\ntwo\r\nmixed\nend",
+    b"@link\na.rs",
+    b"locked.rs\none\n",
+];
+
+/// Parts: the answer, then files (see `tree`). The file `locked.rs` may not be edited, and of `withheld.rs` nothing may be said.
+pub fn edits(data: &[u8]) {
+    let mut parts = parts(data);
+    let answer = text(parts.next().unwrap_or_default());
+    let mut brought = parts.peekable();
+    let tree = if brought.peek().is_some() { tree(brought) } else { tree(FILES.into_iter()) };
+    let mut dice = Dice::of(data);
+    for format in [EditFormat::Auto, EditFormat::WholeFile] {
+        one(format, &answer, &tree, &mut dice);
+    }
+}
+
+fn one(format: EditFormat, answer: &str, tree: &MemoryTree, dice: &mut Dice) {
+    for complete in [false, true] {
+        let plan = parse(format, tree.paths(), answer, complete);
+        let cuts: Vec<usize> = dice.cuts(answer.len()).into_iter().filter(|at| answer.is_char_boundary(*at)).collect();
+        let pieces: Vec<&str> = cuts.windows(2).map(|pair| &answer[pair[0]..pair[1]]).collect();
+        assert_eq!(fed(format, tree, &pieces, complete).0, plan, "cut at random");
+        if answer.len() <= 500 {
+            let mut at = 0;
+            let letters: Vec<&str> =
+                answer.chars().map(|c| (at, at += c.len_utf8(), at)).map(|(from, (), to)| &answer[from..to]).collect();
+            assert_eq!(fed(format, tree, &letters, complete).0, plan, "letter by letter");
+        }
+    }
+    let (plan, events) = fed(format, tree, &[answer], true);
+    if answer.ends_with('\n') {
+        for edit in &plan.edits {
+            assert!(events.iter().any(|ParseEvent::Edit(seen)| seen == edit), "an edit was not reported");
+        }
+    }
+    assert!(plan.issues.iter().all(|issue| (1..=answer.split('\n').count()).contains(&issue.line) && !issue.line().contains('\n')));
+    accounted(answer, &plan);
+    applied(&plan, tree, dice);
+}
+
+fn fed(format: EditFormat, tree: &MemoryTree, pieces: &[&str], complete: bool) -> (EditPlan, Vec<ParseEvent>) {
+    let mut parser = Parser::new(format, tree.paths());
+    let events = pieces.iter().flat_map(|piece| parser.feed(piece)).collect();
+    (parser.finish(complete), events)
+}
+
+/// Every line of the answer is in the prose, in an edit or in what could not be read; or it is the form itself. Where
+/// reading stopped, the plan says so and what comes after is not asked for.
+fn accounted(answer: &str, plan: &EditPlan) {
+    use IssueKind::{NestedMarker, NoDivider, NoFence, StrayEnd, UnclearFence};
+    if plan.issues.iter().any(|issue| matches!(issue.kind, NestedMarker | NoDivider | NoFence | StrayEnd | UnclearFence)) {
+        return;
+    }
+    let sources = plan.edits.iter().map(|edit| edit.source.as_str()).chain(plan.issues.iter().map(|issue| issue.source.as_str()));
+    let kept: BTreeSet<&str> = sources.chain([plan.prose.as_str()]).flat_map(|text| text.split('\n')).map(str::trim_end).collect();
+    let mut names: Vec<String> = plan.edits.iter().map(Edit::path_text).collect();
+    names.extend(
+        plan.issues
+            .iter()
+            .filter_map(|issue| issue.path.clone())
+            .flat_map(|paths| paths.split(", ").map(str::to_owned).collect::<Vec<_>>()),
+    );
+    let ends: Vec<&str> = names.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).collect();
+    for line in answer.split('\n').map(str::trim_end).filter(|line| !line.trim().is_empty()) {
+        let form = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") || line.starts_with("=== ");
+        let label = || ends.iter().any(|end| line.contains(end));
+        assert!(kept.contains(line) || form || label(), "{line:?} is lost");
+    }
+}
+
+fn rules() -> Rules {
+    let path = |name: &str| RepoPath::new(name).expect("a path");
+    Rules { read_only: [path("locked.rs")].into(), withheld: [path("withheld.rs")].into() }
+}
+
+fn run(edits: &[Edit], tree: &MemoryTree) -> Applied {
+    apply(edits, tree, &rules()).expect("memory can be read")
+}
+
+/// The files after `done`.
+fn after(tree: &MemoryTree, done: &Applied) -> BTreeMap<RepoPath, FileState> {
+    let mut files: BTreeMap<RepoPath, FileState> =
+        tree.paths().iter().filter_map(|path| Some((path.clone(), tree.read(path).ok()??))).collect();
+    for (path, change) in done.changes.iter() {
+        assert_eq!(files.get(path), change.before.as_ref(), "{path}: what was there before");
+        match &change.after {
+            Some(state) => drop(files.insert(path.clone(), state.clone())),
+            None => drop(files.remove(path)),
+        }
+    }
+    files
+}
+
+fn applied(plan: &EditPlan, tree: &MemoryTree, dice: &mut Dice) {
+    let done = run(&plan.edits, tree);
+    let mut told: Vec<usize> =
+        done.landed.iter().chain(&done.unchanged).copied().chain(done.rejects.iter().map(|r| r.index)).collect();
+    told.sort_unstable();
+    assert!(told.into_iter().eq(0..plan.edits.len()), "every edit has one end");
+    for (path, change) in done.changes.iter() {
+        inside(path);
+        assert!(done.landed.iter().any(|at| plan.edits[*at].path.as_ref() == Ok(path)), "{path} changed without an edit");
+        assert!(!rules().read_only.contains(path) && !rules().withheld.contains(path), "{path} may not be edited");
+        let mode = |side: &Option<FileState>| side.as_ref().map(|state| state.mode);
+        assert_ne!(mode(&change.before), Some(FileMode::Symlink), "{path} is a link");
+        assert!(mode(&change.after).is_none_or(|now| now == mode(&change.before).unwrap_or_default()), "{path}: its mode");
+        assert!(change.after.as_ref().is_none_or(|state| std::str::from_utf8(&state.bytes).is_ok()), "{path}: not text");
+    }
+    for reject in &done.rejects {
+        assert!(!reject.line().contains('\n') && !reject.sentence().is_empty());
+        let path = plan.edits[reject.index].path.as_ref();
+        assert!(
+            path.map_or(true, |path| !rules().withheld.contains(path)) || (reject.nearest.is_none() && reject.already.is_none())
+        );
+    }
+    let left = after(tree, &done);
+    let names: BTreeSet<String> = left.keys().map(|path| text(path.as_bytes()).to_lowercase()).collect();
+    let before: BTreeSet<String> = tree.paths().iter().map(|path| text(path.as_bytes()).to_lowercase()).collect();
+    assert!(names.len() == left.len() || before.len() < tree.paths().len(), "two names that differ only in case");
+    for path in done.changes.iter().filter(|(_, change)| change.after.is_some()).map(|(path, _)| path) {
+        let below = [path.as_bytes(), b"/"].concat();
+        assert!(!left.keys().any(|other| other.as_bytes().starts_with(&below)), "{path} is a file and a directory");
+    }
+    // Rejects leave no trace, and two halves come to the same as the whole.
+    let kept: Vec<Edit> = done.landed.iter().map(|at| plan.edits[*at].clone()).collect();
+    assert_eq!(run(&kept, tree).changes, done.changes, "rejects leave a trace");
+    let half = dice.below(plan.edits.len() + 1);
+    let first = run(&plan.edits[..half], tree);
+    let second = run(&plan.edits[half..], &MemoryTree::new(after(tree, &first)));
+    assert_eq!(after(&MemoryTree::new(after(tree, &first)), &second), left, "two halves");
+    for edit in plan.edits.iter().take(8) {
+        exact(edit, tree);
+    }
+}
+
+/// One edit alone: the file becomes what the edit says, or nothing happens.
+fn exact(edit: &Edit, tree: &MemoryTree) {
+    let done = run(std::slice::from_ref(edit), tree);
+    let Ok(path) = &edit.path else { return assert!(done.changes.is_empty() && done.rejects.len() == 1) };
+    let Some(change) = done.changes.get(path) else { return assert!(done.landed.is_empty()) };
+    let bare = |state: &FileState| text(&state.bytes).strip_prefix('\u{feff}').map_or_else(|| text(&state.bytes), str::to_owned);
+    let old = change.before.as_ref().map(bare).unwrap_or_default();
+    let new = change.after.as_ref().map(bare);
+    match &edit.op {
+        Op::Delete => assert_eq!(new, None),
+        Op::Write { content } => {
+            let body = content.strip_prefix('\u{feff}').unwrap_or(content);
+            let new = new.expect("written");
+            let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+            // The last line's end is the old file's affair, so an empty last line can be gone.
+            assert!(old.is_empty() || same_lines(&lines(&new), &lines(body)), "{new:?} for {body:?}");
+        }
+        Op::Replace(replacement) if replacement.creates() => assert!(old.is_empty() && change.after.is_some()),
+        Op::Replace(replacement) => replaced(&old, &new.expect("not deleted"), replacement),
+    }
+}
+
+fn same_lines(a: &[String], b: &[String]) -> bool {
+    let trimmed = |lines: &[String]| {
+        let end = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |at| at + 1);
+        lines[..end].to_vec()
+    };
+    trimmed(a) == trimmed(b)
+}
+
+/// The lines around the one place stay, and in between stand the replacement's lines, shifted at most.
+fn replaced(old: &str, new: &str, replacement: &Replacement) {
+    let (search, replace) = replacement.parts();
+    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, new, search, replace): (Vec<String>, Vec<String>, _, _) =
+        (old.lines().map(str::to_owned).collect(), new.lines().map(str::to_owned).collect(), strip(search), strip(replace));
+    let places = |same: &dyn Fn(&str, &str) -> bool| -> Vec<usize> {
+        let here = |window: &[String]| window.iter().zip(&search).all(|(a, b)| same(a, b));
+        old.windows(search.len()).enumerate().filter(|(_, window)| here(window)).map(|(at, _)| at).collect()
+    };
+    let exact = places(&|a, b| a == b);
+    let loose = places(&|a, b| a.trim_start() == b.trim_start());
+    assert!(exact.len() < 2, "it stands in {} places", exact.len());
+    // A carriage return before a line's end is a part of that end as soon as the line is written, so none is compared.
+    let bare = |lines: &[String]| {
+        let end = lines.iter().rposition(|line| !line.trim_end_matches('\r').is_empty()).map_or(0, |at| at + 1);
+        lines[..end].iter().map(|line| line.trim_end_matches('\r').to_owned()).collect::<Vec<_>>()
+    };
+    let new = bare(&new);
+    let fits = |at: usize, same: &dyn Fn(&str, &str) -> bool| {
+        let wanted = bare(&[&old[..at], &replace, &old[at + search.len()..]].concat());
+        let inside = at..at + replace.len();
+        wanted.len() == new.len()
+            && wanted.iter().zip(&new).enumerate().all(|(line, (a, b))| a == b || (inside.contains(&line) && same(a, b)))
+    };
+    match exact[..] {
+        [at] => assert!(fits(at, &|a, b| a == b), "{new:?}"),
+        _ => assert!(loose.iter().any(|at| fits(*at, &|a, b| a.trim_start() == b.trim_start())), "{new:?}"),
+    }
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let mut scenarios: BTreeMap<String, (Vec<u8>, Vec<Vec<u8>>)> = BTreeMap::new();
+    for (path, bytes) in files("fixtures/edit") {
+        let Some((name, rest)) = path.split_once('/') else { continue };
+        let scenario = scenarios.entry(name.to_owned()).or_default();
+        if rest == "answer.md" {
+            scenario.0 = bytes;
+        } else if let Some(file) = rest.strip_prefix("before/") {
+            scenario.1.push([file.as_bytes(), b"\n", &bytes].concat());
+        }
+    }
+    let mut seeds: Vec<Vec<u8>> = scenarios
+        .into_values()
+        .map(|(answer, files)| {
+            let parts: Vec<&[u8]> = std::iter::once(answer.as_slice()).chain(files.iter().map(Vec::as_slice)).collect();
+            joined(&parts)
+        })
+        .collect();
+    // Where the same lines stand more than once, as they are and shifted.
+    let twice = b"twice.rs\nx();\n    y();\n}\nz();\n    y();\n}\n  x();\n    w();\n}\n";
+    for (search, replace) in
+        [("    y();\n}\n", "    n();\n}\n"), ("z();\n    y();\n", "z();\n"), ("x();\n  w();\n}\n", "x();\n  v();\n}\n")]
+    {
+        let answer = format!("twice.rs\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n");
+        seeds.push(joined(&[answer.as_bytes(), twice]));
+    }
+    for answer in [
+        "a.rs\n```rust\n<<<<<<< SEARCH\none();\ntwo();\n=======\none();\nthree();\n>>>>>>> REPLACE\n```\n",
+        "src/b.rs\n<<<<<<< SEARCH\n\tb();\n\n\tb();\n=======\n\tc();\n>>>>>>> REPLACE\n\ndos.txt\n<<<<<<< SEARCH\ntwo\n=======\nzwei\n>>>>>>> REPLACE\n",
+        "=== FILE: dos.txt ===\n````\none\nnew\n````\n=== DELETE: a.rs ===\n=== FILE: A.rs ===\n```\nx\n```\n=== COMMIT: all ===\n",
+        "**doc.md**\n<<<<<<<<< SEARCH\nTitle\n=====\n=========\nHeading\n=======\n>>>>>>>>> REPLACE\n",
+        "locked.rs\n<<<<<<< SEARCH\none\n=======\ntwo\n>>>>>>> REPLACE\n../x\n<<<<<<< SEARCH\n=======\n>>>>>>> REPLACE\n.git/config\n```\nx\n```\n",
+    ] {
+        seeds.push(answer.as_bytes().to_vec());
+    }
+    seeds
+}
