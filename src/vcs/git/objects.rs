@@ -124,20 +124,21 @@ impl Git {
             message: message.into(),
             extra_headers: Vec::new(),
         };
-        let id = self.writer.write_object(&commit).map_err(super::fault)?.detach();
+        let id = retried(|| self.writer.write_object(&commit)).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_blob(&self, bytes: &[u8], written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
-        let id = self.writer.write_blob(bytes).map_err(super::fault)?.detach();
+        let id = retried(|| self.writer.write_blob(bytes)).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }
 
     pub(super) fn write_tree(&self, mut entries: Vec<Entry>, written: &mut Vec<gix::ObjectId>) -> Result<gix::ObjectId, VcsError> {
         entries.sort();
-        let id = self.writer.write_object(gix::objs::Tree { entries }).map_err(super::fault)?.detach();
+        let tree = gix::objs::Tree { entries };
+        let id = retried(|| self.writer.write_object(&tree)).map_err(super::fault)?.detach();
         written.push(id);
         Ok(id)
     }
@@ -183,7 +184,11 @@ impl Git {
             directories.insert(root);
         }
         for directory in directories {
-            crate::vcs::durable::sync_directory(&directory).map_err(VcsError::io(&directory))?;
+            match crate::vcs::durable::sync_directory(&directory) {
+                // `git gc` has packed what was in it.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                done => done.map_err(VcsError::io(&directory))?,
+            }
         }
         self.faults.point("objects.synced");
         Ok(())
@@ -197,6 +202,17 @@ impl Git {
         }
         Ok(Signature { name, email, seconds: at.seconds(), offset })
     }
+}
+
+/// Writes an object, again when it fails: `git gc` removes a directory of objects that has become empty also between our
+/// making one and our moving the object into it.
+fn retried<T, E>(write: impl Fn() -> Result<T, E>) -> Result<T, E> {
+    for _ in 0..9 {
+        if let Ok(done) = write() {
+            return Ok(done);
+        }
+    }
+    write()
 }
 
 /// A name as git writes it into a commit: without the characters that it trims at the ends, and without those that would
