@@ -460,7 +460,8 @@ impl Sim {
         let points: Vec<&str> = points.lines().collect();
         let Some(fault) = points.get(usize::from(point) % points.len().max(1)) else { return Ok(()) };
         let done = self.reader.read(&copy);
-        drop(ran);
+        // What they take back or bring is what the copy reports.
+        let reported: Value = ran.out.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
         let here = self.here();
         let ran = Self::start(&self.world, &args, answer.as_ref(), fault);
         let at = |why: String| format!("killed at {fault}: {why}\n{}{}", ran.out, ran.err);
@@ -496,8 +497,12 @@ impl Sim {
                 changed(&before, &after),
                 None,
             ),
-            // What they take in is what the copy did.
-            Rt::Undo { .. } | Rt::Redo => (Steps::of([changed(&before, &done)]), Branch::May, Deltas::new(), None),
+            Rt::Undo { .. } | Rt::Redo => {
+                let turns = reported["turns"].as_array().filter(|_| !matches!(rt, Rt::Undo { keep: 0 }));
+                let steps = self.steps(turns.map_or(&[][..], Vec::as_slice)).map_err(at)?;
+                let steps = if matches!(rt, Rt::Redo) { steps } else { steps.inverse() };
+                (steps, Branch::May, Deltas::new(), None)
+            }
             Rt::Resume { .. } | Rt::New => (Steps::default(), Branch::Same, Deltas::new(), None),
         };
         if matches!(rt, Rt::Undo { .. }) {
