@@ -5,7 +5,7 @@
 
 use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::killed::{
-    ASK, MESSAGE, Snapshot, answers, each, kill, left, offered, points, scene, sent, sound, start, world,
+    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, world,
 };
 use crate::support::world::{World, edit};
 
@@ -80,7 +80,7 @@ fn recovery_survives_kill_9_at_every_point() {
         "file.after-rename:2",
         "applied:1",
         "branch.after:1",
-        "ref.moved:1",
+        "ref.after:1",
         "close.appended:2",
         "wal.emptied:2",
     ];
@@ -239,26 +239,40 @@ fn an_exchange_survives_kills_from_outside() {
     });
 }
 
-/// Where the library that moves the branch can be killed in the middle, nothing of it may stay in the way of git.
+/// A repository in which git has packed its refs, as every clone is: no lock that stands for all of them is left.
 #[test]
-fn locks_of_a_half_moved_branch_go() {
-    for left in [&["HEAD.lock"][..], &["HEAD.lock", "refs/heads/main.lock"], &["refs/heads/main.lock"]] {
-        let (world, _server) = scene();
-        let before = Snapshot::of(&world);
-        let _ = kill(&world, &ASK, "branch.before");
-        for name in left {
-            world.write(&format!(".git/{name}"), "");
-        }
-        let said = start(&world, &format!("{left:?}"));
-        assert_eq!(Snapshot::of(&world), before, "{said}");
+fn packed_refs_are_not_locked_by_a_kill() {
+    let (prepared, _server) = scene();
+    prepared.git(&["pack-refs", "--all"]);
+    let reference = prepared.copy();
+    let (points, ran) = points(&reference, &ASK);
+    let _ = ran.ok();
+    assert!(points.iter().any(|p| p.starts_with("moving.locked")), "{points:?}");
+    let moving: Vec<String> = points.into_iter().filter(|p| p.starts_with("moving.")).collect();
+    each(&moving, |point| {
+        let (fresh, server) = scene();
+        drop(fresh);
+        let world = prepared.copy().gemini(&server.url());
+        let _ = kill(&world, &ASK, point);
+        let _ = start(&world, point);
+        world.git(&["pack-refs", "--all"]);
         world.git(&["commit", "-q", "--allow-empty", "-m", "the user goes on"]);
+        fsck(&world, point);
+    });
+}
+
+/// A lock that is not a link of ours belongs to a git that is at work.
+#[test]
+fn locks_of_others_stay() {
+    for name in ["HEAD.lock", "refs/heads/main.lock"] {
+        let (world, _server) = scene();
+        let _ = kill(&world, &ASK, "branch.before");
+        world.write(&format!(".git/{name}"), "");
+        let _ = world.rt(&["status"]).ok();
+        assert!(world.exists(&format!(".git/{name}")), "{name}");
+        std::fs::remove_file(world.repo().join(".git").join(name)).expect("removed");
         let _ = world.rt(&["retry"]).ok();
     }
-    // A lock that somebody else has, while nothing of ours is left, is theirs.
-    let (world, _server) = scene();
-    world.write(".git/HEAD.lock", "");
-    let _ = world.rt(&["status"]).ok();
-    assert!(world.exists(".git/HEAD.lock"));
 }
 
 /// Where hooks or signing make `git commit` do the work, it outlives a kill of ours. The next start waits for it, so files and

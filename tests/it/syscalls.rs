@@ -124,8 +124,11 @@ fn what_must_be_durable_is_synced_before_the_next_step() {
         }
         renamed += 1;
         let above = to.rsplit_once('/').expect("a directory").0;
-        let index = to.ends_with(".git/index");
-        let before = calls[..at].iter().any(|c| c.syncs(from) || (index && c.syncs(&format!("{git}/retort/index.new"))));
+        // A lock is another name of a file that was written and synced before.
+        let link =
+            |c: &Call| c.moves().filter(|(_, name)| c.name.starts_with("link") && *name == from).map(|(own, _)| own.to_owned());
+        let own = calls[..at].iter().rev().find_map(link);
+        let before = calls[..at].iter().any(|c| c.syncs(from) || own.as_ref().is_some_and(|own| c.syncs(own)));
         let after = calls[at..].iter().any(|c| c.syncs(to));
         assert!(before || after, "{to} has its name and is never synced\n{text}");
         assert!(calls[at..].iter().any(|c| c.syncs(above)), "{above} is not synced after {to}\n{text}");

@@ -141,13 +141,14 @@ impl Git {
             && index.version() != gix::index::Version::V4
     }
 
-    /// Removes an `index.lock` that a killed process of ours left. The worktree lock must be held.
+    /// Removes the locks of branch and index that a killed process of ours left. The worktree lock must be held.
     pub(super) fn clear_own_lock(&self) -> Result<(), VcsError> {
+        // The index goes last: while it is locked nobody checks another branch out.
+        self.clear_all_moving(&self.moving_directories()[0], |name| !super::moving::is_hidden(name))?;
         let (lock, fresh) = (self.index_lock(), self.fresh_index());
         if let (Ok(a), Ok(b)) = (fs::metadata(&lock), fs::metadata(&fresh))
             && (a.dev(), a.ino()) == (b.dev(), b.ino())
         {
-            self.clear_branch_locks()?;
             fs::remove_file(&lock).map_err(VcsError::io(&lock))?;
         }
         match fs::remove_file(&fresh) {
@@ -156,35 +157,11 @@ impl Git {
         }
     }
 
-    /// Removes what a process of ours left that was killed while it moved the branch. Our lock on the index is still there, and
-    /// no git moves the branch of a worktree whose index is locked, but for a moment: one whose lock stays is dead.
-    fn clear_branch_locks(&self) -> Result<(), VcsError> {
-        let branch = self.repo.head_name().map_err(super::fault)?;
-        let mut paths = vec![self.layout.git_dir.join("HEAD.lock")];
-        paths.extend(branch.map(|name| {
-            let mut path = self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())).into_os_string();
-            path.push(".lock");
-            path.into()
-        }));
-        let look = |path: &PathBuf| fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino(), m.ctime(), m.ctime_nsec()));
-        let found: Vec<_> = paths.into_iter().filter_map(|path| look(&path).map(|seen| (path, seen))).collect();
-        for _ in 0..super::land::PATIENCE {
-            if found.iter().all(|(path, seen)| look(path).as_ref() != Some(seen)) {
-                return Ok(());
-            }
-            std::thread::sleep(super::land::BETWEEN);
-        }
-        for (path, seen) in found {
-            if look(&path) == Some(seen) {
-                fs::remove_file(&path).map_err(VcsError::io(&path))?;
-            }
-        }
-        Ok(())
-    }
-
     /// The same at a start: nothing happens when there is nothing, or when a process of ours is at work.
     pub(super) fn clear_left_lock(&self) -> Result<(), VcsError> {
-        if !self.fresh_index().exists() {
+        self.clear_ref_locks()?;
+        let branch = super::moving::moving(&self.moving_directories()[0]).iter().any(|name| !super::moving::is_hidden(name));
+        if !self.fresh_index().exists() && !branch {
             return Ok(());
         }
         match self.try_lock_worktree()? {

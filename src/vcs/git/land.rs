@@ -16,8 +16,6 @@ use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
 use gix::index::entry::{Flags, Stage, Stat};
-use gix::refs::Target;
-use gix::refs::transaction::PreviousValue;
 
 use crate::base::change::{FileMode, FileState};
 use crate::base::id::Oid;
@@ -27,6 +25,7 @@ use crate::process::Spec;
 use crate::vcs::durable::Lock;
 use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
+use super::moving::Step;
 use super::trees::Leaf;
 use super::{Git, gix_id, oid};
 
@@ -197,13 +196,7 @@ impl Git {
         who: &Signature,
         log: &str,
     ) -> Result<Swap, VcsError> {
-        let expected = old.map_or(PreviousValue::MustNotExist, |id| PreviousValue::MustExistAndMatch(Target::Object(id)));
-        let branch = self.repo.head_name().map_err(super::fault)?;
-        let path = match &branch {
-            Some(name) => self.layout.common_dir.join(gix::path::from_bstr(name.as_bstr())),
-            None => self.layout.git_dir.join("HEAD"),
-        };
-        let known = super::refs::known_directory(&path);
+        let branch = self.repo.head_name().map_err(super::fault)?.map(|name| name.as_bstr().to_str_lossy().into_owned());
         let Some(locked) = self.lock_index(index, entries)? else { return Ok(Swap::Lost) };
         // A rebase or merge that began since needs the index too, so from here on none begins.
         if let Err(busy) = self.check_idle() {
@@ -211,14 +204,15 @@ impl Git {
             return Err(busy);
         }
         self.faults.point("branch.before");
-        // A branch is swapped through HEAD, so that HEAD's reflog has the step; one that goes is named itself.
-        let moved = match (&branch, new) {
-            (Some(name), None) => self.edit_ref(&name.as_bstr().to_str_lossy(), None, expected, log, who),
-            (_, new) => self.edit_ref("HEAD", new.map(oid), expected, log, who),
+        let name = branch.as_deref().unwrap_or("HEAD");
+        let moved = match (new, old) {
+            (Some(new), _) => self.move_ref(&Step { name, old: old.map(oid), new: oid(new), log, who }),
+            (None, Some(old)) if branch.is_some() => self.remove_branch(name, oid(old)),
+            // On no branch there is nothing to take away: HEAD without a commit is one that names a branch.
+            (None, _) => Err(VcsError::Moved { name: name.to_owned() }),
         };
         match moved {
             Ok(()) => {
-                Self::sync_ref(&path, &known)?;
                 self.faults.point("branch.after");
                 locked.commit(self)?;
                 self.faults.point("index.after");

@@ -8,6 +8,7 @@
 
 mod index;
 mod land;
+mod moving;
 mod objects;
 mod private;
 mod refs;

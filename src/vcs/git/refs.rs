@@ -1,22 +1,19 @@
 //! Refs: listing them, and moving them by compare-and-swap so that they survive a crash.
 //!
 //! Invariants
-//! - Writers of `refs/retort/` hold our own file lock; only then may a lock file that a killed process left there be removed.
-//! - A lock file anywhere else is never removed.
+//! - Writers of `refs/retort/` hold our own file lock; how a ref moves is in `moving`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
-use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
-use gix::refs::{FullName, Target};
 
 use crate::base::id::Oid;
 use crate::session::refs;
-use crate::vcs::{Expected, RawCommit, Signature, VcsError, durable};
+use crate::vcs::durable::{self, Lock};
+use crate::vcs::{Expected, RawCommit, Signature, VcsError};
 
+use super::land::{BETWEEN, PATIENCE};
+use super::moving::{self, Step};
 use super::{Git, gix_id, oid};
 
 impl Git {
@@ -52,84 +49,40 @@ impl Git {
         if self.raw_commit(new)?.is_none() {
             return Err(VcsError::Corrupt(format!("{name} cannot point to {new}: there is no such commit")));
         }
-        let lock_path = self.layout.common_dir.join("retort").join("refs.lock");
-        let _lock = durable::lock(&lock_path).map_err(VcsError::io(&lock_path))?;
-        let path = self.layout.common_dir.join(name);
-        let stale = path.with_file_name(format!("{}.lock", path.file_name().unwrap_or_default().to_string_lossy()));
-        let left = std::fs::metadata(&stale).ok().map(|m| (m.dev(), m.ino()));
-        let expected = match expected {
-            Expected::Absent => PreviousValue::MustNotExist,
-            Expected::Is(old) => PreviousValue::MustExistAndMatch(Target::Object(gix_id(old))),
+        let _lock = self.lock_refs()?;
+        let old = match expected {
+            Expected::Absent => None,
+            Expected::Is(old) => Some(old),
         };
-        let known = known_directory(&path);
+        let who = Signature::retort(0);
+        let step = Step { name, old, new, log: "retort", who: &who };
         self.faults.point("ref.before");
-        let swap = || self.edit_ref(name, Some(new), expected.clone(), "retort", &Signature::retort(0));
-        let mut swapped = swap();
-        let now = std::fs::metadata(&stale).ok().map(|m| (m.dev(), m.ino()));
-        if !matches!(swapped, Ok(()) | Err(VcsError::Moved { .. })) && left.is_some() && left == now {
-            // We hold the lock that every process of ours holds for this, and a `git fetch` does not hold its own for as long
-            // as the library has waited: its owner is gone.
-            std::fs::remove_file(&stale).map_err(VcsError::io(&stale))?;
-            swapped = swap();
+        for attempt in 0.. {
+            match self.move_ref(&step) {
+                // A `git fetch` holds it for a moment.
+                Err(VcsError::IndexLocked(_)) if attempt < PATIENCE => std::thread::sleep(BETWEEN),
+                moved => {
+                    moved?;
+                    break;
+                }
+            }
         }
-        swapped?;
-        self.faults.point("ref.moved");
-        Self::sync_ref(&path, &known)?;
         self.faults.point("ref.after");
         Ok(())
     }
 
-    /// One swap of one ref. A value other than the expected one is [`VcsError::Moved`].
-    pub(super) fn edit_ref(
-        &self,
-        name: &str,
-        new: Option<Oid>,
-        expected: PreviousValue,
-        log: &str,
-        committer: &Signature,
-    ) -> Result<(), VcsError> {
-        let mut full: FullName = name.try_into().map_err(super::fault)?;
-        if name == "HEAD" && new.is_none() {
-            // The library compares the expected value with HEAD itself when it deletes through HEAD. On no branch there is
-            // nothing to delete: HEAD without a commit is one that names a branch.
-            let branch = self.repo.head_name().map_err(super::fault)?;
-            full = branch.ok_or_else(|| VcsError::Moved { name: name.to_owned() })?;
-        }
-        let change = match new {
-            Some(new) => Change::Update {
-                log: LogChange { mode: RefLog::AndReference, force_create_reflog: false, message: log.into() },
-                expected,
-                new: Target::Object(gix_id(new)),
-            },
-            None => Change::Delete { expected, log: RefLog::AndReference },
-        };
-        let deref = name == "HEAD" && new.is_some();
-        // The branch is swapped through HEAD, so that HEAD's reflog has the step too; other refs of ours are never symbolic.
-        let edit = RefEdit { change, name: full, deref };
-        let time = gix::date::Time::new(committer.seconds, committer.offset).to_string();
-        let who =
-            gix::actor::SignatureRef { name: committer.name.as_str().into(), email: committer.email.as_str().into(), time: &time };
-        match self.repo.edit_references_as(Some(edit), Some(who)) {
-            Ok(_) => Ok(()),
-            Err(error) if is_stale(&error) => Err(VcsError::Moved { name: name.to_owned() }),
-            Err(error) => Err(super::fault(error)),
-        }
+    /// The lock under which refs of ours are written, in all worktrees.
+    fn lock_refs(&self) -> Result<Lock, VcsError> {
+        let path = self.layout.common_dir.join("retort").join("refs.lock");
+        durable::lock(&path).map_err(VcsError::io(&path))
     }
 
-    /// Makes a loose ref durable, with its name and those of the directories that were made for it: up to `known`, the
-    /// nearest one that was there before.
-    pub(super) fn sync_ref(path: &Path, known: &Path) -> Result<(), VcsError> {
-        match File::open(path) {
-            Ok(open) => open.sync_all().map_err(VcsError::io(path))?,
-            // Deleted, or in packed-refs.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(VcsError::io(path)(e)),
-        }
-        for directory in path.ancestors().skip(1).take_while(|d| d.starts_with(known)) {
-            // Deleting a ref may have taken its empty directories along.
-            if directory.is_dir() {
-                durable::sync_directory(directory).map_err(VcsError::io(directory))?;
-            }
+    /// Removes locks of refs of ours that a killed process left.
+    pub(super) fn clear_ref_locks(&self) -> Result<(), VcsError> {
+        let [_, hidden] = self.moving_directories();
+        if moving::moving(&hidden).iter().any(|name| moving::is_hidden(name)) {
+            let _lock = self.lock_refs()?;
+            self.clear_all_moving(&hidden, moving::is_hidden)?;
         }
         Ok(())
     }
@@ -183,11 +136,6 @@ impl Git {
     }
 }
 
-/// The nearest directory above `path` that is there now.
-pub(super) fn known_directory(path: &Path) -> PathBuf {
-    path.ancestors().skip(1).find(|d| d.is_dir()).unwrap_or(path).to_owned()
-}
-
 pub(super) fn has_line(commit: &RawCommit, line: &str) -> bool {
     commit.message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
 }
@@ -195,14 +143,4 @@ pub(super) fn has_line(commit: &RawCommit, line: &str) -> bool {
 fn is_broken_ref(error: &(dyn std::error::Error + 'static)) -> bool {
     use gix::refs::file::iter::loose_then_packed::Error;
     matches!(error.downcast_ref::<Error>(), Some(Error::ReferenceCreation { .. }))
-}
-
-fn is_stale(error: &gix::reference::edit::Error) -> bool {
-    use gix::refs::file::transaction::prepare::Error as Prepare;
-    matches!(
-        error,
-        gix::reference::edit::Error::FileTransactionPrepare(
-            Prepare::ReferenceOutOfDate { .. } | Prepare::MustNotExist { .. } | Prepare::MustExist { .. }
-        )
-    )
 }
