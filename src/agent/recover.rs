@@ -80,7 +80,11 @@ pub fn recover(ws: &Workspace) -> Result<Vec<Seen>, Error> {
                 Owner::Gone => {}
                 Owner::Us => {
                     let result = undo::complete(ws, &intent);
+                    let later = matches!(result, Err(Error::Vcs(VcsError::AtWork(_))));
                     out.push(Seen::Step(intent.step, result));
+                    if later {
+                        continue;
+                    }
                 }
             }
             wal.close().map_err(failed())?;

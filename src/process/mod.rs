@@ -9,11 +9,11 @@
 pub mod fault;
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// A process to run.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,6 @@ pub struct Spec {
     env: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
     input: Vec<u8>,
-    kept: Vec<Arc<File>>,
 }
 
 /// What a process left.
@@ -91,13 +90,6 @@ impl Spec {
         self
     }
 
-    /// A file that stays open in the child, and in its children: a lock on it lasts as long as they do when we are killed.
-    #[must_use]
-    pub fn keeping(mut self, file: Arc<File>) -> Self {
-        self.kept.push(file);
-        self
-    }
-
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
@@ -113,33 +105,69 @@ impl Spec {
 
     /// Runs it to its end and collects what it printed.
     pub fn run(&self) -> io::Result<Output> {
-        // Unlike any other, these descriptors are not closed when the child becomes its program.
-        let kept = self.kept.iter().map(rustix::io::dup).collect::<Result<Vec<_>, _>>()?;
+        self.run_noted(|_| {})
+    }
+
+    /// The same; `started` is told the process's number.
+    pub fn run_noted(&self, started: impl FnOnce(u32)) -> io::Result<Output> {
         let mut child = self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        drop(kept);
-        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // A child that does not read its input closes the pipe; that is its business, not an error of ours.
-                stdin.map(|mut pipe| pipe.write_all(&self.input))
-            });
-            let errors = scope.spawn(|| {
-                let mut bytes = Vec::new();
-                stderr.map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes)).map(|_| bytes)
-            });
-            let mut stdout = Vec::new();
-            if let Some(mut pipe) = child.stdout.take() {
-                pipe.read_to_end(&mut stdout)?;
-            }
-            let stderr = errors.join().map_err(|_| io::Error::other("the reader of standard error died"))??;
-            Ok(Output { code: child.wait()?.code(), stdout, stderr })
-        })
+        started(child.id());
+        let (stdin, input) = (child.stdin.take(), self.input.clone());
+        // A child that does not read its input closes the pipe; that is its business, not an error of ours.
+        std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
+        let out = child.stdout.take().map(collect);
+        let errors = child.stderr.take().map(collect);
+        let code = child.wait()?.code();
+        Ok(Output { code, stdout: collected(out), stderr: collected(errors) })
     }
 
     /// Runs it on our own terminal; `None` when a signal ended it.
     pub fn run_attached(&self) -> io::Result<Option<i32>> {
         Ok(self.command().status()?.code())
     }
+}
+
+/// How long a child's output is waited for after its end. A process that it left in the background may hold its pipes for
+/// ever; what the child itself wrote is there by then.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
+/// Reads a pipe to its end on a thread of its own.
+fn collect(mut pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match pipe.read(&mut buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read @ 1..) if send.send(buffer[..read].to_vec()).is_ok() => {}
+                _ => break,
+            }
+        }
+    });
+    receive
+}
+
+fn collected(pieces: Option<mpsc::Receiver<Vec<u8>>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let Some(Ok(piece)) = pieces.as_ref().map(|p| p.recv_timeout(AFTERWARDS)) {
+        out.extend(piece);
+    }
+    out
+}
+
+/// Names a living process so that another one that gets its number later is not taken for it; `None` when it is dead.
+pub fn identity(pid: u32) -> Option<String> {
+    let known = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
+    match rustix::process::test_kill_process(known) {
+        Err(rustix::io::Errno::SRCH) => return None,
+        // Another user's, too, lives.
+        _ => {}
+    }
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return Some(pid.to_string()) };
+    // After the name in brackets: the state, and as the 20th word from there the time at which it began.
+    let words: Vec<&str> = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let dead = matches!(words.first(), Some(&"Z" | &"X"));
+    (!dead).then(|| format!("{pid} {}", words.get(19).unwrap_or(&"")))
 }
 
 #[cfg(test)]
@@ -152,6 +180,27 @@ mod tests {
         let out =
             Spec::new("sh").args(["-c", "cat; head -c 300000 /dev/zero >&2; exit 3"]).input(input.clone()).run().expect("runs");
         assert_eq!((out.code, out.stdout.len(), out.stderr.len()), (Some(3), input.len(), 300_000));
+    }
+
+    #[test]
+    fn what_a_child_leaves_running_is_not_waited_for() {
+        // The gate is never opened from outside: the one in the background ends with the directory.
+        let dir = tempfile::tempdir().expect("a directory");
+        let gate = dir.path().join("gate");
+        let script = "mkfifo \"$1\"; (read line < \"$1\") & echo done";
+        let out = Spec::new("sh").args(["-c", script, "sh"]).arg(&gate).run().expect("runs");
+        assert_eq!((out.code, out.stdout), (Some(0), b"done\n".to_vec()));
+        std::fs::write(&gate, "go\n").expect("opened");
+    }
+
+    #[test]
+    fn the_living_are_told_from_the_dead() {
+        let mut child = Spec::new("cat").command().stdin(Stdio::piped()).spawn().expect("starts");
+        let one = identity(child.id());
+        assert!(one.is_some() && one == identity(child.id()));
+        drop(child.stdin.take());
+        child.wait().expect("ends");
+        assert_eq!(identity(child.id()), None);
     }
 
     #[test]

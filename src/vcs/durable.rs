@@ -9,7 +9,6 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Syncs a directory, so that the names in it are durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
@@ -60,27 +59,22 @@ pub fn replace_with(path: &Path, tag: &str, bytes: &[u8], between: impl FnOnce()
 
 /// A file that this process holds locked, until it is dropped or the process ends.
 #[derive(Debug)]
-pub struct Lock(Arc<File>);
+pub struct Lock(File);
 
 impl Lock {
     /// Waits for the lock that `file` stands for.
     pub fn wait(file: File) -> io::Result<Self> {
         file.lock()?;
-        Ok(Self(Arc::new(file)))
+        Ok(Self(file))
     }
 
     /// The same if nobody has it.
     pub fn attempt(file: File) -> io::Result<Option<Self>> {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self(Arc::new(file)))),
+            Ok(()) => Ok(Some(Self(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(e),
         }
-    }
-
-    /// The locked file, for a child that goes on with the work when this process is killed.
-    pub fn file(&self) -> Arc<File> {
-        Arc::clone(&self.0)
     }
 
     /// Whether the locked file is still the one of that name.

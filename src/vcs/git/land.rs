@@ -22,7 +22,6 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
-use crate::vcs::durable::Lock;
 use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
 use super::moving::Step;
@@ -105,7 +104,7 @@ impl Git {
     }
 
     pub(super) fn land_changes(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
-        let lock = self.lock_worktree()?;
+        let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let mut filter = self.filter()?;
         let mut wanted = Vec::new();
@@ -121,11 +120,11 @@ impl Git {
                 may_create: change.before.is_none(),
             });
         }
-        self.commit_wanted(&lock, &wanted, landing)
+        self.commit_wanted(&wanted, landing)
     }
 
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
-    fn commit_wanted(&self, lock: &Lock, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
+    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
         let author = self.signature(landing.author_time, landing.author_offset)?;
         for attempt in 0..=PATIENCE {
             self.check_idle()?;
@@ -154,7 +153,7 @@ impl Git {
                     continue;
                 }
                 self.check_index_free()?;
-                let Some(commit) = self.commit_by_git(lock, head, tree, landing)? else { continue };
+                let Some(commit) = self.commit_by_git(head, tree, landing)? else { continue };
                 // The commit is there; whatever happens from here on, it has to be reported. A hook may have put other files
                 // into it.
                 let caught_up = self
@@ -325,7 +324,6 @@ impl Git {
     /// when somebody else moved the branch while the hooks ran.
     fn commit_by_git(
         &self,
-        lock: &Lock,
         head: Option<gix::ObjectId>,
         tree: gix::ObjectId,
         landing: &Landing<'_>,
@@ -335,8 +333,7 @@ impl Git {
         for old in [&private, &private.with_extension("commit.lock")] {
             let _ = fs::remove_file(old);
         }
-        // If we are killed it goes on, and whoever cleans up after us waits for what comes of it.
-        let git = || Spec::new("git").env("GIT_INDEX_FILE", &private).keeping(lock.file());
+        let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
         self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
         let date = format!(
             "{} {}",
@@ -346,8 +343,14 @@ impl Git {
         // As durable as the commits that we make ourselves.
         let arguments = ["-c", "core.fsync=objects,reference", "commit", "--quiet", "--cleanup=verbatim", "--file=-"];
         let spec = git().args(arguments).env("GIT_AUTHOR_DATE", date);
-        let out = self.try_git("commit", &spec.input(landing.message.as_bytes()))?;
-        let _ = fs::remove_file(&private);
+        // If we are killed it goes on. Whoever cleans up after us has to know, or its commit would come after that.
+        let note = self.running_commit();
+        let out = self.try_git("commit", &spec.input(landing.message.as_bytes()), |pid| {
+            let _ = fs::write(&note, crate::process::identity(pid).unwrap_or_default());
+        })?;
+        for done in [&private, &note] {
+            let _ = fs::remove_file(done);
+        }
         let now = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         if let Some(commit) = self.child_of(head, now, landing.trailer, out.success())? {
             return Ok(Some(commit));
@@ -452,6 +455,22 @@ impl Git {
         Err(VcsError::Moved { name: "the index".to_owned() })
     }
 
+    /// Where the `git commit` is noted that is making a commit for us.
+    fn running_commit(&self) -> std::path::PathBuf {
+        self.layout.git_dir.join("retort").join("commit")
+    }
+
+    /// Refuses while a `git commit` of a dead process of ours still runs its hooks.
+    fn check_running_commit(&self) -> Result<(), VcsError> {
+        let note = self.running_commit();
+        let Ok(known) = fs::read_to_string(&note) else { return Ok(()) };
+        let pid = known.split(' ').next().and_then(|pid| pid.parse().ok());
+        if let Some(pid) = pid.filter(|pid| crate::process::identity(*pid).as_ref() == Some(&known)) {
+            return Err(VcsError::AtWork(pid));
+        }
+        fs::remove_file(&note).map_err(VcsError::io(&note))
+    }
+
     /// Completes a landing whose process died after the branch had moved.
     pub(super) fn settle_landing(
         &self,
@@ -461,6 +480,7 @@ impl Git {
     ) -> Result<Option<Oid>, VcsError> {
         let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
+        self.check_running_commit()?;
         let Some(commit) = self.find_commit_with(line, base)? else { return Ok(None) };
         let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         self.faults.point("settle.unlocked");
@@ -507,7 +527,7 @@ impl Git {
 
     pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
         self.check_idle()?;
-        let lock = self.lock_worktree()?;
+        let _lock = self.lock_worktree()?;
         self.clear_own_lock()?;
         let raw = self.raw_commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("commit {commit} is missing")))?;
         let parent = raw.parents.first().copied();
@@ -540,7 +560,7 @@ impl Git {
                 Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
             };
         }
-        let landed = self.commit_wanted(&lock, &wanted, landing)?;
+        let landed = self.commit_wanted(&wanted, landing)?;
         match (landed.commit, landed.uncommitted.first()) {
             (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
             (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),

@@ -27,13 +27,13 @@ const ELSEWHERE: [&str; 11] = [
 ];
 
 impl Git {
-    fn git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
+    fn git(&self, action: &str, spec: &Spec, started: impl FnOnce(u32)) -> Result<Output, VcsError> {
         let failed = |stderr: String| VcsError::GitFailed { action: action.to_owned(), stderr };
         let mut spec = ELSEWHERE.iter().fold(spec.clone(), Spec::without_env);
         if self.layout.private {
             spec = spec.env("GIT_DIR", &self.layout.git_dir);
         }
-        spec.directory(&self.layout.root).run().map_err(|e| {
+        spec.directory(&self.layout.root).run_noted(started).map_err(|e| {
             failed(if e.kind() == std::io::ErrorKind::NotFound {
                 "the program git was not found; it is needed here".to_owned()
             } else {
@@ -43,20 +43,20 @@ impl Git {
     }
 
     pub(super) fn run_git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
-        let out = self.git(action, spec)?;
+        let out = self.git(action, spec, |_| {})?;
         if out.success() { Ok(out) } else { Err(VcsError::GitFailed { action: action.to_owned(), stderr: out.error_text() }) }
     }
 
-    /// Runs `git commit` and the like: the caller tells a refusal from other failures.
-    pub(super) fn try_git(&self, action: &str, spec: &Spec) -> Result<Output, VcsError> {
-        self.git(action, spec)
+    /// Runs `git commit` and the like: the caller tells a refusal from other failures, and is told the process's number.
+    pub(super) fn try_git(&self, action: &str, spec: &Spec, started: impl FnOnce(u32)) -> Result<Output, VcsError> {
+        self.git(action, spec, started)
     }
 
     pub(super) fn push_refs(&self, remote: &str, refs: &[String]) -> Result<Vec<RefResult>, VcsError> {
         let spec = Spec::new("git")
             .args(["push", "--porcelain", "--atomic", "--no-verify", "--no-follow-tags", "--", remote])
             .args(refs.iter().map(|r| format!("{r}:{r}")));
-        let out = self.git("push", &spec)?;
+        let out = self.git("push", &spec, |_| {})?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         let results: Vec<RefResult> = text
             .lines()
