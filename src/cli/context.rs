@@ -2,6 +2,8 @@
 //!
 //! Invariants
 //! - Unfinished turns of dead processes are closed before a command sees it.
+//! - From the first line on, nothing is written that holds a secret of the variables; once settings and repository are known,
+//!   of those too.
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
 use std::cell::Cell;
@@ -13,6 +15,7 @@ use crate::agent::recover::{self, Recovered, Seen};
 use crate::agent::workspace::{Parts, Workspace};
 use crate::base::clock::{Clock, Entropy};
 use crate::base::id::SessionId;
+use crate::config::secret::Redactor;
 use crate::config::{Color, Config, Sources};
 use crate::index::{Index, Place, SyncReport};
 use crate::process::fault::Faults;
@@ -23,7 +26,7 @@ use crate::vcs::git::{Git, Private};
 use crate::vcs::{Backend as _, VcsError};
 
 use super::args::Global;
-use super::env::{Env, NumberedClock, SeededEntropy, SystemClock, SystemEntropy};
+use super::env::{Env, NumberedClock, SeededEntropy, SystemClock, SystemEntropy, veil};
 use super::error::Failure;
 
 /// One run of a command.
@@ -48,10 +51,10 @@ enum Outside {
 
 impl Context {
     pub fn new(env: Env, global: Global) -> Self {
-        let options = env.ui_options(global.quiet);
-        let (home, user_home) = (env.home(), env.user_home());
+        let (home, user_home, directory) = (env.home(), env.user_home(), env.directory.clone());
         let completed = Cell::new(None);
-        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home, completed }
+        let (ui, vars) = env.ui(global.quiet);
+        Self { ui, global, vars, directory, home, user_home, completed }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
@@ -104,6 +107,7 @@ impl Context {
         let root = self.root()?;
         let config = Config::load(&self.sources(root, Vec::new())?).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
+        self.ui.set_veil(veil(Redactor::new(config.secrets(&self.vars))));
         Ok(config)
     }
 
@@ -143,6 +147,7 @@ impl Context {
         let sources = self.sources(Some(probe.layout().root.clone()), session)?;
         let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
+        self.ui.set_veil(veil(Redactor::new(config.secrets(&self.vars))));
         if first {
             config.warnings().iter().for_each(|warning| self.ui.warn(warning));
         }
@@ -159,6 +164,7 @@ impl Context {
         let backend = probe.with_faults(faults.clone());
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
+        self.ui.set_veil(veil(ws.redactor.clone()));
         if first {
             self.recover(&ws)?;
         }

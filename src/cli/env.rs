@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::base::clock::{Clock, Entropy, Timestamp};
 use crate::base::hash::Sha256;
-use crate::ui::{ColorChoice, Options, Streams, Terminal};
+use crate::config::secret::{Redactor, secrets_in_env};
+use crate::ui::{ColorChoice, Options, Streams, Terminal, Ui, Veil};
 
 /// What a run of the program is given.
 pub struct Env {
@@ -62,11 +63,23 @@ impl Env {
         set.or_else(|| self.user_home().map(|h| h.join(".retort")))
     }
 
+    /// The user's view, through which no secret of these variables is seen.
+    pub fn ui(self, quiet: bool) -> (Ui, BTreeMap<String, String>) {
+        let ui = Ui::new(self.ui_options(quiet), self.streams);
+        ui.set_veil(veil(Redactor::new(secrets_in_env(&self.vars))));
+        (ui, self.vars)
+    }
+
     /// Colour before any settings are known.
     pub fn ui_options(&self, quiet: bool) -> Options {
         let never = self.vars.get("NO_COLOR").is_some_and(|v| !v.is_empty());
         Options { terminal: self.terminal, color: if never { ColorChoice::Never } else { ColorChoice::Auto }, quiet }
     }
+}
+
+/// Takes a redactor's secrets out of what is written.
+pub fn veil(redactor: Redactor) -> Veil {
+    Box::new(move |bytes| redactor.holds(bytes).then(|| redactor.redact_bytes(bytes).into_owned()))
 }
 
 /// The machine's clock.

@@ -112,7 +112,7 @@ fn insert(node: &mut serde_json::Value, parts: &[&str], key: &Key) {
 
 fn leaf(key: &Key) -> serde_json::Value {
     let mut leaf = match key.kind {
-        Kind::Text | Kind::Path | Kind::Duration | Kind::Time => Map::from_iter([("type".to_owned(), json!("string"))]),
+        Kind::Text | Kind::Path | Kind::Duration | Kind::Time | Kind::Url => Map::from_iter([("type".to_owned(), json!("string"))]),
         Kind::Bool => Map::from_iter([("type".to_owned(), json!("boolean"))]),
         Kind::Int(low, high) => Map::from_iter([
             ("type".to_owned(), json!("integer")),

@@ -11,6 +11,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base::hash::Sha256;
+
 /// Syncs a directory, so that the names in it are durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -110,11 +112,20 @@ pub fn lock(path: &Path) -> io::Result<Lock> {
     Lock::wait(File::create(path)?)
 }
 
-/// The name of a temporary file in the same directory.
+/// The name of a temporary file in the same directory. Where a file's own name is nearly as long as a name can be, it has
+/// the name's hash instead.
 pub fn temp_beside(path: &Path, tag: &str) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{tag}.tmp"))
+    let name = path.file_name().unwrap_or_default();
+    let plain = format!(".{}.{tag}.tmp", name.to_string_lossy());
+    if plain.len() <= LONGEST_NAME {
+        return path.with_file_name(plain);
+    }
+    let hash = Sha256::of(name.as_encoded_bytes()).to_string();
+    path.with_file_name(format!(".{}.{tag}.tmp", &hash[..16]))
 }
+
+/// What every usual file system takes as a name, in bytes.
+const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! - gix is named below this directory only.
 //! - A repository with an extension that we do not know, with reftable refs, or owned by somebody else is refused before
 //!   anything is written.
+//! - Which repository it is, and which worktree, is found from the directory alone: no variable of git leads elsewhere.
 //! - gix never syncs; every object and ref that we write is synced here (`objects`, `refs`).
 
 mod index;
@@ -32,7 +33,7 @@ use crate::process::fault::Faults;
 pub use private::Private;
 
 use super::{
-    Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
+    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
 };
 
 /// A git repository and one of its worktrees.
@@ -56,7 +57,15 @@ impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
         // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
-        let trusted = gix::open::Options::default().config_overrides(["index.threads=1"]);
+        let mut permissions = gix::open::Permissions::default();
+        permissions.env.objects = gix::sec::Permission::Deny;
+        let trusted = gix::open::Options::default()
+            .config_overrides(["index.threads=1"])
+            .permissions(permissions)
+            // `GIT_WORK_TREE` and the like belong to the git that started us; see `remote::ELSEWHERE`.
+            .filter_config_section(|meta| {
+                meta.source != gix::config::Source::EnvOverride && gix::config::section::is_trusted(meta)
+            });
         let trust = gix::sec::trust::Mapping { full: trusted, ..gix::sec::trust::Mapping::default() };
         let found = gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust);
         let repo = found.map_err(|e| match e {
@@ -70,6 +79,7 @@ impl Git {
 
     /// Takes a repository if it is of a kind that we work on.
     fn check(mut repo: gix::Repository, faults: Faults) -> Result<Self, VcsError> {
+        repo.clear_namespace();
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
@@ -150,6 +160,36 @@ fn gix_id(id: Oid) -> gix::ObjectId {
 impl Backend for Git {
     fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        let config = self.repo.config_snapshot();
+        let mut out = Vec::new();
+        let mut add = |name: String, text: &[u8], whole: bool| {
+            let text = String::from_utf8_lossy(text).into_owned();
+            out.push(Credential { name, text, whole });
+        };
+        for section in config.plumbing().sections() {
+            let kind = section.header().name().to_str_lossy().to_ascii_lowercase();
+            let keys: &[&str] = match kind.as_str() {
+                "remote" => &["url", "pushUrl", "proxy"],
+                "http" => &["proxy", "extraHeader"],
+                "url" | "credential" => &[],
+                _ => continue,
+            };
+            add(kind.clone(), section.header().subsection_name().unwrap_or_default(), false);
+            for key in keys {
+                for value in section.values(*key) {
+                    let name = format!("{kind}.{key}");
+                    match *key {
+                        // `Authorization: Basic …`
+                        "extraHeader" => add(name, value.rsplit(|b| *b == b' ').next().unwrap_or_default(), true),
+                        _ => add(name, &value, false),
+                    }
+                }
+            }
+        }
+        out
     }
 
     fn head(&self) -> Result<Head, VcsError> {

@@ -212,12 +212,18 @@ impl World {
         self.run_in(&self.repo(), "git", args, input, &[])
     }
 
-    /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
-    pub(crate) fn start(&self, args: &[&str]) -> Child {
+    /// The program in the repository, not started yet.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_rt"));
         command.args(args).current_dir(self.repo()).env_clear().envs(&self.vars);
         command.env("RT__DEBUG__CLOCK", "2026-03-01T00:00:00Z").env("RT__DEBUG__SEED", run.to_string());
+        command
+    }
+
+    /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
