@@ -79,12 +79,8 @@ fn excerpt(edit: &str) -> Option<String> {
 impl Misfit {
     fn from_issue(issue: &ParseIssue) -> Self {
         let path = issue.path.as_deref().map(|path| ellipsis(path, 160));
-        let for_model = prompt::RejectInfo {
-            path: path.clone(),
-            reason: issue.kind.to_string(),
-            edit: excerpt(&issue.source),
-            nearest: None,
-        };
+        let for_model =
+            prompt::RejectInfo { path: path.clone(), reason: issue.kind.to_string(), edit: excerpt(&issue.source), nearest: None };
         Self { path, line: issue.line(), for_model, source: issue.source.clone() }
     }
 
@@ -136,8 +132,7 @@ impl Gathered {
             let after = applied.changes.get(path).and_then(|change| change.after.as_ref());
             rules.redactor.holds(path.as_bytes()) || after.is_some_and(|file| rules.redactor.holds(&file.bytes))
         };
-        let secret: BTreeSet<RepoPath> =
-            applied.changes.iter().map(|(path, _)| path).filter(|path| holds(path)).cloned().collect();
+        let secret: BTreeSet<RepoPath> = applied.changes.iter().map(|(path, _)| path).filter(|path| holds(path)).cloned().collect();
         for at in &applied.landed {
             let edit = &usable[*at];
             match &edit.path {

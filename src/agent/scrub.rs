@@ -87,7 +87,12 @@ mod tests {
     const SECRET: &str = "canary-0123456789";
 
     fn response(raw: &str, text: &str) -> ResponseRecord {
-        ResponseRecord { raw: raw.into(), text: text.into(), native: vec![(0, b"{}".to_vec()), (99, b"{}".to_vec())], ..Default::default() }
+        ResponseRecord {
+            raw: raw.into(),
+            text: text.into(),
+            native: vec![(0, b"{}".to_vec()), (99, b"{}".to_vec())],
+            ..Default::default()
+        }
     }
 
     #[test]

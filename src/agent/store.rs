@@ -24,7 +24,7 @@ use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError,
 const CURSOR_TEMP: &str = "new";
 
 /// The most that a turn may hold, in bytes. One from elsewhere could name one large object a thousand times.
-const LARGEST: usize = 2 << 30;
+const LARGEST: usize = 512 << 20;
 
 /// What can go wrong with stored turns.
 #[derive(Debug, thiserror::Error)]

@@ -125,6 +125,9 @@ impl Workspace {
 
     /// A path that the user wrote, relative to the directory that they are in, as one of the repository.
     pub fn path(&self, written: &str) -> Result<RepoPath, Error> {
+        if self.redactor.holds(written.as_bytes()) {
+            return Err(Error::KeepsSecret);
+        }
         let absolute = Path::new(written).is_absolute();
         let start = match &self.directory {
             Some(directory) if !absolute => self.backend.layout().root.join(directory.to_os()),

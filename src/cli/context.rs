@@ -26,12 +26,13 @@ use crate::vcs::git::{Git, Private};
 use crate::vcs::{Backend as _, VcsError};
 
 use super::args::Global;
-use super::env::{Env, NumberedClock, SeededEntropy, SystemClock, SystemEntropy, veil};
+use super::env::{Env, Hidden, NumberedClock, SeededEntropy, SystemClock, SystemEntropy};
 use super::error::Failure;
 
 /// One run of a command.
 pub struct Context {
     pub ui: Ui,
+    secrets: Hidden,
     pub global: Global,
     pub vars: std::collections::BTreeMap<String, String>,
     pub directory: PathBuf,
@@ -53,8 +54,9 @@ impl Context {
     pub fn new(env: Env, global: Global) -> Self {
         let (home, user_home, directory) = (env.home(), env.user_home(), env.directory.clone());
         let completed = Cell::new(None);
+        let secrets = env.secrets.clone();
         let (ui, vars) = env.ui(global.quiet);
-        Self { ui, global, vars, directory, home, user_home, completed }
+        Self { ui, secrets, global, vars, directory, home, user_home, completed }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
@@ -107,7 +109,7 @@ impl Context {
         let root = self.root()?;
         let config = Config::load(&self.sources(root, Vec::new())?).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
-        self.ui.set_veil(veil(Redactor::new(config.secrets(&self.vars))));
+        self.secrets.set(Redactor::new(config.secrets(&self.vars)));
         Ok(config)
     }
 
@@ -147,7 +149,7 @@ impl Context {
         let sources = self.sources(Some(probe.layout().root.clone()), session)?;
         let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
-        self.ui.set_veil(veil(Redactor::new(config.secrets(&self.vars))));
+        self.secrets.set(Redactor::new(config.secrets(&self.vars)));
         if first {
             config.warnings().iter().for_each(|warning| self.ui.warn(warning));
         }
@@ -164,7 +166,7 @@ impl Context {
         let backend = probe.with_faults(faults.clone());
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
-        self.ui.set_veil(veil(ws.redactor.clone()));
+        self.secrets.set(ws.redactor.clone());
         if first {
             self.recover(&ws)?;
         }

@@ -26,23 +26,24 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use context::Context;
-pub use env::Env;
+pub use env::{Env, Hidden};
 use error::{BUG, Failure, PIPE};
 
 use crate::base::text::neutralise;
-use crate::config::secret::{Redactor, secrets_in_env};
 use crate::ui::ColorChoice;
 
 /// The program, with everything it takes from the process.
 pub fn main() -> ExitCode {
     let Ok(env) = Env::of_process() else { return ExitCode::from(BUG) };
-    let redactor = Redactor::new(secrets_in_env(&env.vars));
+    let secrets = env.secrets.clone();
     // What panics has a value at hand, which may be anything.
     std::panic::set_hook(Box::new(move |info| {
         let said = info.to_string();
-        let said = neutralise(&redactor.redact(&said)).into_owned();
+        let said = secrets.take_out(said.as_bytes()).map_or(said, |clean| String::from_utf8_lossy(&clean).into_owned());
+        let said = neutralise(&said);
         let _ = writeln!(std::io::stderr(), "error: this is a bug of retort: {said}");
-        let _ = writeln!(std::io::stderr(), "  hint: nothing is lost: the next command closes an unfinished turn; please report this");
+        let _ =
+            writeln!(std::io::stderr(), "  hint: nothing is lost: the next command closes an unfinished turn; please report this");
     }));
     let ran = std::panic::catch_unwind(AssertUnwindSafe(|| run(std::env::args_os(), env)));
     ExitCode::from(ran.unwrap_or(BUG))

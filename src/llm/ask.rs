@@ -29,7 +29,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const ERROR_BODY: usize = 1 << 20;
 /// The largest answer that is taken. The longest that a model can give today has a hundredth of it; a server that never ends
 /// would fill memory and disk.
-const LARGEST: usize = 256 << 20;
+const LARGEST: usize = 128 << 20;
 /// Keys that are shorter are words that could stand anywhere, such as `none`.
 const SHORTEST_KEY: usize = 8;
 

@@ -103,24 +103,24 @@ fn many_files_and_many_fences_end() {
 }
 
 /// Commands for a terminal: title, colour, cursor, clipboard, hyperlink, C1, and text that runs the other way.
-const EVIL: &str = "\u{1b}]0;owned\u{7}\u{1b}[31mred\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{1b}]8;;http://x\u{7}\u{9b}31m\u{9d}x\u{202e}neddih\u{8}\r";
+const EVIL: &str =
+    "\u{1b}]0;owned\u{7}\u{1b}[31mred\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{1b}]8;;http://x\u{7}\u{9b}31m\u{9d}x\u{202e}neddih\u{8}\r";
 
 /// Whether nothing of [`EVIL`] would be obeyed. The terminal itself writes a carriage return before each newline.
 fn harmless(ran: &Ran) -> bool {
     let text = ran.out.replace("\r\n", "\n");
-    !text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    !text
+        .chars()
+        .any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
 }
 
 #[test]
 fn nothing_foreign_is_obeyed_by_a_terminal_and_all_of_it_is_kept() {
-    let told = format!("Look: {EVIL} done.\n\n=== COMMIT: evil {EVIL}words ===\n{}", edit("a.txt", "one\n", &format!("1 {EVIL}.\n")));
+    let told =
+        format!("Look: {EVIL} done.\n\n=== COMMIT: evil {EVIL}words ===\n{}", edit("a.txt", "one\n", &format!("1 {EVIL}.\n")));
     let misfit = edit("a.txt", &format!("not {EVIL} there\n"), "x\n");
     let error = format!("{{\"error\":{{\"code\":400,\"message\":\"bad \\u001b]0;owned\\u0007 \\u009b31m {}\"}}}}", '\u{202e}');
-    let model = FakeModel::script(vec![
-        Reply::gemini(&told, 9),
-        Reply::gemini(&misfit, 3),
-        Reply::error(400, &error),
-    ]);
+    let model = FakeModel::script(vec![Reply::gemini(&told, 9), Reply::gemini(&misfit, 3), Reply::error(400, &error)]);
     let mut world = World::with(&[("a.txt", "one\n"), ("b.txt", "b\n")]).gemini(&model.url());
     world.set("NO_COLOR", "1");
     world.set("TERM", "dumb");

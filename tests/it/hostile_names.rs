@@ -227,7 +227,10 @@ fn the_other_name_of_a_hard_linked_file_keeps_its_bytes() {
     let other = world.top().join("other.txt");
     std::fs::hard_link(world.repo().join("a.txt"), &other).expect("linked");
     let _ = apply(&world, &edit("a.txt", "one\n", "1\n")).ok();
-    assert_eq!((world.read("a.txt").as_str(), std::fs::read_to_string(&other).expect("there").as_str()), ("1\ntwo\n", "one\ntwo\n"));
+    assert_eq!(
+        (world.read("a.txt").as_str(), std::fs::read_to_string(&other).expect("there").as_str()),
+        ("1\ntwo\n", "one\ntwo\n")
+    );
     let _ = world.rt(&["undo"]).ok();
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
     assert_eq!(std::fs::metadata(&other).expect("there").nlink(), 1);

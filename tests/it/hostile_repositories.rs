@@ -55,7 +55,8 @@ fn settings_of_a_repository_that_nobody_trusts_choose_nothing_that_matters() {
         if json {
             let table = |name: &str, rest: &str| format!("\"{name}\":{{{rest}}}");
             let providers = format!("\"gemini\":{{\"base_url\":\"{}\",\"key_env\":\"HOME\"}}", evil.url());
-            let tables = [table("providers", &providers), table("hooks", "\"commit\":[]"), table("store", "\"path\":\"../stolen.db\"")];
+            let tables =
+                [table("providers", &providers), table("hooks", "\"commit\":[]"), table("store", "\"path\":\"../stolen.db\"")];
             world.write(".retort/config.json", format!("{{{}}}", tables.join(",")));
         } else {
             world.write(".retort/config.toml", text);
@@ -279,7 +280,9 @@ fn programs_in_gits_configuration_run_when_git_itself_would_run_them() {
     }
     world.git(&["config", "core.hooksPath", &world.top().join("hooks").display().to_string()]);
     std::fs::create_dir(world.top().join("hooks")).expect("made");
-    for hook in ["pre-commit", "commit-msg", "post-commit", "reference-transaction", "post-index-change", "post-checkout", "pre-push"] {
+    for hook in
+        ["pre-commit", "commit-msg", "post-commit", "reference-transaction", "post-index-change", "post-checkout", "pre-push"]
+    {
         let program = marking(&world, &format!("hook-{hook}"));
         std::fs::rename(program, world.top().join("hooks").join(hook)).expect("moved");
     }
@@ -394,7 +397,9 @@ fn gits_variables_lead_nowhere() {
         let world = world();
         world.hook("pre-commit", "exit 0");
         let before = other.git(&["rev-parse", "HEAD"]) + &other.git(&["status", "--porcelain"]);
-        for (command, input) in [(&["apply"][..], edit("a.txt", "2\n", "two\n")), (&["status"], String::new()), (&["log"], String::new())] {
+        for (command, input) in
+            [(&["apply"][..], edit("a.txt", "2\n", "two\n")), (&["status"], String::new()), (&["log"], String::new())]
+        {
             let ran = world.rt_with(command, input.as_bytes(), &[(name, &value)]);
             assert_eq!(ran.code, Some(0), "{name} {command:?}: {}", ran.err);
         }

@@ -13,6 +13,7 @@ mod fuzz;
 mod hostile;
 mod hostile_answers;
 mod hostile_names;
+mod hostile_refs;
 mod hostile_repositories;
 mod landing;
 mod model;

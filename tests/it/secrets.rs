@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::support::fake_model::{FakeModel, Reply, gemini_chunks};
-use crate::support::world::{Ran, World, edit, holds};
+use crate::support::world::{Ran, World, edit};
 
 /// The canaries and the variables that they live in. One has characters that JSON escapes and that percent-encoding does.
 const ENV: [(&str, &str); 5] = [
@@ -25,7 +25,9 @@ fn canaries() -> Vec<String> {
     out.extend(ENV.iter().filter(|(name, _)| *name != "DATABASE_URL").map(|(_, value)| (*value).to_owned()));
     let json: Vec<String> = out.iter().map(|c| serde_json::to_string(c).expect("text").trim_matches('"').to_owned()).collect();
     let encoded = |c: &String| {
-        c.bytes().map(|b| if b.is_ascii_graphic() && b != b'%' || b == b' ' { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+        c.bytes()
+            .map(|b| if b.is_ascii_graphic() && b != b'%' || b == b' ' { char::from(b).to_string() } else { format!("%{b:02X}") })
+            .collect()
     };
     let percent: Vec<String> = out.iter().map(encoded).collect();
     let base64: Vec<String> = out.iter().map(|c| base64(c.as_bytes())).collect();
@@ -51,7 +53,11 @@ fn all_secrets() -> String {
 
 fn clean(what: &str, bytes: &[u8]) {
     for canary in canaries() {
-        assert!(!holds(bytes, &canary), "{canary} is in {what}:\n{}", String::from_utf8_lossy(bytes));
+        let place = bytes.windows(canary.len()).position(|w| w == canary.as_bytes());
+        if let Some(at) = place {
+            let around = &bytes[at.saturating_sub(300)..(at + 200).min(bytes.len())];
+            panic!("{canary} is in {what}:\n{}", String::from_utf8_lossy(around));
+        }
     }
 }
 
@@ -148,7 +154,8 @@ fn what_the_user_gives_is_sent_kept_and_shown_without_them() {
     said("a message", &ran);
     assert!(ran.err.contains("secret.env holds a secret of your environment: it is not sent"), "{}", ran.err);
     let sent = model.requests()[0].text();
-    for name in ["GEMINI_API_KEY", "MY_ACCESS_TOKEN", "DB_PASSWORD", "APP_SECRET", "DATABASE_URL", "remote.url", "http.extraHeader"] {
+    for name in ["GEMINI_API_KEY", "MY_ACCESS_TOKEN", "DB_PASSWORD", "APP_SECRET", "DATABASE_URL", "remote.url", "http.extraHeader"]
+    {
         assert!(sent.contains(&format!("[secret:{name}]")), "{name}: {sent}");
     }
     let json = world.rt_with(&["--json", "-c", "-m", &message], all_secrets().as_bytes(), &[]).ok();
@@ -174,7 +181,8 @@ fn what_a_model_says_is_kept_and_shown_without_them_and_never_written() {
     // In one piece, in pieces of a few characters each, and with the key where a server that echoes would have it.
     for pieces in [1, 40, 1000] {
         let texts = [&told, &misfit, &named, &good];
-        let model = FakeModel::script(texts.iter().map(|text| Reply::gemini(text, pieces).with_header("x-request-id", ENV[0].1)).collect());
+        let model =
+            FakeModel::script(texts.iter().map(|text| Reply::gemini(text, pieces).with_header("x-request-id", ENV[0].1)).collect());
         let world = world(&model);
         let ran = world.rt(&["-m", "change a.txt"]).ok();
         said("an answer", &ran);
@@ -193,7 +201,9 @@ fn what_a_model_says_is_kept_and_shown_without_them_and_never_written() {
         let ran = world.rt_with(&["apply"], answer.as_bytes(), &[]).code(5);
         said("apply", &ran);
     }
-    said("debug reply", &world.rt_with(&["debug", "reply"], told.as_bytes(), &[]).ok());
+    // It knows no repository, so it knows the variables only.
+    let of_env = told.replace(IN_REMOTE, "").replace(IN_HEADER, "");
+    said("debug reply", &world.rt_with(&["debug", "reply"], of_env.as_bytes(), &[]).ok());
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
     looked_at(&world);
     nothing_left(&world);
@@ -203,7 +213,8 @@ fn what_a_model_says_is_kept_and_shown_without_them_and_never_written() {
 fn reasoning_refusals_tool_calls_and_native_parts_are_kept_without_them() {
     let [key, token] = [ENV[0].1, ENV[1].1];
     let part = |part: &str| {
-        format!("data: {{\"candidates\": [{{\"content\": {{\"parts\": [{part}],\"role\": \"model\"}},\"index\": 0}}]}}\r\n\r\n").into_bytes()
+        format!("data: {{\"candidates\": [{{\"content\": {{\"parts\": [{part}],\"role\": \"model\"}},\"index\": 0}}]}}\r\n\r\n")
+            .into_bytes()
     };
     let mut chunks = vec![
         part(&format!("{{\"text\": \"I think of {key} and \\u0063anary-token-77b2e0\",\"thought\": true}}")),
@@ -299,11 +310,22 @@ fn an_address_with_a_password_is_refused_and_not_repeated() {
 #[test]
 fn a_killed_turn_is_closed_without_them() {
     let told = format!("Look: {}\n{}", all_secrets(), edit("a.txt", "one\n", "1\n"));
-    let names = ["open.after", "raw:3", "raw:9", "answer.synced", "parsed", "stored", "applied", "landed", "close.appended", "close.cursor"];
+    let names = [
+        "open.after",
+        "raw:3",
+        "raw:9",
+        "answer.synced",
+        "parsed",
+        "stored",
+        "applied",
+        "landed",
+        "close.appended",
+        "close.cursor",
+    ];
     for (pieces, point) in names.iter().enumerate() {
-        let model = FakeModel::saying(&[Reply::gemini(&told, 7 + pieces)].map(|_| told.clone()));
+        let model = FakeModel::script(vec![Reply::gemini(&told, 7 + pieces)]);
         let world = world(&model);
-        let ran = world.rt_with(&["-m", &format!("use {}", ENV[1].1)], b"", &[("RT__DEBUG__FAULT", point)]);
+        let ran = world.rt_with(&["-m", &format!("use {} in a.txt", ENV[1].1)], b"", &[("RT__DEBUG__FAULT", point)]);
         assert_eq!(ran.code, None, "{point} is passed: {}", ran.err);
         said(point, &ran);
         let ran = world.rt(&["status"]).ok();
@@ -337,7 +359,11 @@ fn a_request_with_one_in_it_is_not_sent() {
     world.rt(&["-m", &format!("this is {later}")]).ok();
     world.set("LATE_TOKEN", later);
     let ran = world.rt(&["-c", "-m", "go on"]).code(1);
-    assert!(ran.err.contains("would hold a secret of your environment, [secret:LATE_TOKEN], in its part message"), "{}", ran.err);
+    assert!(
+        ran.err.contains("would hold a secret of your environment, [secret:LATE_TOKEN], in its part list:paths"),
+        "{}",
+        ran.err
+    );
     assert!(ran.err.contains("rt -n -m") && !ran.err.contains(later), "{}", ran.err);
     assert_eq!(model.requests().len(), 1, "nothing was sent");
     // A path that holds one is not in the list of files either.

@@ -33,7 +33,8 @@ use crate::process::fault::Faults;
 pub use private::Private;
 
 use super::{
-    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
+    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature,
+    TakenBack, VcsError,
 };
 
 /// A git repository and one of its worktrees.
