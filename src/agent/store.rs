@@ -120,18 +120,16 @@ impl<'a> Store<'a> {
         let mut failed = None;
         let mut left = LARGEST;
         let mut file = |path: &str| match self.backend.file(link.tree, path) {
-            Ok(bytes) => match left.checked_sub(bytes.as_ref().map_or(0, Vec::len)) {
-                Some(rest) => {
+            Ok(bytes) => {
+                if let Some(rest) = left.checked_sub(bytes.as_ref().map_or(0, Vec::len)) {
                     left = rest;
-                    bytes
+                    return bytes;
                 }
-                None => {
-                    let size = format!("turn commit {} holds more than {} MiB", link.commit, LARGEST >> 20);
-                    failed.get_or_insert(VcsError::Corrupt(size));
-                    left = 0;
-                    None
-                }
-            },
+                let size = format!("turn commit {} holds more than {} MiB", link.commit, LARGEST >> 20);
+                failed.get_or_insert(VcsError::Corrupt(size));
+                left = 0;
+                None
+            }
             Err(e) => {
                 failed.get_or_insert(e);
                 None

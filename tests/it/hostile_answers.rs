@@ -32,7 +32,7 @@ fn fifty_megabytes_are_taken_exactly() {
 
 #[test]
 fn a_file_that_is_all_new_is_compared_in_sensible_time() {
-    let lines = |tag: &str| (0..300_000).map(|n| format!("{tag} {n}\n")).collect::<String>();
+    let lines = |tag: &str| (0..300_000).map(|n| format!("{tag} {n}\n")).collect::<Vec<_>>().concat();
     let (old, new) = (lines("old"), lines("new"));
     let world = World::with(&[("a.txt", &old)]);
     let _ = apply(&world, &format!("=== FILE: a.txt ===\n```\n{new}```\n")).ok();
@@ -57,18 +57,19 @@ fn a_million_edits_are_refused_as_such() {
 
 #[test]
 fn two_thousand_edits_are_made() {
-    let lines: String = (0..2_000).map(|n| format!("line {n}\n")).collect();
+    let lines = (0..2_000).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
     let world = World::with(&[("a.txt", &lines)]);
-    let edits: String = (0..2_000).map(|n| block(&format!("line {n}\n"), &format!("LINE {n}\n"))).collect();
+    let edits = (0..2_000).map(|n| block(&format!("line {n}\n"), &format!("LINE {n}\n"))).collect::<Vec<_>>().concat();
     let _ = apply(&world, &format!("a.txt\n{edits}")).ok();
     assert_eq!(world.read("a.txt"), lines.to_uppercase());
 }
 
 #[test]
 fn edits_that_never_fit_a_large_file_end() {
-    let lines: String = (0..100_000).map(|n| format!("a line of some length with the number {n}\n")).collect();
+    let lines = (0..100_000).map(|n| format!("a line of some length with the number {n}\n")).collect::<Vec<_>>().concat();
     let world = World::with(&[("a.txt", &lines)]);
-    let edits: String = (0..3_000).map(|n| block(&format!("a line of some length with no number {n}\n"), "x\n")).collect();
+    let edits =
+        (0..3_000).map(|n| block(&format!("a line of some length with no number {n}\n"), "x\n")).collect::<Vec<_>>().concat();
     let ran = apply(&world, &format!("a.txt\n{edits}")).code(5);
     assert!(ran.err.lines().filter(|l| l.contains("does not fit")).count() == 21, "20 and a count: {}", ran.err);
     let shown = world.rt(&["show", "--json"]).ok().json();
@@ -79,7 +80,7 @@ fn edits_that_never_fit_a_large_file_end() {
 
 #[test]
 fn many_edits_that_do_not_fit_go_back_as_some_and_a_count() {
-    let edits: String = (0..3_000).map(|n| edit("a.txt", &format!("none {n}\n"), "x\n")).collect();
+    let edits = (0..3_000).map(|n| edit("a.txt", &format!("none {n}\n"), "x\n")).collect::<Vec<_>>().concat();
     let model = FakeModel::saying(&[edits, "Then not.".to_owned()]);
     let world = World::with(&[("a.txt", "x\n")]).gemini(&model.url());
     let _ = world.rt(&["-m", "change a.txt"]).ok();
@@ -93,7 +94,8 @@ fn many_edits_that_do_not_fit_go_back_as_some_and_a_count() {
 #[test]
 fn many_files_and_many_fences_end() {
     let world = World::with(&[("a.txt", "x\n")]);
-    let mut answer: String = (0..2_000).map(|n| format!("=== FILE: d{}/f{n}.txt ===\n````\n{n}\n````\n\n", n % 7)).collect();
+    let mut answer =
+        (0..2_000).map(|n| format!("=== FILE: d{}/f{n}.txt ===\n````\n{n}\n````\n\n", n % 7)).collect::<Vec<_>>().concat();
     answer.push_str(&"```\n\n".repeat(200_000));
     let _ = apply(&world, &answer).ok();
     assert_eq!(world.read("d4/f1999.txt").trim(), "1999");

@@ -67,8 +67,8 @@ fn commits_of_any_content_are_said_to_be_unreadable() {
     let tree_of = |what: &str| head.replacen(&head[5..45], what, 1);
     let with = |message: &str| format!("{head}\n\n{message}");
     let line = |name: &str| message.lines().find(|l| l.starts_with(name)).expect("a line").to_owned();
-    let many: String = (0..200_000).map(|n| format!("Retort-X{n}: 1\n")).collect();
-    let paths: String = (0..50_000).map(|n| format!("Retort-Path: M +1 -1 a{n}\n")).collect();
+    let many = (0..200_000).map(|n| format!("Retort-X{n}: 1\n")).collect::<Vec<_>>().concat();
+    let paths = (0..50_000).map(|n| format!("Retort-Path: M +1 -1 a{n}\n")).collect::<Vec<_>>().concat();
     for bytes in [
         Vec::new(),
         b"\0\0\0".to_vec(),
@@ -270,9 +270,10 @@ fn turns_larger_than_any_that_was_written_are_not_read() {
     let tree = |entries: String| world.git_input(&["mktree"], entries.as_bytes()).trim().to_owned();
     let listed = world.git(&["ls-tree", &tip]);
     let response = world.git(&["ls-tree", &format!("{tip}:response")]);
-    let rest =
-        |text: &str, without: &str| text.lines().filter(|l| !l.ends_with(without)).map(|l| format!("{l}\n")).collect::<String>();
-    let native: String = (0..40).map(|n| format!("100644 blob {large}\t{n}\n")).collect();
+    let rest = |text: &str, without: &str| {
+        text.lines().filter(|l| !l.ends_with(without)).map(|l| format!("{l}\n")).collect::<Vec<_>>().concat()
+    };
+    let native = (0..40).map(|n| format!("100644 blob {large}\t{n}\n")).collect::<Vec<_>>().concat();
     let head = format!("{{\"headers\":[],\"native\":[{}0],\"status\":200}}", "0,".repeat(39));
     let head = object(&world, "blob", head.as_bytes());
     let whole = tree(rest(&response, "\ttext") + &format!("100644 blob {huge}\ttext\n"));
@@ -280,7 +281,7 @@ fn turns_larger_than_any_that_was_written_are_not_read() {
         tree(rest(&response, "\thead.json") + &format!("100644 blob {head}\thead.json\n040000 tree {}\tnative\n", tree(native)));
     let many = {
         let empty = object(&world, "blob", b"");
-        let names: String = (0..100_000).map(|n| format!("100644 blob {empty}\t{n:064x}\n")).collect();
+        let names = (0..100_000).map(|n| format!("100644 blob {empty}\t{n:064x}\n")).collect::<Vec<_>>().concat();
         tree(format!("040000 tree {}\tparts\n100644 blob {empty}\tmanifest\n", tree(names)))
     };
     let message = world.git(&["log", "-1", "--format=%B", &tip]);
@@ -289,7 +290,12 @@ fn turns_larger_than_any_that_was_written_are_not_read() {
         ("n", format!("040000 tree {pieces}\tresponse\n"), "holds more than 512 MiB"),
         (
             "o",
-            rest(&listed, "\trequest").lines().filter(|l| l.ends_with("\tresponse")).map(|l| format!("{l}\n")).collect::<String>()
+            rest(&listed, "\trequest")
+                .lines()
+                .filter(|l| l.ends_with("\tresponse"))
+                .map(|l| format!("{l}\n"))
+                .collect::<Vec<_>>()
+                .concat()
                 + &format!("040000 tree {many}\trequest\n"),
             "request",
         ),

@@ -180,7 +180,7 @@ impl Backend for Git {
             };
             add(kind.clone(), section.header().subsection_name().unwrap_or_default(), false);
             for key in keys {
-                for value in section.values(*key) {
+                for value in section.values(key) {
                     let name = format!("{kind}.{key}");
                     match *key {
                         // `Authorization: Basic …`
