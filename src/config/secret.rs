@@ -270,3 +270,58 @@ impl<'r> Pieces<'r> {
 const fn pair(first: u8, second: u8) -> usize {
     (first as usize) << 8 | second as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(name: &str, text: &str) -> Vec<String> {
+        secrets_in_urls(name, text).iter().map(|secret| secret.expose().to_owned()).collect()
+    }
+
+    #[test]
+    fn passwords_and_tokens_are_found_in_addresses() {
+        assert_eq!(values("X", "postgres://me:long-password@db/x, http://a:short@b"), ["long-password"]);
+        assert_eq!(values("X", "https://u:p%40ssword-and-more@h/p?q=a@b"), ["p%40ssword-and-more", "p@ssword-and-more"]);
+        assert_eq!(values("X", "https://ghp_0123456789abcdef0123@github.example"), ["ghp_0123456789abcdef0123"]);
+        assert_eq!(values("X", "https://ghp_0123456789abcdef0123:x-oauth-basic@h"), ["x-oauth-basic", "ghp_0123456789abcdef0123"]);
+        for none in ["", "://", "https://host/a@b:long-password", "mailto:me:long-password@h", "ssh://git@host", "https://u@h"] {
+            assert_eq!(values("X", none), [""; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn the_forms_in_which_text_is_written_are_found_too() {
+        let redactor = Redactor::new([Secret::new("a \"name\"", "quote\" back\\slash %é\n")]);
+        for text in ["quote\" back\\slash %é\n", "quote\\\" back\\\\slash %é\\n", "quote\" back\\slash %25%C3%A9%0A"] {
+            assert_eq!(redactor.redact(&format!("<{text}>")), "<[secret:a__name_]>");
+        }
+        let bytes = [b"\xff".as_slice(), "quote\" back\\slash %é\n".as_bytes(), b"\xfe"].concat();
+        assert_eq!(redactor.redact_bytes(&bytes).as_ref(), b"\xff[secret:a__name_]\xfe");
+    }
+
+    proptest::proptest! {
+        /// Few letters, so that secrets overlap and begin again inside of themselves.
+        #[test]
+        fn a_secret_is_found_wherever_it_is_cut(
+            values in proptest::collection::vec("[abé]{12,16}", 1..4),
+            text in proptest::collection::vec("[abé]{0,9}", 0..8),
+            order in proptest::collection::vec(0_usize..3, 0..4),
+            cuts in proptest::collection::vec(0_usize..80, 0..8),
+        ) {
+            let redactor = Redactor::new(values.iter().enumerate().map(|(at, value)| Secret::new(["X", "Y", "Z"][at], value.as_str())));
+            let mut all = text.concat();
+            order.iter().for_each(|at| all.push_str(&values[at % values.len()]));
+            let mut cuts: Vec<usize> = cuts.into_iter().filter(|at| all.is_char_boundary(*at)).collect();
+            cuts.sort_unstable();
+            let (mut pieces, mut out, mut from) = (Pieces::new(&redactor), String::new(), 0);
+            for to in cuts.into_iter().chain([all.len()]).filter(|to| *to <= all.len()) {
+                out.push_str(&pieces.push(&all[from..to]));
+                proptest::prop_assert!(!redactor.holds(out.as_bytes()));
+                from = to;
+            }
+            out.push_str(&pieces.finish());
+            proptest::prop_assert_eq!(out, redactor.redact(&all).into_owned());
+        }
+    }
+}

@@ -132,6 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_temporary_name_is_never_longer_than_a_name_can_be() {
+        let length = |path: &Path| path.file_name().map(|name| name.len());
+        assert_eq!(temp_beside(Path::new("d/a.txt"), "tag"), Path::new("d/.a.txt.tag.tmp"));
+        let [one, two] = ["a", "b"].map(|end| temp_beside(Path::new(&("n".repeat(254) + end)), "tag"));
+        assert!(length(&one) <= Some(255) && one != two && one.to_string_lossy().ends_with(".tag.tmp"));
+    }
+
+    #[test]
     fn a_lock_that_was_let_go_does_not_live_on_in_a_copy() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("lock");

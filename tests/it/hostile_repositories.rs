@@ -48,7 +48,8 @@ fault = "sent"
 #[test]
 fn settings_of_a_repository_that_nobody_trusts_choose_nothing_that_matters() {
     let evil = FakeModel::saying(&["I have your key."]);
-    let model = FakeModel::saying(&[edit("a.txt", "2\n", "two\n")]);
+    let answer = edit("a.txt", "2\n", "two\n");
+    let model = FakeModel::saying(&[answer.clone(), answer]);
     for json in [false, true] {
         let world = world().gemini(&model.url());
         let text = CONFIG.replace("EVIL", &evil.url());
@@ -66,13 +67,8 @@ fn settings_of_a_repository_that_nobody_trusts_choose_nothing_that_matters() {
         world.write(".retort/hooks/pre", "#!/bin/sh\ntouch pwned\n");
         world.git(&["add", "-A"]);
         world.git(&["commit", "-q", "-m", "settings"]);
-        let before = model.requests().len();
-        let ran = world.rt(&["-m", "change a.txt"]);
-        if !json {
-            let _ = ran.clone().ok();
-            assert_eq!(model.requests().len(), before + 1);
-            assert_eq!(world.git(&["log", "-1", "--format=%s"]), "Update a.txt\n", "it is committed");
-        }
+        let ran = world.rt(&["-m", "change a.txt"]).ok();
+        assert_eq!(world.git(&["log", "-1", "--format=%s"]), "Update a.txt\n", "it is committed");
         for key in ["providers.gemini.base_url", "providers.gemini.key_env", "hooks.commit", "store.path", "templates/"] {
             assert!(ran.err.contains(key), "{key} is not named: {}", ran.err);
         }
@@ -139,17 +135,18 @@ fn links_in_a_projects_own_directory_lead_nowhere() {
         assert!(ran.err.contains("not read through a symbolic link") && ran.err.contains(link), "{}", ran.err);
         assert!(!ran.err.contains("secret-name") && ran.err.contains("committed"), "{}", ran.err);
         assert!(world.rt(&["trust", "--status"]).ok().out.contains("nothing here that needs trust"));
-        let before = std::fs::read_dir(world.top().join("home/theirs")).expect("lists").count();
-        for command in [&["config", "set", "--project", "vcs.commit", "off"][..], &["init"]] {
-            if link == ".retort/config.json" || (link == ".retort/templates" && command[0] != "x") {
-                continue;
-            }
-            let ran = world.rt(command);
-            if ran.code == Some(1) {
-                assert!(ran.err.contains("is a symbolic link, and is not written through"), "{}", ran.err);
-            }
+        // Nor are they written through.
+        let ran = world.rt(&["config", "set", "--project", "vcs.commit", "off"]);
+        if link != ".retort/templates" {
+            assert!(
+                ran.code == Some(1) && ran.err.contains("is a symbolic link, and is not written through"),
+                "{link}: {}",
+                ran.err
+            );
         }
-        assert_eq!(std::fs::read_dir(world.top().join("home/theirs")).expect("lists").count(), before);
+        if link == ".retort" {
+            assert!(world.rt(&["init"]).code(1).err.contains("not written through"));
+        }
         let kept = std::fs::read_to_string(world.top().join("home/theirs/config.toml")).expect("there");
         assert_eq!(kept, "[vcs]\ncommit = \"off\"\n");
         assert!(at.is_symlink());
@@ -230,14 +227,10 @@ fn instructions_are_files_of_the_project_only() {
 
 /// A program for git to run that says so in a file.
 fn marking(world: &World, name: &str) -> String {
-    let path = world.top().join(format!("ran-{name}.sh"));
+    let path = world.top().join(format!("ran-{name}.sh")).display().to_string();
     let marks = world.top().join("marks");
-    let script = format!("#!/bin/sh\necho {name} >> {}\ncase {name} in filter*) cat;; esac\n", marks.display());
-    let write = "cat > \"$0\" && chmod 755 \"$0\"";
-    let _ = std::fs::write(&path, script);
-    let _ = world.run("chmod", &["755", &path.display().to_string()]).ok();
-    let _ = write;
-    path.display().to_string()
+    world.program(&path, &format!("echo {name} >> {}\ncase {name} in filter*) cat;; esac", marks.display()));
+    path
 }
 
 fn marks(world: &World) -> std::collections::BTreeSet<String> {

@@ -227,12 +227,17 @@ impl World {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
-    /// Makes an executable hook of the repository. A child writes it: a child of another test that is just starting would
-    /// have a copy of our descriptor, and git cannot run a file that somebody has open for writing.
+    /// Makes an executable hook of the repository.
     pub(crate) fn hook(&self, name: &str, script: &str) {
-        let write = r#"mkdir -p .git/hooks && cat > ".git/hooks/$1" && chmod 755 ".git/hooks/$1""#;
+        self.program(&format!(".git/hooks/{name}"), script);
+    }
+
+    /// Makes a program, at a path as seen from the repository. A child writes it: a child of another test that is just
+    /// starting would have a copy of our descriptor, and git cannot run a file that somebody has open for writing.
+    pub(crate) fn program(&self, path: &str, script: &str) {
+        let write = r#"mkdir -p "$(dirname "$1")" && cat > "$1" && chmod 755 "$1""#;
         let script = format!("#!/bin/sh\n{script}\n");
-        let _ = self.run_in(&self.repo(), "sh", &["-c", write, "sh", name], script.as_bytes(), &[]).ok();
+        let _ = self.run_in(&self.repo(), "sh", &["-c", write, "sh", path], script.as_bytes(), &[]).ok();
     }
 
     /// The content of every object in the repository, in one piece.
