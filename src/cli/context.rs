@@ -164,6 +164,10 @@ impl Context {
         };
         let faults = Faults::new(debug.fault.as_deref().unwrap_or_default());
         let backend = probe.with_faults(faults.clone());
+        let backend = match &self.home {
+            Some(home) => backend.without(home),
+            None => backend,
+        };
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
         self.secrets.set(ws.redactor.clone());

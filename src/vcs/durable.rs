@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_temporary_name_is_never_longer_than_a_name_can_be() {
-        let length = |path: &Path| path.file_name().map(|name| name.len());
+        let length = |path: &Path| path.file_name().map(std::ffi::OsStr::len);
         assert_eq!(temp_beside(Path::new("d/a.txt"), "tag"), Path::new("d/.a.txt.tag.tmp"));
         let [one, two] = ["a", "b"].map(|end| temp_beside(Path::new(&("n".repeat(254) + end)), "tag"));
         assert!(length(&one) <= Some(255) && one != two && one.to_string_lossy().ends_with(".tag.tmp"));

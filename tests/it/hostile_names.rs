@@ -113,6 +113,20 @@ fn git_data_under_another_name_in_the_worktree_is_not_written() {
 }
 
 #[test]
+fn retorts_own_directory_is_no_part_of_a_project() {
+    // As when a home directory is itself a repository.
+    let mut world = world();
+    world.set("RT_HOME", &world.repo().join("own").display().to_string());
+    world.write("own/config.toml", "[vcs]\ncommit = \"off\"\n");
+    world.write("own/trust.toml", "");
+    for path in ["own/config.toml", "own/trust.toml", "own/templates/system.j2"] {
+        let ran = apply(&world, &file(path, "[providers.gemini]\nbase_url = \"http://evil\"\n")).code(5);
+        assert!(ran.err.contains("it lies in retort's own directory"), "{}", ran.err);
+    }
+    assert_eq!((world.read("own/config.toml").as_str(), world.exists("own/templates")), ("[vcs]\ncommit = \"off\"\n", false));
+}
+
+#[test]
 fn links_are_neither_followed_nor_edited() {
     let mut world = world();
     let outside = world.top().join("outside");

@@ -18,7 +18,7 @@ mod worktree;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
@@ -47,6 +47,8 @@ pub struct Git {
     /// The index, as it was last read or written.
     seen: RefCell<Option<index::Seen>>,
     layout: Layout,
+    /// Our own directory, where settings and trust are: it may lie in the worktree, and is no file of any project.
+    reserved: Option<PathBuf>,
     faults: Faults,
 }
 
@@ -57,17 +59,7 @@ const KNOWN_EXTENSIONS: [&str; 8] =
 impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
-        // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
-        let mut permissions = gix::open::Permissions::default();
-        permissions.env.objects = gix::sec::Permission::Deny;
-        let trusted = gix::open::Options::default()
-            .config_overrides(["index.threads=1"])
-            .permissions(permissions)
-            // `GIT_WORK_TREE` and the like belong to the git that started us; see `remote::ELSEWHERE`.
-            .filter_config_section(|meta| {
-                meta.source != gix::config::Source::EnvOverride && gix::config::section::is_trusted(meta)
-            });
-        let trust = gix::sec::trust::Mapping { full: trusted, ..gix::sec::trust::Mapping::default() };
+        let trust = gix::sec::trust::Mapping { full: options(), ..gix::sec::trust::Mapping::default() };
         let found = gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust);
         let repo = found.map_err(|e| match e {
             gix::discover::Error::Discover(_) => VcsError::NotARepository(start.to_owned()),
@@ -108,13 +100,20 @@ impl Git {
         repo.object_cache_size_if_unset(1 << 20);
         let mut writer = repo.clone();
         writer.objects.refresh_never();
-        Ok(Self { repo, writer, seen: RefCell::new(None), layout, faults })
+        Ok(Self { repo, writer, seen: RefCell::new(None), layout, reserved: None, faults })
     }
 
     /// The same repository with armed fault points.
     #[must_use]
     pub fn with_faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// The same repository, in which nothing is written below this directory.
+    #[must_use]
+    pub fn without(mut self, directory: &Path) -> Self {
+        self.reserved = Some(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()));
         self
     }
 
@@ -146,6 +145,18 @@ fn fault(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> VcsError
         cause = now.source();
     }
     VcsError::Corrupt(what)
+}
+
+/// How a repository is opened: with the user's configuration of git, and without what variables say about where things are.
+fn options() -> gix::open::Options {
+    let mut permissions = gix::open::Permissions::default();
+    permissions.env.objects = gix::sec::Permission::Deny;
+    gix::open::Options::default()
+        // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
+        .config_overrides(["index.threads=1"])
+        .permissions(permissions)
+        // `GIT_WORK_TREE` and the like belong to the git that started us; see `remote::ELSEWHERE`.
+        .filter_config_section(|meta| meta.source != gix::config::Source::EnvOverride && gix::config::section::is_trusted(meta))
 }
 
 fn oid(id: impl Into<gix::ObjectId>) -> Oid {

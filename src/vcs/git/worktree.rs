@@ -102,6 +102,9 @@ impl Git {
             if *way == self.layout.git_dir || *way == self.layout.common_dir {
                 return Err(VcsError::BadTarget(path.clone(), "it lies in git's own directory"));
             }
+            if self.reserved.as_ref().is_some_and(|own| way == own) {
+                return Err(VcsError::BadTarget(path.clone(), "it lies in retort's own directory"));
+            }
             match fs::symlink_metadata(way) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(e) if e.kind() == io::ErrorKind::InvalidFilename => {
