@@ -34,7 +34,7 @@ pub enum BadPath {
     #[error("{0:?} leaves the repository or is not in its plain form")]
     Escapes(String),
     /// No system takes it.
-    #[error("{0:?} is longer than a path can be")]
+    #[error("{0:?} is longer than file systems take")]
     TooLong(String),
     /// It names repository data.
     #[error("{0:?} is inside git's own directory")]
@@ -177,7 +177,7 @@ mod tests {
         let long = "a/".repeat(2047) + "ab";
         assert!(RepoPath::new(long.as_str()).is_ok());
         let error = RepoPath::new(format!("{long}c")).expect_err("too long").to_string();
-        assert!(error.len() < 200 && error.contains("longer than a path can be"), "{error}");
+        assert!(error.len() < 200 && error.contains("longer than file systems take"), "{error}");
         for good in ["a", "a/b.rs", ".gitignore", "x.git", "git", "a..b", "...", "é/ü", "c:x"] {
             assert!(RepoPath::new(good).is_ok(), "{good:?} was refused");
         }

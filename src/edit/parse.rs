@@ -18,9 +18,9 @@ use super::whole::Whole;
 /// Columns of a commit subject.
 const SUBJECT: usize = 100;
 
-/// The most edits and issues of one answer. What a model means to do fits ten times over; a million of them would keep the
-/// user waiting for hours, each with a synced file or a line on the screen.
-const MOST: usize = 10_000;
+/// The most edits and issues of one answer. What a model means to do fits many times over; a million of them could each be a
+/// file to sync, and keep the user waiting for hours.
+const MOST: usize = 50_000;
 
 /// Reads `text`, whole.
 pub fn parse(format: EditFormat, known: &[RepoPath], text: &str, complete: bool) -> EditPlan {

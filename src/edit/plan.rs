@@ -117,7 +117,7 @@ pub struct ParseIssue {
 pub enum IssueKind {
     #[error("the answer ends inside this block")]
     Cut,
-    #[error("the answer has more than 10,000 edits; from this one on nothing was read")]
+    #[error("the answer has more than 50,000 edits; from this one on nothing was read")]
     TooMany,
     #[error(
         "no line says which file this block is for; put the path on the line above it (a name without a dot or slash as `=== FILE: name ===`)"
