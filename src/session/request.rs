@@ -31,8 +31,6 @@ impl FromStr for ModelId {
 
     fn from_str(text: &str) -> Result<Self, BadModelId> {
         match text.split_once('/') {
-            // A name stands in lines of trailers and of commit messages.
-            _ if text.contains(char::is_control) => Err(BadModelId(text.to_owned())),
             Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
                 Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
             }
