@@ -44,7 +44,6 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
         .map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
     // The edits are taken from the answer as it is, and refused if they hold a secret; what is stored has none.
     let text = &*ws.redactor.redact(text);
-    gathered.redact(&ws.redactor);
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
     let until = if whole { until } else { Until::Stored };

@@ -11,6 +11,7 @@ use std::io;
 
 use crate::base::change::{ChangeSet, FileState};
 use crate::base::path::RepoPath;
+use crate::base::text::ellipsis;
 use crate::base::tree::SourceTree;
 use crate::config::secret::Redactor;
 use crate::edit::{self, Edit, EditFormat, EditPlan, Op, ParseIssue, Reject};
@@ -33,6 +34,14 @@ impl SourceTree for Overlay<'_> {
             Some(change) => Ok(change.after.clone()),
             None => self.below.read(path),
         }
+    }
+
+    fn obstacle(&self, path: &RepoPath) -> Option<&'static str> {
+        self.below.obstacle(path)
+    }
+
+    fn is_same_file(&self, a: &RepoPath, b: &RepoPath) -> bool {
+        self.below.is_same_file(a, b)
     }
 }
 
@@ -69,13 +78,17 @@ fn excerpt(edit: &str) -> Option<String> {
 
 impl Misfit {
     fn from_issue(issue: &ParseIssue) -> Self {
-        let for_model = prompt::RejectInfo {
-            path: issue.path.clone(),
-            reason: issue.kind.to_string(),
-            edit: excerpt(&issue.source),
-            nearest: None,
-        };
-        Self { path: issue.path.clone(), line: issue.line(), for_model, source: issue.source.clone() }
+        let path = issue.path.as_deref().map(|path| ellipsis(path, 160));
+        let for_model =
+            prompt::RejectInfo { path: path.clone(), reason: issue.kind.to_string(), edit: excerpt(&issue.source), nearest: None };
+        Self { path, line: issue.line(), for_model, source: issue.source.clone() }
+    }
+
+    fn with_secret(path: &RepoPath, edit: &Edit) -> Self {
+        let reason = "the edit would put a secret of the user's environment into the file".to_owned();
+        let line = format!("{path}: {reason}");
+        let for_model = prompt::RejectInfo { path: Some(path.to_string()), reason, edit: excerpt(&edit.source), nearest: None };
+        Self { path: Some(path.to_string()), line, for_model, source: edit.source.clone() }
     }
 
     fn from_reject(reject: &Reject) -> Self {
@@ -114,26 +127,38 @@ impl Gathered {
         }
         let withheld = looks.iter().filter(|(_, look)| look.holds_secret).map(|(path, _)| (*path).clone()).collect();
         let applied = edit::apply(&usable, &overlay, &rules.edit_rules(withheld))?;
+        // A secret is written nowhere, and nor is its placeholder in its place.
+        let holds = |path: &RepoPath| {
+            let after = applied.changes.get(path).and_then(|change| change.after.as_ref());
+            rules.redactor.holds(path.as_bytes()) || after.is_some_and(|file| rules.redactor.holds(&file.bytes))
+        };
+        let secret: BTreeSet<RepoPath> = applied.changes.iter().map(|(path, _)| path).filter(|path| holds(path)).cloned().collect();
         for at in &applied.landed {
-            if let Ok(path) = &usable[*at].path {
-                *self.counts.entry(path.clone()).or_default() += 1;
+            let edit = &usable[*at];
+            match &edit.path {
+                Ok(path) if secret.contains(path) => self.rejects.push(Misfit::with_secret(path, edit)),
+                Ok(path) => *self.counts.entry(path.clone()).or_default() += 1,
+                Err(_) => {}
             }
         }
         self.rejects.extend(plan.issues.iter().map(Misfit::from_issue));
         self.rejects.extend(applied.rejects.iter().map(Misfit::from_reject));
         self.unseen = unseen.into_iter().collect();
-        self.changes = std::mem::take(&mut self.changes).then(&applied.changes);
+        let fit = applied.changes.iter().filter(|(path, _)| !secret.contains(*path));
+        let fit = fit.map(|(path, change)| (path.clone(), change.clone())).collect();
+        self.changes = std::mem::take(&mut self.changes).then(&fit);
+        self.redact(rules.redactor);
         Ok(())
     }
 
-    /// Takes secrets out of what an answer said, for one that was not redacted before it was read. Its changes stay: no turn
-    /// opens with a secret in them.
-    pub fn redact(&mut self, redactor: &Redactor) {
+    /// Takes secrets out of what an answer said: it was not redacted before it was read.
+    fn redact(&mut self, redactor: &Redactor) {
         let clean = |text: &mut String| *text = redactor.redact(text).into_owned();
         self.message.iter_mut().for_each(clean);
         for misfit in &mut self.rejects {
-            misfit.path.iter_mut().for_each(clean);
-            [&mut misfit.line, &mut misfit.source].into_iter().for_each(clean);
+            let model = &mut misfit.for_model;
+            [misfit.path.as_mut(), model.path.as_mut(), model.edit.as_mut()].into_iter().flatten().for_each(clean);
+            [&mut misfit.line, &mut misfit.source, &mut model.reason].into_iter().for_each(clean);
         }
     }
 
@@ -195,8 +220,10 @@ impl Rules<'_> {
         let mut looks = BTreeMap::new();
         for path in plan.edits.iter().filter_map(|edit| edit.path.as_ref().ok()) {
             if let Entry::Vacant(place) = looks.entry(path) {
-                let file = tree.read(path)?;
-                let holds_secret = file.as_ref().is_some_and(|file| self.redactor.holds(&file.bytes));
+                // What cannot be written there is said when the edit is tried.
+                let file = if tree.obstacle(path).is_some() { None } else { tree.read(path)? };
+                let in_file = file.as_ref().is_some_and(|file| self.redactor.holds(&file.bytes));
+                let holds_secret = in_file || self.redactor.holds(path.as_bytes());
                 place.insert(Look { length: file.map(|file| file.bytes.len()), holds_secret });
             }
         }

@@ -84,6 +84,11 @@ pub enum Error {
     /// The content of a file with a secret is never stored.
     #[error("{0} holds a secret of your environment: its content is not stored, so it is not changed")]
     HoldsSecret(RepoPath),
+    /// A request is never sent with one in it.
+    #[error("the request would hold a secret of your environment, {secret}, in its part {part}; nothing was sent")]
+    WouldSend { secret: String, part: String },
+    #[error("a name or setting with a secret of your environment is not kept")]
+    KeepsSecret,
     #[error("there is nothing to undo")]
     NothingToUndo,
     #[error("the session is as long as a session can be; begin a new one")]

@@ -232,6 +232,7 @@ impl<'a> Driver<'a> {
 
     fn open_turn(&mut self, mut header: Header, place: Place, prompt: Option<Vec<u8>>, call: WireCall) -> Result<Input, Error> {
         let body = call.body.bytes();
+        check_request(self.ws, &call, &body)?;
         header.request = Some(RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 });
         let known = self.ws.store().known_manifest(place.parent)?;
         let mut parts = BTreeMap::new();
@@ -267,6 +268,7 @@ impl<'a> Driver<'a> {
                 () = &mut *interrupt => None,
             }
         };
+        tap.finish();
         let partial = std::mem::take(&mut tap.partial);
         open.turn.wal().end_stream().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
         ws.faults.point("answer.synced");
@@ -425,6 +427,17 @@ impl<'a> Driver<'a> {
         let (turn, appended) = self.last.take().ok_or_else(|| Error::Bug("no turn was made".to_owned()))?;
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
+}
+
+/// Refuses a request that holds a secret. What goes into one was redacted where it came from, so this is the last look.
+fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
+    let segment = call.body.segments.iter().find(|segment| ws.redactor.holds(&segment.bytes));
+    let place = |what: &str| ws.redactor.redact(what).into_owned();
+    if let Some(secret) = ws.redactor.find(body).or_else(|| ws.redactor.find(call.envelope.url.as_bytes())) {
+        let part = segment.map_or_else(|| "the address or the model's name".to_owned(), |segment| place(&segment.kind.0));
+        return Err(Error::WouldSend { secret: secret.to_string(), part });
+    }
+    Ok(())
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

@@ -2,7 +2,8 @@
 //!
 //! Invariants
 //! - Files are written all together or not at all, then committed; what cannot be committed stays in the files and is said.
-//! - The commit carries the turn's key, by which recovery and undo find it.
+//! - The commit carries the turn's key, by which recovery and undo find it. No subject reads like such a trailer, whoever
+//!   wrote it.
 
 use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::{Oid, TurnKey};
@@ -44,7 +45,7 @@ pub fn message(ws: &Workspace, wording: Wording<'_>, changes: &ChangeSet, key: T
         MessageSource::Model => wording.given.and_then(|text| subject(text, 72)),
         MessageSource::Prompt => subject(wording.prompt, 72),
     };
-    let words = words.unwrap_or_else(|| from_files(changes));
+    let words = words.filter(|words| !is_trailer(words)).unwrap_or_else(|| from_files(changes));
     let mut out = format!("{words}\n\n");
     if let (true, Some(model)) = (vcs.coauthor, wording.model) {
         out.push_str(&format!("Co-authored-by: {model} <retort@invalid>\n"));
@@ -52,6 +53,11 @@ pub fn message(ws: &Workspace, wording: Wording<'_>, changes: &ChangeSet, key: T
     out.push_str(&trailer(key));
     out.push('\n');
     out
+}
+
+/// Whether a line could be taken for one of our trailers, once somebody has squashed or quoted the commit.
+fn is_trailer(line: &str) -> bool {
+    line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("retort-")) && line.contains(':')
 }
 
 /// A subject from what was touched, when nobody gave one.

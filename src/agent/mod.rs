@@ -18,6 +18,7 @@ pub mod models;
 pub mod open;
 pub mod prepare;
 pub mod recover;
+mod scrub;
 pub mod sessions;
 pub mod steps;
 pub mod store;

@@ -42,6 +42,13 @@ pub struct Special {
 
 /// Reads a model's name: `provider/model`, or one of the short names.
 pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
+    if ws.redactor.holds(name.as_bytes()) {
+        return Err(Error::KeepsSecret);
+    }
+    // It stands in a line of the user's commit, as co-author. A fetched session may have kept any text.
+    if name.contains(char::is_control) {
+        return Err(Error::UnknownModel(name.to_owned()));
+    }
     let model = |provider: &str, model: &str| ModelId { provider: provider.to_owned(), model: model.to_owned() };
     match name {
         "auto" => auto(ws),

@@ -6,6 +6,7 @@
 //! Invariants
 //! - Everything is durable before what depends on it: the request before it is sent, the answer before it is read, the
 //!   edits with both sides before a file changes.
+//! - No secret is in what is written whole; only the response's bytes stand as they arrive until the turn is recorded.
 //! - [`OpenTurn::close`] appends to the session first and removes the directory last.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use crate::vcs::Layout;
 use crate::vcs::wal::Wal;
 
 use super::Error;
+use super::scrub::scrub;
 use super::store::{Appended, Begins};
 use super::workspace::Workspace;
 
@@ -55,14 +57,9 @@ pub struct OpenTurn {
 
 impl OpenTurn {
     /// Opens a turn: all that is known of it is durable when this returns.
-    pub fn create(ws: &Workspace, turn: Turn, mut place: Place) -> Result<Self, Error> {
-        // What is stored can be pushed. A file may have got a secret since its edits were made.
-        for change in &turn.edits.changes {
-            let sides = [&change.before, &change.after];
-            if sides.into_iter().flatten().any(|file| ws.redactor.holds(&file.bytes)) {
-                return Err(Error::HoldsSecret(change.path.clone()));
-            }
-        }
+    pub fn create(ws: &Workspace, mut turn: Turn, mut place: Place) -> Result<Self, Error> {
+        check(ws, &turn)?;
+        scrub(&mut turn, &ws.redactor);
         ws.faults.point("open.before");
         place.stood = ws.store().cursor()?;
         let key = turn.header.key.to_string();
@@ -78,7 +75,9 @@ impl OpenTurn {
     }
 
     /// Makes the present state of the turn durable: its edits, its header.
-    pub fn save(&self, ws: &Workspace) -> Result<(), Error> {
+    pub fn save(&mut self, ws: &Workspace) -> Result<(), Error> {
+        check(ws, &self.turn)?;
+        scrub(&mut self.turn, &ws.redactor);
         let common = &ws.backend.layout().common_dir;
         self.wal.reopen(&bundle(ws, &self.turn, &self.place)).map_err(Error::unfinished(common))
     }
@@ -100,6 +99,16 @@ impl OpenTurn {
     }
 }
 
+/// Refuses a turn that would keep a secret in a file's content: what is stored can be pushed. A file may have got one since
+/// its edits were made.
+fn check(ws: &Workspace, turn: &Turn) -> Result<(), Error> {
+    let held = turn.edits.changes.iter().find(|change| {
+        let sides = [&change.before, &change.after];
+        sides.into_iter().flatten().any(|file| ws.redactor.holds(&file.bytes)) || ws.redactor.holds(change.path.as_bytes())
+    });
+    held.map_or(Ok(()), |change| Err(Error::HoldsSecret(change.path.clone())))
+}
+
 fn bundle(ws: &Workspace, turn: &Turn, place: &Place) -> Vec<u8> {
     let place = place.encode(&worktree(ws.backend.layout()));
     codec::to_bundle(turn, &BTreeMap::from([("place".to_owned(), place)]))
@@ -118,6 +127,7 @@ pub fn fork_of(turn: &Turn) -> SessionId {
 /// is left behind.
 pub fn record(ws: &Workspace, turn: &mut Turn, place: &Place) -> Result<Appended, Error> {
     let (store, author) = (ws.store(), ws.author()?);
+    scrub(turn, &ws.redactor);
     let fork = fork_of(turn);
     let appended = store.append(turn, place.parent, place.begins, &author, fork)?;
     ws.faults.point("close.appended");

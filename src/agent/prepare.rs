@@ -23,6 +23,9 @@ use super::workspace::Workspace;
 /// What is left for the answer when the window is known.
 const RESERVE_OUTPUT: Tokens = Tokens(8_192);
 
+/// How many edits that did not fit are given back to the model one by one.
+const MOST_REJECTS: usize = 100;
+
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
@@ -126,12 +129,14 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
         Vec::new()
     };
     limit_history(ws, &previous)?;
+    // A path can hold a secret as well as a file can.
+    let tracked: Vec<RepoPath> = tree.paths().iter().filter(|path| !ws.redactor.holds(path.as_bytes())).cloned().collect();
     let prompt = prompt::build(&Inputs {
         previous: &previous,
         message: &text,
         stdin: stdin.as_deref(),
         files: &inputs,
-        tracked: tree.paths(),
+        tracked: &tracked,
         instructions: &instructions,
         edit_format: template_format(message.format),
         commit_subject: asks_for_subject(ws),
@@ -158,7 +163,12 @@ pub fn reflection(
     let unseen = gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite));
     let (inputs, _) = file_inputs(ws, &*tree, unseen)?;
     state.files.extend(gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite)));
-    let rejects: Vec<prompt::RejectInfo> = gathered.rejects.iter().map(|r| r.for_model.clone()).collect();
+    let mut rejects: Vec<prompt::RejectInfo> = gathered.rejects.iter().take(MOST_REJECTS).map(|r| r.for_model.clone()).collect();
+    let left = gathered.rejects.len() - rejects.len();
+    if left > 0 {
+        let reason = format!("{left} more edits did not fit and are not repeated here; send fewer at once");
+        rejects.push(prompt::RejectInfo { path: None, reason, edit: None, nearest: None });
+    }
     let prompt = prompt::reflect(&prompt::Reflection {
         previous: &previous,
         rejects: &rejects,
@@ -208,7 +218,7 @@ fn file_inputs(
     for (path, access) in files {
         let state = tree.read(&path).map_err(|source| Error::Read { what: path.to_string(), source })?;
         let content = state.map(|s| s.bytes);
-        if content.as_ref().is_some_and(|bytes| ws.redactor.holds(bytes)) {
+        if ws.redactor.holds(path.as_bytes()) || content.as_ref().is_some_and(|bytes| ws.redactor.holds(bytes)) {
             withheld.insert(path);
         } else {
             inputs.insert(path.clone(), FileInput { path, access, content });

@@ -48,6 +48,9 @@ pub fn free_name(ws: &Workspace, name: &str) -> Result<String, Error> {
 /// Gives a session another name.
 pub fn rename(ws: &Workspace, session: SessionId, name: &str) -> Result<(), Error> {
     check_name(name)?;
+    if ws.redactor.holds(name.as_bytes()) {
+        return Err(Error::KeepsSecret);
+    }
     let store = ws.store();
     if store.meta(session)?.name().as_deref() == Some(name) {
         return Ok(());
@@ -72,6 +75,11 @@ pub(super) fn open_note(
     edits: StoredEdits,
     outcome: Outcome,
 ) -> Result<OpenTurn, Error> {
+    // A setting is kept as it was meant or not at all, and a name is no name with a placeholder in it.
+    let kept = state.settings.iter().flat_map(|(key, value)| [key, value]).chain(&start.name);
+    if kept.into_iter().any(|text| ws.redactor.holds(text.as_bytes())) {
+        return Err(Error::KeepsSecret);
+    }
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Note, key, key, start.session, start.parent)?;
     header.subject = subject(what, 72).unwrap_or_default();

@@ -23,6 +23,9 @@ use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError,
 /// The mark of the cursor's temporary file.
 const CURSOR_TEMP: &str = "new";
 
+/// The most that a turn may hold, in bytes. One from elsewhere could name one large object a thousand times.
+const LARGEST: usize = 512 << 20;
+
 /// What can go wrong with stored turns.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -115,8 +118,18 @@ impl<'a> Store<'a> {
     /// The turn, whole.
     pub fn turn(&self, link: &Link) -> Result<Turn, StoreError> {
         let mut failed = None;
+        let mut left = LARGEST;
         let mut file = |path: &str| match self.backend.file(link.tree, path) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => {
+                if let Some(rest) = left.checked_sub(bytes.as_ref().map_or(0, Vec::len)) {
+                    left = rest;
+                    return bytes;
+                }
+                let size = format!("turn commit {} holds more than {} MiB", link.commit, LARGEST >> 20);
+                failed.get_or_insert(VcsError::Corrupt(size));
+                left = 0;
+                None
+            }
             Err(e) => {
                 failed.get_or_insert(e);
                 None

@@ -1,9 +1,10 @@
-//! What a model's answer passes through on its way: kept first, then shown.
+//! What a model's answer passes through on its way: kept first, then shown, without the secrets that may be in it.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use crate::config::secret::Pieces;
 use crate::llm::{Answer, LlmError, Sink};
 use crate::session::event::Event;
 use crate::session::stream::ModelEvent;
@@ -17,13 +18,31 @@ pub(super) struct Tap<'a> {
     turn: &'a mut OpenTurn,
     observer: &'a mut dyn Observer,
     ws: &'a Workspace,
+    text: Pieces<'a>,
+    reasoning: Pieces<'a>,
     /// What arrived, for when the call is dropped in the middle.
     pub partial: Answer,
 }
 
 impl<'a> Tap<'a> {
     pub fn new(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
-        Self { turn, observer, ws, partial: Answer::default() }
+        let pieces = || Pieces::new(&ws.redactor);
+        Self { turn, observer, ws, text: pieces(), reasoning: pieces(), partial: Answer::default() }
+    }
+
+    /// Shows what was held back, because a secret may have begun there.
+    pub fn finish(&mut self) {
+        let (text, reasoning) = (self.text.finish(), self.reasoning.finish());
+        self.show(&reasoning, &text);
+    }
+
+    fn show(&mut self, reasoning: &str, text: &str) {
+        if !reasoning.is_empty() {
+            self.observer.observe(&Progress::Reasoning(reasoning));
+        }
+        if !text.is_empty() {
+            self.observer.observe(&Progress::Text(text));
+        }
     }
 }
 
@@ -56,8 +75,14 @@ impl Sink for Tap<'_> {
     fn on_event(&mut self, event: &ModelEvent) {
         self.partial.take(event);
         match event {
-            ModelEvent::Text(text) => self.observer.observe(&Progress::Text(text)),
-            ModelEvent::Reasoning(text) => self.observer.observe(&Progress::Reasoning(text)),
+            ModelEvent::Text(text) => {
+                let shown = self.text.push(text);
+                self.show("", &shown);
+            }
+            ModelEvent::Reasoning(text) => {
+                let shown = self.reasoning.push(text);
+                self.show(&shown, "");
+            }
             _ => {}
         }
     }

@@ -14,12 +14,12 @@ use crate::base::clock::{Clock, Entropy, Timestamp};
 use crate::base::id::{SessionId, TurnKey};
 use crate::base::path::RepoPath;
 use crate::config::Config;
-use crate::config::secret::Redactor;
+use crate::config::secret::{Redactor, Secret, secrets_in_urls};
 use crate::hooks::{Handler, Pipeline, Point};
 use crate::process::fault::Faults;
 use crate::prompt::{Override, Templates};
 use crate::vcs::git::Git;
-use crate::vcs::{Backend, Signature};
+use crate::vcs::{Backend, Credential, Signature};
 
 use super::Error;
 use super::store::Store;
@@ -50,6 +50,16 @@ pub struct Parts {
     pub faults: Faults,
 }
 
+/// What the repository's own configuration has of passwords and tokens.
+fn credentials(backend: &Git) -> Vec<Secret> {
+    let mut out = Vec::new();
+    for Credential { name, text, whole } in backend.credentials() {
+        out.extend(secrets_in_urls(&name, &text));
+        out.extend(whole.then(|| Secret::new(name, text)));
+    }
+    out
+}
+
 impl Workspace {
     /// A workspace for someone who is in `directory`.
     pub fn new(parts: Parts, directory: &Path) -> Result<Self, Error> {
@@ -73,7 +83,7 @@ impl Workspace {
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
         Ok(Self {
-            redactor: Redactor::new(config.secrets(&env)),
+            redactor: Redactor::new(config.secrets(&env).into_iter().chain(credentials(&backend))),
             templates: Templates::new(&overrides)?,
             backend: Box::new(backend),
             config,
@@ -115,6 +125,9 @@ impl Workspace {
 
     /// A path that the user wrote, relative to the directory that they are in, as one of the repository.
     pub fn path(&self, written: &str) -> Result<RepoPath, Error> {
+        if self.redactor.holds(written.as_bytes()) {
+            return Err(Error::KeepsSecret);
+        }
         let absolute = Path::new(written).is_absolute();
         let start = match &self.directory {
             Some(directory) if !absolute => self.backend.layout().root.join(directory.to_os()),

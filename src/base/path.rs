@@ -4,9 +4,18 @@
 //! - A [`RepoPath`] is relative to the root, uses `/`, has no empty, `.` or `..` component, no NUL, and no component that
 //!   git or a case-insensitive file system could take for `.git`. So joining it to the root cannot leave the root or
 //!   reach repository data, whatever a model answers. (Symbolic links on the way are the writer's business.)
-//! - It is bytes: paths that are not UTF-8 survive.
+//! - It is bytes: paths that are not UTF-8 survive. It has at most [`LONGEST`] of them, so that work on each of its parts
+//!   stays small whatever an answer says.
 
 use std::fmt;
+
+use super::text::ellipsis;
+
+/// What Linux takes as a path, in bytes.
+pub const LONGEST: usize = 4096;
+
+/// How much of a bad path an error shows, in characters.
+const SHOWN: usize = 160;
 
 /// A path relative to the repository's root.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +33,9 @@ pub enum BadPath {
     /// It has a `.`, `..` or empty component, or a NUL.
     #[error("{0:?} leaves the repository or is not in its plain form")]
     Escapes(String),
+    /// No system takes it.
+    #[error("{0:?} is longer than file systems take")]
+    TooLong(String),
     /// It names repository data.
     #[error("{0:?} is inside git's own directory")]
     GitDir(String),
@@ -33,9 +45,13 @@ impl RepoPath {
     /// Checks `raw` against the rules in the module's documentation.
     pub fn new(raw: impl Into<Vec<u8>>) -> Result<Self, BadPath> {
         let raw = raw.into();
-        let shown = || String::from_utf8_lossy(&raw).into_owned();
+        // Four bytes are the longest character.
+        let shown = || ellipsis(&String::from_utf8_lossy(&raw[..raw.len().min(4 * SHOWN + 4)]), SHOWN);
         if raw.is_empty() {
             return Err(BadPath::Empty);
+        }
+        if raw.len() > LONGEST {
+            return Err(BadPath::TooLong(shown()));
         }
         let drive =
             raw.len() > 1 && raw[0].is_ascii_alphabetic() && raw[1] == b':' && raw.get(2).is_some_and(|b| b"/\\".contains(b));
@@ -146,6 +162,11 @@ mod tests {
             ".git /x",
             "GIT~1/config",
             ".git:$INDEX",
+            ".git . .",
+            "sub/.GiT/hooks/x",
+            "git~1. /config",
+            "\u{feff}.git/x",
+            ".gi\u{206a}t",
             ".g\u{200c}it/x",
             "a\0b",
             "C:\\x",
@@ -153,6 +174,10 @@ mod tests {
         ] {
             assert!(RepoPath::new(bad).is_err(), "{bad:?} was accepted");
         }
+        let long = "a/".repeat(2047) + "ab";
+        assert!(RepoPath::new(long.as_str()).is_ok());
+        let error = RepoPath::new(format!("{long}c")).expect_err("too long").to_string();
+        assert!(error.len() < 200 && error.contains("longer than file systems take"), "{error}");
         for good in ["a", "a/b.rs", ".gitignore", "x.git", "git", "a..b", "...", "é/ü", "c:x"] {
             assert!(RepoPath::new(good).is_ok(), "{good:?} was refused");
         }

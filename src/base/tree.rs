@@ -16,6 +16,18 @@ pub trait SourceTree {
 
     /// The file at `path`, tracked or not; `None` when there is none.
     fn read(&self, path: &RepoPath) -> io::Result<Option<FileState>>;
+
+    /// Why no file can be written at `path`, whatever its content: the way there leads out of the tree, or what stands there
+    /// is no ordinary file. Nothing is read for it.
+    fn obstacle(&self, path: &RepoPath) -> Option<&'static str> {
+        let _ = path;
+        None
+    }
+
+    /// Whether two paths lead to one and the same file, as on a file system that ignores upper and lower case.
+    fn is_same_file(&self, a: &RepoPath, b: &RepoPath) -> bool {
+        a == b
+    }
 }
 
 /// Files in memory; for tests and for the tree that lies after a change set.

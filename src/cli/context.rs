@@ -2,6 +2,8 @@
 //!
 //! Invariants
 //! - Unfinished turns of dead processes are closed before a command sees it.
+//! - From the first line on, nothing is written that holds a secret of the variables; once settings and repository are known,
+//!   of those too.
 //! - The index is a help, not a need: when it cannot be used, one in memory takes its place.
 
 use std::cell::Cell;
@@ -13,6 +15,7 @@ use crate::agent::recover::{self, Recovered, Seen};
 use crate::agent::workspace::{Parts, Workspace};
 use crate::base::clock::{Clock, Entropy};
 use crate::base::id::SessionId;
+use crate::config::secret::Redactor;
 use crate::config::{Color, Config, Sources};
 use crate::index::{Index, Place, SyncReport};
 use crate::process::fault::Faults;
@@ -23,12 +26,13 @@ use crate::vcs::git::{Git, Private};
 use crate::vcs::{Backend as _, VcsError};
 
 use super::args::Global;
-use super::env::{Env, NumberedClock, SeededEntropy, SystemClock, SystemEntropy};
+use super::env::{Env, Hidden, NumberedClock, SeededEntropy, SystemClock, SystemEntropy};
 use super::error::Failure;
 
 /// One run of a command.
 pub struct Context {
     pub ui: Ui,
+    secrets: Hidden,
     pub global: Global,
     pub vars: std::collections::BTreeMap<String, String>,
     pub directory: PathBuf,
@@ -48,10 +52,11 @@ enum Outside {
 
 impl Context {
     pub fn new(env: Env, global: Global) -> Self {
-        let options = env.ui_options(global.quiet);
-        let (home, user_home) = (env.home(), env.user_home());
+        let (home, user_home, directory) = (env.home(), env.user_home(), env.directory.clone());
         let completed = Cell::new(None);
-        Self { ui: Ui::new(options, env.streams), global, vars: env.vars, directory: env.directory, home, user_home, completed }
+        let secrets = env.secrets.clone();
+        let (ui, vars) = env.ui(global.quiet);
+        Self { ui, secrets, global, vars, directory, home, user_home, completed }
     }
 
     /// Where the settings come from. `root` is the worktree's, when there is one.
@@ -104,6 +109,7 @@ impl Context {
         let root = self.root()?;
         let config = Config::load(&self.sources(root, Vec::new())?).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
+        self.secrets.set(Redactor::new(config.secrets(&self.vars)));
         Ok(config)
     }
 
@@ -143,6 +149,7 @@ impl Context {
         let sources = self.sources(Some(probe.layout().root.clone()), session)?;
         let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
         self.set_color(&config);
+        self.secrets.set(Redactor::new(config.secrets(&self.vars)));
         if first {
             config.warnings().iter().for_each(|warning| self.ui.warn(warning));
         }
@@ -157,8 +164,13 @@ impl Context {
         };
         let faults = Faults::new(debug.fault.as_deref().unwrap_or_default());
         let backend = probe.with_faults(faults.clone());
+        let backend = match &self.home {
+            Some(home) => backend.without(home),
+            None => backend,
+        };
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         let ws = Workspace::new(Parts { backend, config, env: self.vars.clone(), clock, entropy, faults }, &directory)?;
+        self.secrets.set(ws.redactor.clone());
         if first {
             self.recover(&ws)?;
         }

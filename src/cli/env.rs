@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crate::base::clock::{Clock, Entropy, Timestamp};
 use crate::base::hash::Sha256;
-use crate::ui::{ColorChoice, Options, Streams, Terminal};
+use crate::config::secret::{Redactor, secrets_in_env};
+use crate::ui::{ColorChoice, Options, Streams, Terminal, Ui};
 
 /// What a run of the program is given.
 pub struct Env {
@@ -20,6 +22,33 @@ pub struct Env {
     pub directory: PathBuf,
     pub terminal: Terminal,
     pub streams: Streams,
+    /// What must not be seen in any output.
+    pub secrets: Hidden,
+}
+
+/// The secrets that are known, for everything that writes: first those of the variables, later more.
+#[derive(Clone)]
+pub struct Hidden(Arc<Mutex<Redactor>>);
+
+impl Hidden {
+    pub fn new(redactor: Redactor) -> Self {
+        Self(Arc::new(Mutex::new(redactor)))
+    }
+
+    /// Knows these from now on.
+    pub fn set(&self, redactor: Redactor) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = redactor;
+    }
+
+    /// The bytes without them; nothing when they hold none.
+    pub fn take_out(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        // Never waits: a panic is written while somebody may be in here.
+        match self.0.try_lock() {
+            Ok(redactor) => redactor.holds(bytes).then(|| redactor.redact_bytes(bytes).into_owned()),
+            Err(TryLockError::Poisoned(held)) => Some(held.get_ref().redact_bytes(bytes).into_owned()),
+            Err(TryLockError::WouldBlock) => Some(b"[nothing can be shown here]\n".to_vec()),
+        }
+    }
 }
 
 impl Env {
@@ -47,6 +76,7 @@ impl Env {
                 err: Box::new(std::io::stderr()),
                 input: Box::new(BufReader::new(std::io::stdin())),
             },
+            secrets: Hidden::new(Redactor::new(secrets_in_env(&vars))),
             vars,
         })
     }
@@ -60,6 +90,13 @@ impl Env {
     pub fn home(&self) -> Option<PathBuf> {
         let set = self.vars.get("RT_HOME").filter(|h| !h.is_empty()).map(PathBuf::from);
         set.or_else(|| self.user_home().map(|h| h.join(".retort")))
+    }
+
+    /// The user's view, through which no secret of these variables is seen.
+    pub fn ui(self, quiet: bool) -> (Ui, BTreeMap<String, String>) {
+        let ui = Ui::new(self.ui_options(quiet), self.streams);
+        ui.set_veil(Box::new(move |bytes| self.secrets.take_out(bytes)));
+        (ui, self.vars)
     }
 
     /// Colour before any settings are known.

@@ -229,6 +229,9 @@ impl From<Error> for Failure {
             Error::HoldsSecret(_) => {
                 user().hint("nothing was written; take the secret out of the file, or out of the answer, first").code(REJECTED)
             }
+            Error::WouldSend { .. } => {
+                user().hint("begin a new session: rt -n -m \"…\"   or, if it is no secret, unset that variable")
+            }
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),
             Error::NoCode(_) => user().hint("fetch the branch that the session worked on, then try again"),

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, Write as _};
 
+use crate::base::text::neutralise;
 use crate::llm::local::Paste;
 
 use super::context::Context;
@@ -18,7 +19,8 @@ pub fn paste(ctx: &Context) -> Result<Box<Paste>, Failure> {
         let mut err = io::stderr();
         writeln!(
             err,
-            "----- copy from here -----\n{prompt}\n----- to here, paste the answer below and end it with a line that has a dot alone -----"
+            "----- copy from here -----\n{}\n----- to here, paste the answer below and end it with a line that has a dot alone -----",
+            neutralise(prompt)
         )?;
         let mut answer = Vec::new();
         for line in io::stdin().lock().lines() {

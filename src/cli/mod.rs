@@ -17,6 +17,8 @@ mod reference;
 mod render;
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -24,19 +26,27 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use context::Context;
-pub use env::Env;
+pub use env::{Env, Hidden};
 use error::{BUG, Failure, PIPE};
 
-use crate::ui::{ColorChoice, Ui};
+use crate::base::text::neutralise;
+use crate::ui::ColorChoice;
 
 /// The program, with everything it takes from the process.
 pub fn main() -> ExitCode {
-    let env = Env::of_process();
-    let args = std::env::args_os();
-    match env {
-        Ok(env) => ExitCode::from(run(args, env)),
-        Err(_) => ExitCode::from(BUG),
-    }
+    let Ok(env) = Env::of_process() else { return ExitCode::from(BUG) };
+    let secrets = env.secrets.clone();
+    // What panics has a value at hand, which may be anything.
+    std::panic::set_hook(Box::new(move |info| {
+        let said = info.to_string();
+        let said = secrets.take_out(said.as_bytes()).map_or(said, |clean| String::from_utf8_lossy(&clean).into_owned());
+        let said = neutralise(&said);
+        let _ = writeln!(std::io::stderr(), "error: this is a bug of retort: {said}");
+        let _ =
+            writeln!(std::io::stderr(), "  hint: nothing is lost: the next command closes an unfinished turn; please report this");
+    }));
+    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| run(std::env::args_os(), env)));
+    ExitCode::from(ran.unwrap_or(BUG))
 }
 
 /// Runs one command line; gives the exit code.
@@ -50,7 +60,7 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Env) -> u8 {
     }
     // By far the commonest call of scripts; it needs none of the rest.
     if early.len() == 2 && (early[1] == "--version" || early[1] == "-V") {
-        let ui = Ui::new(env.ui_options(false), env.streams);
+        let (ui, _) = env.ui(false);
         return ui.line(concat!("rt ", env!("CARGO_PKG_VERSION"))).map_or(PIPE, |()| 0);
     }
     let has_message = early.iter().any(|a| a == "-m" || a == "--message");
@@ -126,14 +136,14 @@ fn overview(ctx: &Context) -> Result<(), Failure> {
 }
 
 fn fail_early(env: Env, failure: &Failure) -> u8 {
-    Ui::new(env.ui_options(false), env.streams).error(&failure.report);
+    env.ui(false).0.error(&failure.report);
     failure.code
 }
 
 /// What clap has to say: help and version are results, everything else is a usage error.
 fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let options = env.ui_options(false);
-    let ui = Ui::new(options, env.streams);
+    let (ui, _) = env.ui(false);
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand

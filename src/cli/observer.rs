@@ -18,6 +18,9 @@ use crate::vcs::Landed;
 use super::context::{counted, files};
 use super::render;
 
+/// How many edits that did not fit are shown one by one; the others are counted.
+const MOST_LINES: usize = 20;
+
 /// Shows an exchange.
 pub struct Frame<'a> {
     ui: &'a Ui,
@@ -171,8 +174,11 @@ impl<'a> Frame<'a> {
             gathered.rejects.iter().map(|r| json!({ "path": r.path, "reason": r.for_model.reason, "edit": r.source })).collect();
         let unseen: Vec<String> = gathered.unseen.iter().map(ToString::to_string).collect();
         self.event("rejected", json!({ "rejects": rejects, "unseen": unseen, "held": gathered.changes.len() }));
-        for reject in &gathered.rejects {
+        for reject in gathered.rejects.iter().take(MOST_LINES) {
             self.ui.status(Text::new().add(Style::Bad, "does not fit  ").plain(reject.line.clone()));
+        }
+        if let Some(left) = gathered.rejects.len().checked_sub(MOST_LINES).filter(|left| *left > 0) {
+            self.ui.status(Text::new().add(Style::Bad, "does not fit  ").plain(format!("{left} more · rt show")));
         }
         for path in &gathered.unseen {
             self.ui.status(Text::new().add(Style::Warn, "not seen yet  ").add(Style::Path, path.to_string()));

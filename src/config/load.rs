@@ -8,7 +8,7 @@ use super::file::{self, Setting};
 use super::schema::{self, BUILT_IN_PROVIDERS, KEYS, Scope};
 use super::secret::{self, Secret};
 use super::settings::Merged;
-use super::trust::{self, Status};
+use super::trust::{self, Links, Status};
 use super::value::Value;
 use super::{ConfigError, Settings};
 
@@ -149,9 +149,10 @@ impl Config {
         secret::key_for(provider, env, named)
     }
 
-    /// Everything that must never be stored or sent: secrets in variables, and the keys of all providers.
+    /// Everything that must never be stored or sent: secrets in variables and in addresses, and the keys of all providers.
     pub fn secrets(&self, env: &BTreeMap<String, String>) -> Vec<Secret> {
         let mut found = secret::secrets_in_env(env);
+        found.extend(self.entries.iter().flat_map(|entry| secret::secrets_in_urls(&entry.key, &entry.value.to_string())));
         found.extend(self.settings.providers.keys().filter_map(|name| self.key_for(name, env)));
         found
     }
@@ -166,8 +167,9 @@ impl Config {
     pub fn templates(&self) -> Result<BTreeMap<String, Template>, ConfigError> {
         let mut found = BTreeMap::new();
         let project = self.project.as_deref().filter(|_| self.trust == Status::Trusted);
-        for dir in [Some(self.home.as_path()), project].into_iter().flatten() {
-            for (name, path) in trust::walk(&dir.join("templates"))? {
+        let own = (self.home.as_path(), Links::Followed);
+        for (dir, links) in [Some(own), project.map(|dir| (dir, Links::Ignored))].into_iter().flatten() {
+            for (name, path) in trust::walk(&dir.join("templates"), links)? {
                 found.insert(name, Template { text: text_of(&path)?, path });
             }
         }
@@ -176,7 +178,8 @@ impl Config {
 }
 
 fn text_of(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(ConfigError::io("read", path))
+    let not_text = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(trust::read_bounded(path)?).map_err(|e| ConfigError::io("read", path)(not_text(e)))
 }
 
 /// What the layers have said so far.
@@ -264,13 +267,17 @@ impl Layers<'_> {
     /// The settings of `dir`'s config.toml or config.json.
     fn files(&mut self, dir: &Path, layer: Layer) -> Result<Vec<Setting>, ConfigError> {
         let (toml, json) = (dir.join("config.toml"), dir.join("config.json"));
-        let path = match (toml.exists(), json.exists()) {
+        let is_there = |path: &Path| match layer {
+            Layer::User => path.exists(),
+            Layer::Project => Links::Ignored.is_file(path),
+        };
+        let path = match (is_there(&toml), is_there(&json)) {
             (true, true) => return Err(ConfigError::TwoFiles { first: toml, second: json }),
             (true, false) => toml,
             (false, true) => json,
             (false, false) => return Ok(Vec::new()),
         };
-        let bytes = std::fs::read(&path).map_err(ConfigError::io("read", &path))?;
+        let bytes = trust::read_bounded(&path)?;
         let contents = file::read(&path, layer, &bytes);
         self.problems.extend(contents.problems);
         Ok(contents.settings)
@@ -278,6 +285,14 @@ impl Layers<'_> {
 
     fn project(&mut self, dir: &Path, trust: &Status) -> Result<(), ConfigError> {
         let mut ignored = Vec::new();
+        let linked = trust::linked(dir);
+        if !linked.is_empty() {
+            let names: Vec<String> = linked.iter().map(|name| dir.join(name).display().to_string()).collect();
+            self.warnings.push(format!("a project's own settings are not read through a symbolic link: {}", names.join(", ")));
+        }
+        if linked.iter().any(|name| name == ".") {
+            return Ok(());
+        }
         for setting in self.files(dir, Layer::Project)? {
             if *trust == Status::Trusted || KEYS[setting.entry].scope == Scope::Anyone {
                 self.put(setting, dir);
@@ -285,7 +300,7 @@ impl Layers<'_> {
                 ignored.push(setting.key);
             }
         }
-        if *trust != Status::Trusted && !trust::walk(&dir.join("templates"))?.is_empty() {
+        if *trust != Status::Trusted && !trust::walk(&dir.join("templates"), Links::Ignored)?.is_empty() {
             ignored.push("templates/".to_owned());
         }
         if !ignored.is_empty() {

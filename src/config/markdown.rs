@@ -23,7 +23,8 @@ pub fn markdown() -> String {
          key or type is an error that names the file, the line and the nearest valid key. A relative path starts at the directory of the\n\
          file that sets it (a default: at `~/.retort`), and `~/` is your home directory. In a variable or flag, a list is `a,b` or `[\"a\", \"b\"]`.\n\n\
          Until you run `rt trust`, a project's own configuration may set only the keys marked *anyone*. Keys marked *session* may also be\n\
-         kept in a session. Trust holds for the files as they are: when one under `.retort/` changes, you are asked again.\n\n",
+         kept in a session. Trust holds for the files as they are: when one under `.retort/` changes, you are asked again. Of a project's\n\
+         `.retort/`, symbolic links are not read, nor files of more than 1 MiB.\n\n",
     );
     table(&mut out, &mut KEYS.iter().filter(|key| !key.is_for_tests()));
     out.push_str("\n## For tests\n\nThese make a run repeatable. They are of no use in daily work.\n\n");
@@ -112,7 +113,7 @@ fn insert(node: &mut serde_json::Value, parts: &[&str], key: &Key) {
 
 fn leaf(key: &Key) -> serde_json::Value {
     let mut leaf = match key.kind {
-        Kind::Text | Kind::Path | Kind::Duration | Kind::Time => Map::from_iter([("type".to_owned(), json!("string"))]),
+        Kind::Text | Kind::Path | Kind::Duration | Kind::Time | Kind::Url => Map::from_iter([("type".to_owned(), json!("string"))]),
         Kind::Bool => Map::from_iter([("type".to_owned(), json!("boolean"))]),
         Kind::Int(low, high) => Map::from_iter([
             ("type".to_owned(), json!("integer")),

@@ -45,7 +45,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope
     Key { name, kind, default, scope, doc, example }
 }
 
-use Kind::{Bool, Choice, Duration, Int, List, Path, Text, Time};
+use Kind::{Bool, Choice, Duration, Int, List, Path, Text, Time, Url};
 use Scope::{Anyone, Session, Trusted};
 
 /// Every key, in the order of the manual.
@@ -64,7 +64,7 @@ pub const KEYS: &[Key] = &[
         "The protocol that the provider speaks; needed for a provider with a name of your own."),
     key("providers.<name>.key_env", Text, "", Trusted, "WORK_GEMINI_KEY",
         "The variable that holds the key. Unset: `GEMINI_API_KEY` then `GOOGLE_API_KEY` for gemini, `OPENAI_API_KEY` for openai, none for others."),
-    key("providers.<name>.base_url", Text, "", Trusted, "http://127.0.0.1:8080/v1",
+    key("providers.<name>.base_url", Url, "", Trusted, "http://127.0.0.1:8080/v1",
         "Where requests go. Unset: the provider's own address."),
     key("providers.<name>.timeout", Duration, "300s", Trusted, "60s",
         "How long to wait when no data arrives."),

@@ -4,6 +4,8 @@
 //! - Trust is in bytes, not in a place: a record holds the SHA-256 of every file that may act, and a file that was
 //!   changed, added or removed since ends it until the user looks again.
 //! - A damaged trust.toml is an error, never trust.
+//! - Nothing of a project is read through a symbolic link, and nothing that is no ordinary file: a link could lead anywhere on
+//!   the machine, to other people's files or to a device without an end. Nor is a file of more than [`LARGEST`] bytes read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,15 +35,72 @@ type Files = BTreeMap<String, Sha256>;
 /// How deep directories are followed, so that a link to a parent cannot loop.
 const DEPTH: usize = 8;
 
+/// The most bytes of one configuration file or template.
+pub(super) const LARGEST: u64 = 1 << 20;
+
+/// Whether symbolic links are followed. The user's own may lead wherever the user keeps such files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    Followed,
+    Ignored,
+}
+
+impl Links {
+    fn look(self, path: &Path) -> Option<std::fs::Metadata> {
+        match self {
+            Self::Followed => std::fs::metadata(path),
+            Self::Ignored => std::fs::symlink_metadata(path),
+        }
+        .ok()
+    }
+
+    /// Whether there is a file that may be read.
+    pub(super) fn is_file(self, path: &Path) -> bool {
+        self.look(path).is_some_and(|meta| meta.is_file())
+    }
+
+    fn is_directory(self, path: &Path) -> bool {
+        self.look(path).is_some_and(|meta| meta.is_dir())
+    }
+}
+
+/// The names in a project's own directory that are symbolic links, and therefore not read; `.` is the directory itself.
+pub(super) fn linked(dir: &Path) -> Vec<String> {
+    let is_link = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    if is_link(dir) {
+        return vec![".".to_owned()];
+    }
+    ["config.toml", "config.json", "templates"].into_iter().filter(|name| is_link(&dir.join(name))).map(str::to_owned).collect()
+}
+
+/// Reads a configuration file or template.
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let io = || ConfigError::io("read", path);
+    let size = std::fs::metadata(path).map_err(io())?.len();
+    if size > LARGEST {
+        let why = format!("it has {size} bytes, and at most {LARGEST} are read");
+        return Err(io()(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why)));
+    }
+    std::fs::read(path).map_err(io())
+}
+
 /// Every file below `dir` by its path with `/`, in order. No directory is no files. A name that is not UTF-8 cannot be
 /// the name of a template, so it cannot act and is left out.
-pub(super) fn walk(dir: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
+pub(super) fn walk(dir: &Path, links: Links) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
     let mut found = BTreeMap::new();
-    walk_into(dir, "", DEPTH, &mut found)?;
+    if links.is_directory(dir) {
+        walk_into(dir, "", DEPTH, links, &mut found)?;
+    }
     Ok(found)
 }
 
-fn walk_into(dir: &Path, prefix: &str, depth: usize, found: &mut BTreeMap<String, PathBuf>) -> Result<(), ConfigError> {
+fn walk_into(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    links: Links,
+    found: &mut BTreeMap<String, PathBuf>,
+) -> Result<(), ConfigError> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(()),
@@ -50,28 +109,35 @@ fn walk_into(dir: &Path, prefix: &str, depth: usize, found: &mut BTreeMap<String
     for entry in entries {
         let path = entry.map_err(ConfigError::io("list", dir))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()).map(|name| format!("{prefix}{name}")) else { continue };
-        // Links are followed: what counts is the bytes that would be read.
-        if path.is_file() {
+        // What counts is the bytes that would be read.
+        if links.is_file(&path) {
             found.insert(name, path);
-        } else if path.is_dir() && depth > 0 {
-            walk_into(&path, &format!("{name}/"), depth - 1, found)?;
+        } else if links.is_directory(&path) && depth > 0 {
+            walk_into(&path, &format!("{name}/"), depth - 1, links, found)?;
         }
     }
     Ok(())
 }
 
-fn acting_files(project_root: &Path) -> Result<Files, ConfigError> {
+fn acting_paths(project_root: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
     let dir = project_root.join(".retort");
+    if !Links::Ignored.is_directory(&dir) {
+        return Ok(BTreeMap::new());
+    }
+    let templates = walk(&dir.join("templates"), Links::Ignored)?;
     let mut paths: BTreeMap<String, PathBuf> =
-        walk(&dir.join("templates"))?.into_iter().map(|(name, path)| (format!("templates/{name}"), path)).collect();
+        templates.into_iter().map(|(name, path)| (format!("templates/{name}"), path)).collect();
     for name in ["config.toml", "config.json"] {
         let path = dir.join(name);
-        if path.is_file() {
+        if Links::Ignored.is_file(&path) {
             paths.insert(name.to_owned(), path);
         }
     }
-    let hash = |path: &Path| std::fs::read(path).map(|bytes| Sha256::of(&bytes)).map_err(ConfigError::io("read", path));
-    paths.into_iter().map(|(name, path)| Ok((name, hash(&path)?))).collect()
+    Ok(paths)
+}
+
+fn hashed(paths: BTreeMap<String, PathBuf>) -> Result<Files, ConfigError> {
+    paths.into_iter().map(|(name, path)| Ok((name, Sha256::of(&read_bounded(&path)?)))).collect()
 }
 
 /// A project's name in trust.toml. Percent signs mark a path that is not UTF-8; such a name cannot equal a real path's,
@@ -95,10 +161,11 @@ fn read(home: &Path) -> Result<(PathBuf, DocumentMut), ConfigError> {
 pub fn status(home: &Path, project_root: &Path) -> Result<Status, ConfigError> {
     let (_, document) = read(home)?;
     let record = document.get(&name_of(project_root)?).and_then(Item::as_table_like);
-    let files = acting_files(project_root)?;
+    let paths = acting_paths(project_root)?;
     let Some(record) = record else {
-        return Ok(if files.is_empty() { Status::Nothing } else { Status::Untrusted });
+        return Ok(if paths.is_empty() { Status::Nothing } else { Status::Untrusted });
     };
+    let files = hashed(paths)?;
     let recorded: BTreeMap<&str, Option<Sha256>> =
         record.iter().map(|(name, hash)| (name, hash.as_str().and_then(|hash| hash.parse().ok()))).collect();
     let mut changed: Vec<String> = files
@@ -113,7 +180,7 @@ pub fn status(home: &Path, project_root: &Path) -> Result<Status, ConfigError> {
 
 /// Trusts the project's files as they are now, and returns their names.
 pub fn trust(home: &Path, project_root: &Path) -> Result<Vec<String>, ConfigError> {
-    let files = acting_files(project_root)?;
+    let files = hashed(acting_paths(project_root)?)?;
     let (path, mut document) = read(home)?;
     let mut record = Table::new();
     for (name, hash) in &files {

@@ -100,6 +100,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A string that names a file.
     Path,
+    /// Where a provider is. It is stored with every request and shown, so nothing secret may be in it.
+    Url,
 }
 
 impl Kind {
@@ -121,6 +123,7 @@ impl Kind {
                 }
             }
             Self::Path => "a string that names a file".to_owned(),
+            Self::Url => "an address such as \"http://127.0.0.1:8080/v1\"".to_owned(),
         }
     }
 
@@ -133,7 +136,7 @@ impl Kind {
                 serde_json::from_str(text)
                     .unwrap_or_else(|_| text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()),
             ),
-            Self::Text | Self::Duration | Self::Time | Self::Choice(_) | Self::Path => Raw::Text(text.to_owned()),
+            Self::Text | Self::Duration | Self::Time | Self::Choice(_) | Self::Path | Self::Url => Raw::Text(text.to_owned()),
         }
     }
 
@@ -151,9 +154,28 @@ impl Kind {
             (Self::List, Raw::List(items)) => Some(Value::List(items.clone())),
             (Self::Choice(words), Raw::Text(text)) if words.contains(&text.as_str()) => Some(Value::Text(text.clone())),
             (Self::Path, Raw::Text(text)) if !text.is_empty() => Some(Value::Path(PathBuf::from(text))),
+            (Self::Url, Raw::Text(text)) => match check_url(text) {
+                Ok(()) => Some(Value::Text(text.clone())),
+                // The value is not repeated: it may hold a password.
+                Err(problem) => return Err(format!("expected {}; {problem}", self.described())),
+            },
             _ => None,
         };
         value.ok_or_else(wrong)
+    }
+}
+
+fn check_url(text: &str) -> Result<(), &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = rest.ok_or("this one begins with neither http:// nor https://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match () {
+        () if host.contains('@') => {
+            Err("this one holds a user name or password: put the key into a variable, and its name into key_env")
+        }
+        () if rest.contains(['?', '#']) => Err("this one has a query: put the key into a variable, and its name into key_env"),
+        () if host.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) => Err("this one is none"),
+        () => Ok(()),
     }
 }
 

@@ -37,9 +37,9 @@ pub struct Applied {
     pub rejects: Vec<Reject>,
 }
 
-/// The most that the edits of one answer may go through, in bytes: each one takes its file whole. Above all real answers,
-/// and some seconds of work.
-const MOST: u64 = 4 << 30;
+/// The most that the edits of one answer may go through, in bytes: each one takes its file whole. Above all real answers (250
+/// edits of a file of a million bytes), and about a second of work.
+const MOST: u64 = 256 << 20;
 
 /// Applies `edits` to the files of `tree`. Fails only if a file cannot be read.
 pub fn apply(edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result<Applied> {
@@ -105,11 +105,17 @@ impl World<'_> {
             return Err(Reason::ReadOnly.into());
         }
         self.names.check_length(path)?;
+        if !self.files.contains_key(path)
+            && let Some(why) = self.tree.obstacle(path)
+        {
+            return Err(Reason::Obstacle(why).into());
+        }
         if self.names.is_directory(path) {
             return Err(Reason::Directory.into());
         }
         let now = self.read(path)?;
         if let Some(file) = &now {
+            self.check_spelling(path)?;
             if file.mode == FileMode::Symlink {
                 return Err(Reason::Symlink.into());
             }
@@ -146,6 +152,16 @@ impl World<'_> {
             *now = after.map(|text| FileState { mode, bytes: text.into_bytes() });
         }
         Ok(true)
+    }
+
+    /// Refuses an untracked path that is another spelling of a tracked one, as a file system that ignores case has it: what
+    /// holds for the file holds for its own name only.
+    fn check_spelling(&mut self, path: &RepoPath) -> Result<(), Reason> {
+        let tree = self.tree;
+        match self.names.spellings(path).find(|other| tree.is_same_file(path, other)) {
+            Some(other) => Err(Reason::CaseCollision(other.to_string())),
+            None => Ok(()),
+        }
     }
 
     fn read(&mut self, path: &RepoPath) -> Result<Option<FileState>, Stop> {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::path::RepoPath;
+use crate::base::text::is_unsafe_to_show;
 
 use super::reject::Reason;
 
@@ -88,7 +89,7 @@ impl<'t> Names<'t> {
             if part.ends_with(['.', ' ']) {
                 return Err(Reason::BadName("Windows drops a dot or space at the end of a name"));
             }
-            if part.chars().any(char::is_control) {
+            if part.chars().any(|c| char::is_control(c) || is_unsafe_to_show(c)) {
                 return Err(Reason::BadName("it has a control character"));
             }
         }
@@ -101,6 +102,13 @@ impl<'t> Names<'t> {
             Some(other) => Err(Reason::CaseCollision(other.to_string())),
             None => Ok(()),
         }
+    }
+
+    /// Other files whose paths differ from this one, which is not tracked, in case only.
+    pub(super) fn spellings<'s>(&'s mut self, path: &'s RepoPath) -> impl Iterator<Item = &'s RepoPath> {
+        let tracked = self.is_tracked(path.as_bytes());
+        let same = self.folded().get(&fold(path)).filter(|_| !tracked);
+        same.into_iter().flatten().filter(move |other| *other != path)
     }
 
     fn folded(&mut self) -> &BTreeMap<String, BTreeSet<RepoPath>> {

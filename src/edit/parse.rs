@@ -18,6 +18,10 @@ use super::whole::Whole;
 /// Columns of a commit subject.
 const SUBJECT: usize = 100;
 
+/// The most edits and issues of one answer. What a model means to do fits many times over; a million of them could each be a
+/// file to sync, and keep the user waiting for hours.
+const MOST: usize = 50_000;
+
 /// Reads `text`, whole.
 pub fn parse(format: EditFormat, known: &[RepoPath], text: &str, complete: bool) -> EditPlan {
     let mut parser = Parser::new(format, known);
@@ -401,12 +405,19 @@ impl Parser {
         let edit = Edit { path: self.known.resolve(&path, !proves), op, source };
         self.since.clear();
         self.label = None;
+        if self.plan.edits.len() >= MOST {
+            return self.lost(self.at, IssueKind::TooMany, Some(path), "");
+        }
         self.last = Some(path);
         events.push(ParseEvent::Edit(edit.clone()));
         self.plan.edits.push(edit);
     }
 
     fn issue(&mut self, line: usize, kind: IssueKind, path: Option<String>, source: &str) {
+        if self.plan.issues.len() >= MOST {
+            self.state = State::Lost;
+            return;
+        }
         self.plan.issues.push(ParseIssue { line, kind, path, source: source.to_owned() });
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::base::path::{BadPath, RepoPath};
+use crate::base::text::ellipsis;
 
 use super::marker::{self, Marker};
 
@@ -30,7 +31,8 @@ impl Edit {
     pub fn path_text(&self) -> String {
         match &self.path {
             Ok(path) => path.to_string(),
-            Err(bad) => bad.written.clone(),
+            // The edit's own text has all of it.
+            Err(bad) => ellipsis(&bad.written, 160),
         }
     }
 }
@@ -115,6 +117,8 @@ pub struct ParseIssue {
 pub enum IssueKind {
     #[error("the answer ends inside this block")]
     Cut,
+    #[error("the answer has more than 50,000 edits; from this one on nothing was read")]
+    TooMany,
     #[error(
         "no line says which file this block is for; put the path on the line above it (a name without a dot or slash as `=== FILE: name ===`)"
     )]
@@ -147,7 +151,7 @@ impl ParseIssue {
     /// One line for a person.
     pub fn line(&self) -> String {
         match &self.path {
-            Some(path) => format!("{path}: {}", self.kind),
+            Some(path) => format!("{}: {}", ellipsis(path, 160), self.kind),
             None => format!("line {} of the answer: {}", self.line, self.kind),
         }
     }

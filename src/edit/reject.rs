@@ -27,6 +27,8 @@ pub enum Reason {
     BadPath(String),
     #[error("a file of this name cannot be created: {0}")]
     BadName(&'static str),
+    #[error("nothing can be written there: {0}")]
+    Obstacle(&'static str),
     #[error("the file was given for reading only")]
     ReadOnly,
     #[error("the file holds a secret, so it is neither shown nor edited")]

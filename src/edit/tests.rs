@@ -149,11 +149,11 @@ fn hostile_or_impossible_targets_are_rejected() {
 #[test]
 fn a_name_that_no_file_can_have_is_rejected() {
     let tree = tree(&[("a.rs", "a\n")]);
-    let long = Reason::BadName("it is longer than file systems take");
     for name in [format!("{}.rs", "x".repeat(253)), format!("{}x.rs", "d/".repeat(600)), format!("{}x.rs", "d/".repeat(400_000))] {
         for answer in [format!("=== FILE: {name} ===\n```\nx\n```\n"), format!("=== DELETE: {name} ===\n")] {
             let (_, done) = applied(&tree, &answer);
-            assert_eq!(done.rejects.iter().map(|reject| &reject.reason).collect::<Vec<_>>(), [&long]);
+            let why: Vec<String> = done.rejects.iter().map(|reject| reject.reason.to_string()).collect();
+            assert!(matches!(&why[..], [why] if why.ends_with("is longer than file systems take")), "{why:?}");
         }
     }
     let longest = format!("{}.rs", "x".repeat(252));

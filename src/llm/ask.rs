@@ -27,6 +27,9 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 const LINGER: Duration = Duration::from_secs(1);
 /// How much of an error body is read.
 const ERROR_BODY: usize = 1 << 20;
+/// The largest answer that is taken. The longest that a model can give today has a hundredth of it; a server that never ends
+/// would fill memory and disk.
+const LARGEST: usize = 128 << 20;
 /// Keys that are shorter are words that could stand anywhere, such as `none`.
 const SHORTEST_KEY: usize = 8;
 
@@ -178,6 +181,9 @@ impl Attempt<'_> {
                 Either::Right(_) if self.answer.record.stop.is_some() => return Ok(()),
                 Either::Right(_) => return Err(self.silent()),
             };
+            if self.answer.record.raw.len() + bytes.len() > LARGEST {
+                break format!("it is larger than {} MiB, which is the most that is taken", LARGEST >> 20);
+            }
             self.keep(&bytes)?;
             let stopped = self.answer.record.stop.is_some();
             let decoded = decoder.feed(&bytes, &mut events);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which point is armed: `name` (its first hit) or `name:N` (its N-th hit). `trace` kills nowhere and writes every hit as a
-/// line into the given file.
+/// line into the given file. `panic=NAME TEXT` panics at a point instead, with the text.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     armed: Option<Arc<Armed>>,
@@ -19,6 +19,7 @@ struct Armed {
     name: String,
     hit: u32,
     trace: Option<std::path::PathBuf>,
+    panic: Option<String>,
     hits: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -30,7 +31,11 @@ impl Faults {
         }
         let (name, hit) = spec.rsplit_once(':').and_then(|(n, h)| Some((n, h.parse().ok()?))).unwrap_or((spec, 1));
         let trace = spec.strip_prefix("trace=").map(Into::into);
-        let armed = Armed { name: name.to_owned(), hit, trace, hits: Mutex::default() };
+        let (name, text) = spec.strip_prefix("panic=").map_or((name, None), |rest| {
+            let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+            (name, Some(text.to_owned()))
+        });
+        let armed = Armed { name: name.to_owned(), hit, trace, panic: text, hits: Mutex::default() };
         Self { armed: Some(Arc::new(armed)) }
     }
 
@@ -50,6 +55,9 @@ impl Faults {
                 let _ = std::io::Write::write_all(&mut file, line.as_bytes());
             }
         } else if armed.name == name && armed.hit == hit {
+            if let Some(text) = &armed.panic {
+                panic!("a fault was set: {text}");
+            }
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
     }

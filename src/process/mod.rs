@@ -158,10 +158,9 @@ fn collected(pieces: Option<mpsc::Receiver<Vec<u8>>>) -> Vec<u8> {
 /// Names a living process so that another one that gets its number later is not taken for it; `None` when it is dead.
 pub fn identity(pid: u32) -> Option<String> {
     let known = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
-    match rustix::process::test_kill_process(known) {
-        Err(rustix::io::Errno::SRCH) => return None,
-        // Another user's, too, lives.
-        _ => {}
+    // Another user's lives, too.
+    if rustix::process::test_kill_process(known) == Err(rustix::io::Errno::SRCH) {
+        return None;
     }
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return Some(pid.to_string()) };
     // After the name in brackets: the state, and as the 20th word from there the time at which it began.

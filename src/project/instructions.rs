@@ -4,6 +4,8 @@
 //! - One name is used in the whole project, the first that occurs, so the same rules written down for several programs do
 //!   not come twice.
 //! - A text that is cut says so in its last line.
+//! - A link that belongs to the project leads to files of the project only. It may have been made by somebody who cannot see
+//!   this worktree, in the hope of a file that the user keeps here and that is no part of the project, such as `.env`.
 
 use std::io;
 
@@ -45,12 +47,17 @@ pub fn instruction_files(tree: &dyn SourceTree, cwd: Option<&RepoPath>) -> io::R
 
 /// The file's bytes; links inside the repository are followed, because projects link one name to another.
 fn read(tree: &dyn SourceTree, path: &RepoPath) -> io::Result<Option<Vec<u8>>> {
+    let is_tracked = |path: &RepoPath| tree.paths().binary_search(path).is_ok();
+    let of_project = is_tracked(path);
     let mut path = path.clone();
     for _ in 0..=MAX_LINKS {
         match tree.read(&path)? {
             Some(FileState { mode: FileMode::Symlink, bytes }) => {
                 let folder = path.as_bytes().iter().rposition(|b| *b == b'/').map_or(&b""[..], |at| &path.as_bytes()[..at]);
                 let Some(target) = join(folder, &bytes) else { return Ok(None) };
+                if of_project && !is_tracked(&target) {
+                    return Ok(None);
+                }
                 path = target;
             }
             other => return Ok(other.map(|state| state.bytes)),

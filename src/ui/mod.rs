@@ -16,7 +16,7 @@ mod table;
 
 pub use diff::diff;
 pub use human::{age, bytes, count, elapsed};
-pub use output::{ColorChoice, Options, OutputError, Report, Streams, Terminal, Ui};
+pub use output::{ColorChoice, Options, OutputError, Report, Streams, Terminal, Ui, Veil};
 pub use stream::{Neutraliser, Stream};
 pub use style::{Style, Text};
 pub use table::Table;

@@ -1,5 +1,6 @@
 //! The two output streams, the input, and the line of progress that lives between them.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,7 @@ use super::stream::Stream;
 use super::style::{Style, Text};
 use super::table::Table;
 use crate::base::clock::Timestamp;
-use crate::base::text::ellipsis;
+use crate::base::text::{ellipsis, is_unsafe_to_show};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,8 +93,12 @@ struct Progress {
     shown: bool,
 }
 
+/// What must not be seen in an output: gives the bytes without it, or nothing when it is not in them.
+pub type Veil = Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send>;
+
 struct State {
     streams: Streams,
+    veil: Option<Veil>,
     progress: Option<Progress>,
     /// stdout is a terminal and its last line has no end yet.
     mid_line: bool,
@@ -114,7 +119,7 @@ const ERASE_LINE: &[u8] = b"\r\x1b[2K";
 impl Ui {
     /// A view over these streams.
     pub fn new(options: Options, streams: Streams) -> Self {
-        Self { options, state: Mutex::new(State { streams, progress: None, mid_line: false, color: options.color }) }
+        Self { options, state: Mutex::new(State { streams, veil: None, progress: None, mid_line: false, color: options.color }) }
     }
 
     /// How it writes.
@@ -130,6 +135,11 @@ impl Ui {
     /// Changes when colour is used, once the settings are known.
     pub fn set_color(&self, color: ColorChoice) {
         self.state().color = color;
+    }
+
+    /// From now on, everything that is written to either stream goes through this.
+    pub fn set_veil(&self, veil: Veil) {
+        self.state().veil = Some(veil);
     }
 
     fn colors(&self, terminal: bool) -> bool {
@@ -169,9 +179,18 @@ impl Ui {
 
     /// Writes a value as one line of JSON.
     pub fn json(&self, value: &impl serde::Serialize) -> Result<(), OutputError> {
-        let mut line = serde_json::to_vec(value).map_err(io::Error::from)?;
-        line.push(b'\n');
-        self.out_bytes(&line)
+        let line = serde_json::to_string(value).map_err(io::Error::from)?;
+        // The same value for every reader of JSON, and harmless on a terminal: the encoder leaves some control characters.
+        let mut safe = String::with_capacity(line.len() + 1);
+        for c in line.chars() {
+            if is_unsafe_to_show(c) {
+                safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+            } else {
+                safe.push(c);
+            }
+        }
+        safe.push('\n');
+        self.out_bytes(safe.as_bytes())
     }
 
     /// Writes a table, its last column cut to the width of a terminal.
@@ -189,7 +208,8 @@ impl Ui {
         let Some(last) = bytes.last() else { return Ok(()) };
         let mut state = self.state();
         state.hide_progress();
-        state.streams.out.write_all(bytes)?;
+        let clean = state.veiled(bytes);
+        state.streams.out.write_all(&clean)?;
         state.streams.out.flush()?;
         state.mid_line = self.options.terminal.stdout && *last != b'\n';
         Ok(())
@@ -354,9 +374,14 @@ impl Ui {
 }
 
 impl State {
+    fn veiled<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        self.veil.as_ref().and_then(|veil| veil(bytes)).map_or(Cow::Borrowed(bytes), Cow::Owned)
+    }
+
     /// A frame that nobody reads any more is no reason to stop.
     fn write_err(&mut self, bytes: &[u8]) {
-        let _ = self.streams.err.write_all(bytes).and_then(|()| self.streams.err.flush());
+        let clean = self.veiled(bytes);
+        let _ = self.streams.err.write_all(&clean).and_then(|()| self.streams.err.flush());
     }
 
     fn hide_progress(&mut self) {

@@ -10,6 +10,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::base::hash::Sha256;
+
 /// Syncs a directory, so that the names in it are durable.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
@@ -104,15 +106,32 @@ pub fn lock(path: &Path) -> io::Result<Lock> {
     Lock::wait(File::create(path)?)
 }
 
-/// The name of a temporary file in the same directory.
+/// The name of a temporary file in the same directory. Where a file's own name is nearly as long as a name can be, it has
+/// the name's hash instead.
 pub fn temp_beside(path: &Path, tag: &str) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.{tag}.tmp"))
+    let name = path.file_name().unwrap_or_default();
+    let plain = format!(".{}.{tag}.tmp", name.to_string_lossy());
+    if plain.len() <= LONGEST_NAME {
+        return path.with_file_name(plain);
+    }
+    let hash = Sha256::of(name.as_encoded_bytes()).to_string();
+    path.with_file_name(format!(".{}.{tag}.tmp", &hash[..16]))
 }
+
+/// What every usual file system takes as a name, in bytes.
+const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_temporary_name_is_never_longer_than_a_name_can_be() {
+        let length = |path: &Path| path.file_name().map(std::ffi::OsStr::len);
+        assert_eq!(temp_beside(Path::new("d/a.txt"), "tag"), Path::new("d/.a.txt.tag.tmp"));
+        let [one, two] = ["a", "b"].map(|end| temp_beside(Path::new(&("n".repeat(254) + end)), "tag"));
+        assert!(length(&one) <= Some(255) && one != two && one.to_string_lossy().ends_with(".tag.tmp"));
+    }
 
     #[test]
     fn a_lock_that_was_let_go_does_not_live_on_in_a_copy() {

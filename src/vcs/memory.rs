@@ -314,7 +314,7 @@ impl SourceTree for Snapshot {
 }
 
 fn has_line(message: &[u8], line: &str) -> bool {
-    message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
+    message.trim_ascii_start().split(|b| *b == b'\n').skip(1).any(|l| l == line.as_bytes())
 }
 
 fn who(landing: &Landing<'_>) -> [Vec<u8>; 2] {

@@ -79,6 +79,16 @@ impl Signature {
     }
 }
 
+/// A setting of the repository that may hold a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The setting.
+    pub name: String,
+    pub text: String,
+    /// Whether all of the text is the secret; else it is an address that may hold one.
+    pub whole: bool,
+}
+
 /// A commit as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawCommit {
@@ -266,6 +276,11 @@ impl VcsError {
 /// A repository and one worktree of it.
 pub trait Backend {
     fn layout(&self) -> &Layout;
+
+    /// The settings of the repository that may hold secrets: addresses of remotes and proxies, headers.
+    fn credentials(&self) -> Vec<Credential> {
+        Vec::new()
+    }
 
     /// What is checked out now.
     fn head(&self) -> Result<Head, VcsError>;

@@ -82,6 +82,12 @@ impl Wal {
         let mut out = Vec::new();
         for name in names {
             let directory = parent.join(&name);
+            // What we make is ordinary files. Opening a pipe would wait for ever, a directory cannot be opened.
+            let odd = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|meta| !meta.is_file());
+            if odd(LOCK) || odd(OPEN) {
+                aside(common_dir, &directory)?;
+                continue;
+            }
             let lock = match OpenOptions::new().write(true).open(directory.join(LOCK)) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     // Killed before there was a lock or after it was gone: then the directory is empty. If its owner is at
@@ -168,13 +174,20 @@ impl Wal {
 
     /// Puts the directory where no start looks for turns, because it cannot be read; gives the place.
     pub fn set_aside(self, common_dir: &Path) -> io::Result<PathBuf> {
-        let parent = common_dir.join("retort").join("unreadable");
-        durable::create_directories(&parent)?;
-        let place = parent.join(self.directory.file_name().unwrap_or_default());
-        fs::rename(&self.directory, &place)?;
-        durable::sync_directory(&parent)?;
-        Ok(place)
+        aside(common_dir, &self.directory)
     }
+}
+
+fn aside(common_dir: &Path, directory: &Path) -> io::Result<PathBuf> {
+    let parent = common_dir.join("retort").join("unreadable");
+    durable::create_directories(&parent)?;
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let numbered = (2..).map(|n| parent.join(format!("{name}-{n}")));
+    let free = std::iter::once(parent.join(&*name)).chain(numbered).find(|place| fs::symlink_metadata(place).is_err());
+    let place = free.unwrap_or_else(|| parent.join(&*name));
+    fs::rename(directory, &place)?;
+    durable::sync_directory(&parent)?;
+    Ok(place)
 }
 
 fn root(common_dir: &Path) -> PathBuf {

@@ -72,7 +72,14 @@ pub fn run(ctx: &Context, args: &ConfigArgs) -> Result<(), Failure> {
             let path = if *project {
                 let root = ctx.root()?.ok_or_else(|| Failure::user("this is not inside a repository"))?;
                 let json = root.join(".retort/config.json");
-                if json.exists() { json } else { root.join(".retort/config.toml") }
+                let path = if json.exists() { json } else { root.join(".retort/config.toml") };
+                // The project may be anybody's; its link could lead to any file of the user's.
+                let ways = [root.join(".retort"), path.clone()];
+                if let Some(link) = ways.iter().find(|way| way.is_symlink()) {
+                    return Err(Failure::user(format!("{} is a symbolic link, and is not written through", link.display()))
+                        .hint("put a file in its place, or set it for yourself, without --project"));
+                }
+                path
             } else {
                 own()?
             };

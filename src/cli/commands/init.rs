@@ -17,6 +17,10 @@ const CONFIG: &str = "# Settings of this project. Whoever clones it allows those
 pub fn run(ctx: &Context, _: &InitArgs) -> Result<(), Failure> {
     let root = ctx.needed_root()?;
     let directory = root.join(".retort");
+    if directory.is_symlink() {
+        return Err(Failure::user(format!("{} is a symbolic link, and is not written through", directory.display()))
+            .hint("put a directory in its place"));
+    }
     let file = directory.join("config.toml");
     if file.exists() || directory.join("config.json").exists() {
         return Ok(ctx.ui.line(format!("{} is there already", directory.display()))?);

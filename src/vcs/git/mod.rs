@@ -4,6 +4,7 @@
 //! - gix is named below this directory only.
 //! - A repository with an extension that we do not know, with reftable refs, or owned by somebody else is refused before
 //!   anything is written.
+//! - Which repository it is, and which worktree, is found from the directory alone: no variable of git leads elsewhere.
 //! - gix never syncs; every object and ref that we write is synced here (`objects`, `refs`).
 
 mod index;
@@ -18,7 +19,7 @@ mod worktree;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
@@ -33,7 +34,8 @@ use crate::process::fault::Faults;
 pub use private::Private;
 
 use super::{
-    Backend, CommitDraft, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack, VcsError,
+    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature,
+    TakenBack, VcsError,
 };
 
 /// A git repository and one of its worktrees.
@@ -46,6 +48,8 @@ pub struct Git {
     /// The index, as it was last read or written.
     seen: RefCell<Option<index::Seen>>,
     layout: Layout,
+    /// Our own directory, where settings and trust are: it may lie in the worktree, and is no file of any project.
+    reserved: Option<PathBuf>,
     faults: Faults,
 }
 
@@ -56,9 +60,7 @@ const KNOWN_EXTENSIONS: [&str; 8] =
 impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
-        // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
-        let trusted = gix::open::Options::default().config_overrides(["index.threads=1"]);
-        let trust = gix::sec::trust::Mapping { full: trusted, ..gix::sec::trust::Mapping::default() };
+        let trust = gix::sec::trust::Mapping { full: options(), ..gix::sec::trust::Mapping::default() };
         let found = gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust);
         let repo = found.map_err(|e| match e {
             gix::discover::Error::Discover(_) => VcsError::NotARepository(start.to_owned()),
@@ -71,6 +73,7 @@ impl Git {
 
     /// Takes a repository if it is of a kind that we work on.
     fn check(mut repo: gix::Repository, faults: Faults) -> Result<Self, VcsError> {
+        repo.clear_namespace();
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
@@ -98,13 +101,20 @@ impl Git {
         repo.object_cache_size_if_unset(1 << 20);
         let mut writer = repo.clone();
         writer.objects.refresh_never();
-        Ok(Self { repo, writer, seen: RefCell::new(None), layout, faults })
+        Ok(Self { repo, writer, seen: RefCell::new(None), layout, reserved: None, faults })
     }
 
     /// The same repository with armed fault points.
     #[must_use]
     pub fn with_faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// The same repository, in which nothing is written below this directory.
+    #[must_use]
+    pub fn without(mut self, directory: &Path) -> Self {
+        self.reserved = Some(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()));
         self
     }
 
@@ -138,6 +148,18 @@ fn fault(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> VcsError
     VcsError::Corrupt(what)
 }
 
+/// How a repository is opened: with the user's configuration of git, and without what variables say about where things are.
+fn options() -> gix::open::Options {
+    let mut permissions = gix::open::Permissions::default();
+    permissions.env.objects = gix::sec::Permission::Deny;
+    gix::open::Options::default()
+        // More threads share the work of reading an index; for all but the largest, starting them is the greater part of it.
+        .config_overrides(["index.threads=1"])
+        .permissions(permissions)
+        // `GIT_WORK_TREE` and the like belong to the git that started us; see `remote::ELSEWHERE`.
+        .filter_config_section(|meta| meta.source != gix::config::Source::EnvOverride && gix::config::section::is_trusted(meta))
+}
+
 fn oid(id: impl Into<gix::ObjectId>) -> Oid {
     let id = id.into();
     // Both hash kinds of git have a length that `Oid` takes.
@@ -151,6 +173,36 @@ fn gix_id(id: Oid) -> gix::ObjectId {
 impl Backend for Git {
     fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        let config = self.repo.config_snapshot();
+        let mut out = Vec::new();
+        let mut add = |name: String, text: &[u8], whole: bool| {
+            let text = String::from_utf8_lossy(text).into_owned();
+            out.push(Credential { name, text, whole });
+        };
+        for section in config.plumbing().sections() {
+            let kind = section.header().name().to_str_lossy().to_ascii_lowercase();
+            let keys: &[&str] = match kind.as_str() {
+                "remote" => &["url", "pushUrl", "proxy"],
+                "http" => &["proxy", "extraHeader"],
+                "url" | "credential" => &[],
+                _ => continue,
+            };
+            add(kind.clone(), section.header().subsection_name().unwrap_or_default(), false);
+            for key in keys {
+                for value in section.values(key) {
+                    let name = format!("{kind}.{key}");
+                    match *key {
+                        // `Authorization: Basic …`
+                        "extraHeader" => add(name, value.rsplit(|b| *b == b' ').next().unwrap_or_default(), true),
+                        _ => add(name, &value, false),
+                    }
+                }
+            }
+        }
+        out
     }
 
     fn head(&self) -> Result<Head, VcsError> {

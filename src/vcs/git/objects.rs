@@ -16,6 +16,9 @@ use crate::vcs::{CommitDraft, RawCommit, Signature, VcsError};
 
 use super::{Files, Git, gix_id, oid};
 
+/// The largest file of a turn that is read, in bytes.
+const LARGEST: u64 = 512 << 20;
+
 impl Git {
     pub(super) fn raw_commit(&self, id: Oid) -> Result<Option<RawCommit>, VcsError> {
         let Some(object) = self.repo.try_find_object(gix_id(id)).map_err(super::fault)? else { return Ok(None) };
@@ -50,6 +53,11 @@ impl Git {
         let Some(entry) = tree.lookup_entry(path.split('/')).map_err(super::fault)? else { return Ok(None) };
         if !entry.mode().is_blob_or_symlink() {
             return Ok(None);
+        }
+        // Others' turns can have objects that are tiny as they are stored, and larger than the machine's memory.
+        let size = self.repo.find_header(entry.object_id()).map_or(0, |header| header.size());
+        if size > LARGEST {
+            return Err(VcsError::Corrupt(format!("{path} has {} MiB; nothing that large was ever written there", size >> 20)));
         }
         self.blob(entry.object_id()).map(Some)
     }

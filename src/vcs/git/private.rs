@@ -64,7 +64,7 @@ impl Private<'_> {
 }
 
 fn open(place: &Path, faults: &Faults) -> Result<Git, VcsError> {
-    let options = gix::open::Options::default().config_overrides(["index.threads=1"]).with(gix::sec::Trust::Full);
+    let options = super::options().with(gix::sec::Trust::Full);
     let repo = gix::ThreadSafeRepository::open_opts(place, options).map_err(super::fault)?;
     let mut git = Git::check(repo.to_thread_local(), faults.clone())?;
     git.layout.private = true;

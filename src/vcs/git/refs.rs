@@ -136,8 +136,10 @@ impl Git {
     }
 }
 
+/// Whether a commit's message has this trailer. Its subject is somebody's words, and never one; further down, a trailer may
+/// stand anywhere, because a user who squashes commits has the messages one below the other.
 pub(super) fn has_line(commit: &RawCommit, line: &str) -> bool {
-    commit.message.split(|b| *b == b'\n').any(|l| l == line.as_bytes())
+    commit.message.trim_start().split(|b| *b == b'\n').skip(1).any(|l| l == line.as_bytes())
 }
 
 fn is_broken_ref(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -1,7 +1,9 @@
 //! The worktree: reading its files, finding what is dirty, and writing changes into it.
 //!
 //! Invariants
-//! - No path is followed through a symbolic link: each directory on the way is checked to be a real one.
+//! - No path is followed through a symbolic link: each directory on the way is checked to be a real one, of this repository
+//!   and not of git. What stands at the path is replaced only if it is an ordinary file or a symbolic link.
+//! - A file of more than [`LARGEST`] bytes is not read to be sent or edited.
 //! - A file is replaced by a rename of a synced temporary file in the same directory, and only if it has the bytes that the
 //!   change says it had. If one of several files does not, those that were written get their old bytes back.
 //! - Only directories that became empty by our own deletion are removed, and only when we made them in the same change set.
@@ -23,6 +25,10 @@ use crate::vcs::{DirtyFile, VcsError};
 
 use super::{Git, trees};
 
+/// The largest file that is sent or edited, in bytes. No model has room for a hundredth of it; a hostile repository can have
+/// files that are far larger than the machine's memory and cost next to nothing to store.
+const LARGEST: u64 = 64 << 20;
+
 /// Files of a tree by their paths.
 type Leaves = BTreeMap<Vec<u8>, trees::Leaf>;
 
@@ -38,7 +44,28 @@ impl SourceTree for Worktree<'_> {
     }
 
     fn read(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
+        if let Ok(meta) = fs::symlink_metadata(self.git.full(path))
+            && meta.is_file()
+            && meta.len() > LARGEST
+        {
+            let (size, most) = (meta.len() >> 20, LARGEST >> 20);
+            let why = format!("{path} has {size} MiB, and a file of more than {most} MiB is neither sent nor edited");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
         self.git.read_file(path)
+    }
+
+    fn obstacle(&self, path: &RepoPath) -> Option<&'static str> {
+        match self.git.check_way(path).and_then(|()| self.git.check_target(path)) {
+            Ok(()) => None,
+            Err(VcsError::BadTarget(_, why)) => Some(why),
+            Err(_) => Some("the file system does not give access to it"),
+        }
+    }
+
+    fn is_same_file(&self, a: &RepoPath, b: &RepoPath) -> bool {
+        let id = |path| fs::symlink_metadata(self.git.full(path)).ok().map(|m| (m.dev(), m.ino()));
+        a == b || id(a).is_some_and(|one| id(b) == Some(one))
     }
 }
 
@@ -66,13 +93,23 @@ impl Git {
         self.layout.root.join(path.to_os())
     }
 
-    /// Checks that every directory on the way to `path` that exists is a real directory.
+    /// Checks that every directory on the way to `path` that exists is a real directory of this repository.
     fn check_way(&self, path: &RepoPath) -> Result<(), VcsError> {
         let full = self.full(path);
         let ways: Vec<_> = full.ancestors().skip(1).take_while(|d| *d != self.layout.root).collect();
         for way in ways.into_iter().rev() {
+            // Git's own directory may lie inside the worktree under another name.
+            if *way == self.layout.git_dir || *way == self.layout.common_dir {
+                return Err(VcsError::BadTarget(path.clone(), "it lies in git's own directory"));
+            }
+            if self.reserved.as_ref().is_some_and(|own| way == own) {
+                return Err(VcsError::BadTarget(path.clone(), "it lies in retort's own directory"));
+            }
             match fs::symlink_metadata(way) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::InvalidFilename => {
+                    return Err(VcsError::BadTarget(path.clone(), "the file system does not take so long a name"));
+                }
                 Err(e) => return Err(VcsError::io(way)(e)),
                 Ok(meta) if meta.is_symlink() => {
                     return Err(VcsError::BadTarget(path.clone(), "a directory on the way is a symbolic link"));
@@ -87,6 +124,35 @@ impl Git {
             }
         }
         Ok(())
+    }
+
+    /// Checks that what stands at `path`, if anything does, is a file that can be replaced, and that git takes one there.
+    fn check_target(&self, path: &RepoPath) -> Result<(), VcsError> {
+        let bad = |why| Err(VcsError::BadTarget(path.clone(), why));
+        if self.in_submodule(path)? {
+            return bad("it lies in a submodule");
+        }
+        let full = self.full(path);
+        match fs::symlink_metadata(&full) {
+            Ok(meta) if meta.is_dir() => bad("it is a directory"),
+            Ok(meta) if !meta.is_file() && !meta.is_symlink() => bad("a pipe, socket or device stands there"),
+            Ok(meta) if meta.is_file() && meta.len() > LARGEST => bad("the file is larger than 64 MiB"),
+            Err(e) if e.kind() == io::ErrorKind::InvalidFilename => bad("the file system does not take so long a name"),
+            Err(e) if !matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Err(VcsError::io(&full)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `path` is a submodule or lies in one, checked out or not: a file there would take the submodule's place in the
+    /// commit.
+    fn in_submodule(&self, path: &RepoPath) -> Result<bool, VcsError> {
+        let Some(index) = self.seen_index()? else { return Ok(false) };
+        let raw = path.as_bytes();
+        let ends = raw.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at).chain([raw.len()]);
+        Ok(ends.into_iter().any(|end| {
+            let entry = index.entry_by_path_and_stage(raw[..end].as_bstr(), gix::index::entry::Stage::Unconflicted);
+            entry.is_some_and(|e| e.mode.is_submodule())
+        }))
     }
 
     pub(super) fn read_file(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
@@ -123,6 +189,9 @@ impl Git {
         // Look at all of them before the first is touched: most misfits are found here.
         for (path, change) in changes.iter() {
             self.check_way(path)?;
+            if change.after.is_some() {
+                self.check_target(path)?;
+            }
             let now = self.read_file(path).map_err(VcsError::io(self.full(path)))?;
             if now != change.before && now != change.after {
                 return Err(VcsError::FileChanged(path.clone()));
@@ -171,7 +240,9 @@ impl Git {
         self.faults.point("file.before-rename");
         // The last look, as close to the rename as can be.
         let now = self.read_file(path).map_err(at(&full))?;
-        if now.as_ref() != before && now.as_ref() != after {
+        // What is no ordinary file reads as none.
+        let other = fs::symlink_metadata(&full).is_ok_and(|meta| !meta.is_file() && !meta.is_symlink());
+        if now.as_ref() != before && now.as_ref() != after || other {
             let _ = fs::remove_file(&temp);
             return Err(VcsError::FileChanged(path.clone()));
         }

@@ -3,4 +3,5 @@
 
 pub(crate) mod fake_model;
 pub(crate) mod killed;
+pub(crate) mod tty;
 pub(crate) mod world;

@@ -212,21 +212,32 @@ impl World {
         self.run_in(&self.repo(), "git", args, input, &[])
     }
 
-    /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
-    pub(crate) fn start(&self, args: &[&str]) -> Child {
+    /// The program in the repository, not started yet.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_rt"));
         command.args(args).current_dir(self.repo()).env_clear().envs(&self.vars);
         command.env("RT__DEBUG__CLOCK", "2026-03-01T00:00:00Z").env("RT__DEBUG__SEED", run.to_string());
+        command
+    }
+
+    /// Starts the program in the repository with nothing on standard input; whoever asked reads what it says.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
-    /// Makes an executable hook of the repository. A child writes it: a child of another test that is just starting would
-    /// have a copy of our descriptor, and git cannot run a file that somebody has open for writing.
+    /// Makes an executable hook of the repository.
     pub(crate) fn hook(&self, name: &str, script: &str) {
-        let write = r#"mkdir -p .git/hooks && cat > ".git/hooks/$1" && chmod 755 ".git/hooks/$1""#;
+        self.program(&format!(".git/hooks/{name}"), script);
+    }
+
+    /// Makes a program, at a path as seen from the repository. A child writes it: a child of another test that is just
+    /// starting would have a copy of our descriptor, and git cannot run a file that somebody has open for writing.
+    pub(crate) fn program(&self, path: &str, script: &str) {
+        let write = r#"mkdir -p "$(dirname "$1")" && cat > "$1" && chmod 755 "$1""#;
         let script = format!("#!/bin/sh\n{script}\n");
-        let _ = self.run_in(&self.repo(), "sh", &["-c", write, "sh", name], script.as_bytes(), &[]).ok();
+        let _ = self.run_in(&self.repo(), "sh", &["-c", write, "sh", path], script.as_bytes(), &[]).ok();
     }
 
     /// The content of every object in the repository, in one piece.
