@@ -264,3 +264,66 @@ fn a_commit_that_was_rebased_is_found_and_taken_back() {
     world.rt(&["redo"]).ok();
     assert!(world.git(&["show", "HEAD:a.txt"]).contains("3\n"));
 }
+
+/// Edits that were never ours to commit, but that the user committed since, are in the code that a worktree of its own begins
+/// with, and are not brought a second time; what cannot be brought is said before there is a worktree.
+#[test]
+fn a_checkout_beside_brings_what_the_user_committed_only_once() {
+    let apply = |world: &World, args: &[&str], from: &str, to: &str| {
+        let _ = world.rt_with(&[&["apply"], args].concat(), edit("a.txt", from, to).as_bytes(), &[]).ok();
+    };
+    let mine = |world: &World| drop(world.git(&["commit", "-q", "-a", "-m", "mine"]));
+    let aside = |world: &World, name: &str| {
+        let directory = world.top().join(name);
+        let ran = world.rt(&["session", "checkout", "@", "--worktree", &directory.display().to_string()]);
+        (ran, directory)
+    };
+    let code = |world: &World| {
+        let (ran, directory) = aside(world, "aside");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        std::fs::read_to_string(directory.join("a.txt")).expect("there")
+    };
+    let fresh = |crlf: bool| {
+        let world = World::new();
+        world.git(&["config", "core.autocrlf", if crlf { "true" } else { "false" }]);
+        world.write("a.txt", if crlf { A.replace('\n', "\r\n") } else { A.to_owned() });
+        world.git(&["add", "-A"]);
+        world.git(&["commit", "-q", "-m", "first"]);
+        world
+    };
+    for crlf in [false, true] {
+        let lines = |text: &str| if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+        // A line that the next turn takes out again.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "two\n", "two\nEXTRA\n");
+        mine(&world);
+        apply(&world, &[], "EXTRA\n", "");
+        assert_eq!(code(&world), lines(A), "crlf {crlf}");
+        // A line that the next turn changes again; and one that is still in nobody's commit.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "three\n", "3x\n");
+        mine(&world);
+        apply(&world, &["--no-commit"], "one\n", "1\n");
+        apply(&world, &[], "3x\n", "3y\n");
+        assert_eq!(code(&world), lines("1\ntwo\n3y\nfour\nfive\n"), "crlf {crlf}");
+        // Put in, committed by the user, and taken out: both by turns without a commit.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "two\n", "two\nEXTRA\n");
+        mine(&world);
+        apply(&world, &["--no-commit"], "EXTRA\n", "");
+        apply(&world, &[], "five\n", "5\n");
+        assert_eq!(code(&world), lines(&A.replace("five", "5")), "crlf {crlf}");
+        // The user made something else of our line, and committed that.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "three\n", "3x\n");
+        world.write("a.txt", lines(&A.replace("three", "3z")));
+        mine(&world);
+        apply(&world, &[], "five\n", "5\n");
+        let refs = world.git(&["for-each-ref"]);
+        let (ran, directory) = aside(&world, "aside");
+        assert!(ran.code == Some(5) && ran.err.contains("a.txt"), "{}", ran.err);
+        assert!(!directory.exists());
+        assert_eq!(world.git(&["worktree", "list"]).lines().count(), 1);
+        assert_eq!(world.git(&["for-each-ref"]), refs);
+    }
+}
