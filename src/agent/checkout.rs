@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - Files change by a three-way merge of what the turns in between did; a file that no turn touched is never touched.
-//! - Before a file changes, its bytes are in a note turn, so `undo` takes a checkout back.
+//! - Before a file changes, its bytes are in a note turn, with the place that is left, so `undo` takes a checkout back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,6 +17,7 @@ use crate::session::turn::{ChangeStatus, Outcome, StoredChange, StoredEdits, Tur
 
 use super::Error;
 use super::prepare::Start;
+use super::sessions::Noted;
 use super::steps::{Steps, missing_in};
 use super::store::Link;
 use super::workspace::Workspace;
@@ -63,7 +64,9 @@ fn arrive(ws: &Workspace, target: &Link, is_tip: bool, merged: ChangeSet) -> Res
     let start = Start { parent: Some(target.commit), session: is_tip.then_some(target.header.session), name, replaces: None };
     let state = store.turn(target)?.state;
     let what = format!("check out {}", target.header.subject);
-    let open = sessions::open_note(ws, &start, state, &what, edits, Outcome::Uncommitted)?;
+    let events = store.cursor()?.map(|here| here.left(ws.now())).into_iter().collect();
+    let noted = Noted { edits, outcome: Outcome::Uncommitted, events };
+    let open = sessions::open_note(ws, &start, state, &what, noted)?;
     if let Err(error) = ws.backend.apply(&merged, &landing::temp(open.turn.header.key)) {
         // No file changed, so there is nothing for a later start to put back.
         open.abandon(ws)?;

@@ -327,3 +327,32 @@ fn a_checkout_beside_brings_what_the_user_committed_only_once() {
         assert_eq!(world.git(&["for-each-ref"]), refs);
     }
 }
+
+/// A checkout that is taken back leads back to the turn that it came from, also when the undo is killed.
+#[test]
+fn undo_of_a_checkout_brings_the_place_back_too() {
+    for fault in [None, Some("undo.files"), Some("cursor.written")] {
+        let world = World::with(&[("a.txt", A)]);
+        for (from, to) in [("one\n", "1\n"), ("three\n", "3\n"), ("five\n", "5\n")] {
+            let _ = world.rt_with(&["apply", "--no-commit"], edit("a.txt", from, to).as_bytes(), &[]).ok();
+        }
+        world.rt(&["session", "rename", "base"]).ok();
+        let place = world.read(".git/retort/cursor.json");
+        world.rt(&["session", "checkout", "base/1"]).ok();
+        assert_eq!(world.read("a.txt"), A.replace("one", "1"));
+        assert_ne!(world.read(".git/retort/cursor.json"), place);
+        match fault {
+            None => drop(world.rt(&["undo"]).ok()),
+            Some(point) => {
+                let ran = world.rt(&["undo", "--config", &format!("debug.fault={point}")]);
+                assert_eq!(ran.code, None, "{point}: {}", ran.err);
+                world.rt(&["status"]).ok();
+            }
+        }
+        assert_eq!(world.read("a.txt"), "1\ntwo\n3\nfour\n5\n", "{fault:?}");
+        assert_eq!(world.read(".git/retort/cursor.json"), place, "{fault:?}");
+        assert!(world.rt(&["redo"]).code(1).err.contains("nothing to redo"));
+        world.rt(&["undo"]).ok();
+        assert_eq!(world.read("a.txt"), "1\ntwo\n3\nfour\nfive\n", "the last turn and nothing else, {fault:?}");
+    }
+}
