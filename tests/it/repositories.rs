@@ -368,3 +368,23 @@ fn own_changes_are_committed_first_or_nothing_is_written() {
     assert_eq!(world.read("a.txt"), text);
     healthy(&world, "MM a.txt\n");
 }
+
+/// A hook that makes something else of the user's lines: they are committed, and whoever reads the error learns where.
+#[test]
+fn own_changes_that_a_hook_rewrote_are_said_to_be_committed() {
+    let first = [("RT__VCS__DIRTY", "commit-first")];
+    let world = world();
+    world.hook("pre-commit", "sed -i 's/eight/EIGHT/' a.txt\ngit add a.txt");
+    world.write("a.txt", LINES.replace("8\n", "eight\n"));
+    let ran = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &first).code(5);
+    assert_eq!(log(&world), "Work in progress on a.txt\nfirst\n");
+    let commit = world.git(&["rev-parse", "HEAD"])[..7].to_owned();
+    assert!(ran.err.contains(&format!("your own lines of a.txt are committed in {commit}")), "{}", ran.err);
+    assert!(ran.err.contains("rt retry") && !ran.err.contains("nothing was written"), "{}", ran.err);
+    assert_eq!(world.read("a.txt"), LINES.replace("8\n", "EIGHT\n"));
+    healthy(&world, "");
+    let _ = world.rt_with(&["retry"], b"", &first).ok();
+    assert_eq!(world.read("a.txt"), LINES.replace("8\n", "EIGHT\n").replace("2\n", "two\n"));
+    assert_eq!(log(&world), "Update a.txt\nWork in progress on a.txt\nfirst\n");
+    healthy(&world, "");
+}
