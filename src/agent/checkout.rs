@@ -119,7 +119,7 @@ fn beginning(ws: &Workspace, target: &Link) -> Result<(Oid, Steps), Error> {
         let parent = commit.parents.first().map(|p| ws.backend.commit(*p)).transpose()?.flatten();
         let before = Committed { ws, tree: parent.map(|raw| raw.tree) };
         for (path, changes) in &mut missing {
-            *changes = missing_in(&before.state(path)?, changes);
+            *changes = missing_in(before.state(path)?.as_ref(), changes);
         }
     }
     let found = match found.or(line.last().and_then(|oldest| oldest.header.base)) {
@@ -128,7 +128,9 @@ fn beginning(ws: &Workspace, target: &Link) -> Result<(Oid, Steps), Error> {
     };
     let mut steps = Steps::default();
     for (path, changes) in missing {
-        changes.into_iter().for_each(|change| steps.add(&path, change));
+        for change in changes {
+            steps.add(&path, change);
+        }
     }
     Ok((found, steps))
 }

@@ -89,19 +89,21 @@ fn along(steps: &[FileChange], now: Option<FileState>) -> Option<Option<FileStat
 }
 
 /// What of a file's changes (the oldest first) is not in `now` yet, where somebody may have committed the older ones of them.
-pub(super) fn missing_in(now: &Option<FileState>, changes: &[FileChange]) -> Vec<FileChange> {
+pub(super) fn missing_in(now: Option<&FileState>, changes: &[FileChange]) -> Vec<FileChange> {
     let after = |part: &[FileChange]| {
         let mut steps = Vec::new();
-        part.iter().for_each(|change| join(&mut steps, change.clone()));
-        along(&steps, now.clone())
+        for change in part {
+            join(&mut steps, change.clone());
+        }
+        along(&steps, now.cloned())
     };
-    let is_in = |part: &[FileChange]| after(part).is_some_and(|end| end == *now);
+    let is_in = |part: &[FileChange]| after(part).is_some_and(|end| end.as_ref() == now);
     // The last one counts for itself, too: a line that one change brought and the next took away is none in both, so all of
     // them together say nothing of which of the two `now` has.
     let known = (1..=changes.len()).rev().find(|end| is_in(&changes[end - 1..*end]) && is_in(&changes[..*end])).unwrap_or(0);
     match after(&changes[known..]) {
-        Some(end) if end == *now => Vec::new(),
-        Some(end) => vec![FileChange { before: now.clone(), after: end }],
+        Some(end) if end.as_ref() == now => Vec::new(),
+        Some(end) => vec![FileChange { before: now.cloned(), after: end }],
         None => changes[known..].to_vec(),
     }
 }
@@ -172,7 +174,7 @@ mod tests {
     fn what_somebody_committed_is_not_missing() {
         let missing = |now: &str, changes: &[(&str, &str)]| {
             let change = |(before, after): &(&str, &str)| FileChange { before: Some(file(before)), after: Some(file(after)) };
-            let rest = missing_in(&Some(file(now)), &changes.iter().map(change).collect::<Vec<_>>());
+            let rest = missing_in(Some(&file(now)), &changes.iter().map(change).collect::<Vec<_>>());
             onto(
                 &rest.into_iter().fold(Steps::default(), |mut all, next| {
                     all.add(&path(), next);
