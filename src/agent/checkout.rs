@@ -2,20 +2,23 @@
 //!
 //! Invariants
 //! - Files change by a three-way merge of what the turns in between did; a file that no turn touched is never touched.
-//! - Before a file changes, its bytes are in a note turn, so `undo` takes a checkout back.
+//! - Before a file changes, its bytes are in a note turn, with the place that is left, so `undo` takes a checkout back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
-use crate::base::change::{ChangeSet, FileState};
+use crate::base::change::{ChangeSet, FileChange, FileState};
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
+use crate::base::tree::SourceTree;
 use crate::session::cursor::Cursor;
 use crate::session::turn::{ChangeStatus, Outcome, StoredChange, StoredEdits, TurnKind};
 
 use super::Error;
 use super::prepare::Start;
-use super::steps::Steps;
+use super::sessions::Noted;
+use super::steps::{Steps, missing_in};
 use super::store::Link;
 use super::workspace::Workspace;
 use super::{landing, sessions, undo};
@@ -61,7 +64,9 @@ fn arrive(ws: &Workspace, target: &Link, is_tip: bool, merged: ChangeSet) -> Res
     let start = Start { parent: Some(target.commit), session: is_tip.then_some(target.header.session), name, replaces: None };
     let state = store.turn(target)?.state;
     let what = format!("check out {}", target.header.subject);
-    let open = sessions::open_note(ws, &start, state, &what, edits, Outcome::Uncommitted)?;
+    let events = store.cursor()?.map(|here| here.left(ws.now())).into_iter().collect();
+    let noted = Noted { edits, outcome: Outcome::Uncommitted, events };
+    let open = sessions::open_note(ws, &start, state, &what, noted)?;
     if let Err(error) = ws.backend.apply(&merged, &landing::temp(open.turn.header.key)) {
         // No file changed, so there is nothing for a later start to put back.
         open.abandon(ws)?;
@@ -82,36 +87,75 @@ pub fn checkout_aside<E: From<Error>>(
     open: impl FnOnce() -> Result<Workspace, E>,
 ) -> Result<CheckedOut, E> {
     let (commit, missing) = beginning(ws, target)?;
+    let tree = ws.backend.commit(commit).map_err(Error::from)?.map(|raw| raw.tree);
+    // What cannot be brought together is said before there is a worktree that would stay behind.
+    missing.onto(&Committed { ws, tree })?;
     ws.backend.add_worktree(directory, commit).map_err(Error::from)?;
     let aside = open()?;
     let tree = aside.backend.worktree().map_err(Error::from)?;
-    let merged = brought(ws, &missing)?.onto(&*tree)?;
+    let merged = missing.onto(&*tree)?;
     drop(tree);
     Ok(arrive(&aside, target, is_tip, merged)?)
 }
 
-/// The commit from which a turn's code is built, and the turns (the newest first) whose edits are not in it. The commit is
-/// that of the turn, or of the nearest one before it that has one, else that on which the session began.
-fn beginning(ws: &Workspace, target: &Link) -> Result<(Oid, Vec<Link>), Error> {
-    let (mut found, mut base, mut missing) = (None, None, Vec::new());
-    for link in ws.store().chain(target.commit) {
-        let link = link?;
-        let commit = match link.header.commit {
-            Some(commit) if ws.backend.commit(commit)?.is_some() => Some(commit),
-            _ => None,
+/// The commit from which a turn's code is built, and the edits up to the turn that are not in it. The commit is that of the
+/// turn, or of the nearest one before it that has one, else that on which the session began.
+fn beginning(ws: &Workspace, target: &Link) -> Result<(Oid, Steps), Error> {
+    let line = ws.store().chain(target.commit).collect::<Result<Vec<Link>, _>>()?;
+    let mut found = None;
+    let mut missing: BTreeMap<RepoPath, Vec<FileChange>> = BTreeMap::new();
+    for link in line.iter().rev() {
+        let commit = link.header.commit.map(|commit| ws.backend.commit(commit)).transpose()?.flatten();
+        let Some(commit) = commit else {
+            if link.header.kind != TurnKind::Note {
+                for (path, change) in undo::written_by(ws, link)?.iter() {
+                    missing.entry(path.clone()).or_default().push(change.clone());
+                }
+            }
+            continue;
         };
-        base = link.header.base;
-        if found.is_none() {
-            found = commit;
-        }
-        // Without a commit of its own it may be in somebody's all the same; then bringing it changes nothing.
-        if commit.is_none() {
-            missing.push(link);
+        found = Some(commit.id);
+        // Without a commit of their own they may be in one that the user made, before this one.
+        let parent = commit.parents.first().map(|p| ws.backend.commit(*p)).transpose()?.flatten();
+        let before = Committed { ws, tree: parent.map(|raw| raw.tree) };
+        for (path, changes) in &mut missing {
+            *changes = missing_in(before.state(path)?.as_ref(), changes);
         }
     }
-    match found.or(base) {
-        Some(commit) if ws.backend.commit(commit)?.is_some() => Ok((commit, missing)),
-        _ => Err(Error::NoCode(target.header.key)),
+    let found = match found.or(line.last().and_then(|oldest| oldest.header.base)) {
+        Some(commit) if ws.backend.commit(commit)?.is_some() => commit,
+        _ => return Err(Error::NoCode(target.header.key)),
+    };
+    let mut steps = Steps::default();
+    for (path, changes) in missing {
+        for change in changes {
+            steps.add(&path, change);
+        }
+    }
+    Ok((found, steps))
+}
+
+/// A commit's files as a checkout writes them.
+struct Committed<'a> {
+    ws: &'a Workspace,
+    /// `None`: there is no commit, so there are no files.
+    tree: Option<Oid>,
+}
+
+impl Committed<'_> {
+    fn state(&self, path: &RepoPath) -> Result<Option<FileState>, Error> {
+        Ok(self.tree.map(|tree| self.ws.backend.checked_out(tree, path)).transpose()?.flatten())
+    }
+}
+
+impl SourceTree for Committed<'_> {
+    // Only single files of it are asked for.
+    fn paths(&self) -> &[RepoPath] {
+        &[]
+    }
+
+    fn read(&self, path: &RepoPath) -> io::Result<Option<FileState>> {
+        self.state(path).map_err(io::Error::other)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::id::{SessionId, TurnKey};
+use crate::base::id::{Oid, SessionId, TurnKey};
 use crate::base::money::Tokens;
 use crate::base::path::RepoPath;
 use crate::config::ConfigError;
@@ -71,6 +71,9 @@ pub enum Error {
     /// `vcs.dirty = "commit-first"`, and git's index does not let it.
     #[error("your own changes of {} cannot be committed first", list(.0))]
     NotFirst(Vec<RepoPath>),
+    /// `vcs.dirty = "commit-first"`: that was done, but the edits could not be written after it.
+    #[error("your own lines of {} are committed in {}, but the edits are not in the files: {why}", list(files), commit.short())]
+    OnlyFirst { commit: Oid, files: Vec<RepoPath>, why: VcsError },
     #[error("nothing was committed: {}", withheld(.0))]
     NothingCommitted(Vec<(RepoPath, Withheld)>),
     /// There is nothing stored that could be applied.

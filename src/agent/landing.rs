@@ -91,6 +91,7 @@ impl Then {
 
 /// Writes the files. User lines in them are treated as `vcs.dirty` says.
 pub fn write(ws: &Workspace, changes: &ChangeSet, key: TurnKey, then: Then) -> Result<(), Error> {
+    let mut first = None;
     match ws.config.settings().vcs.dirty {
         DirtyMode::Separate => {}
         // Whoever wants no commit of ours wants none of theirs by us either.
@@ -101,10 +102,13 @@ pub fn write(ws: &Workspace, changes: &ChangeSet, key: TurnKey, then: Then) -> R
                 return Err(Error::Dirty(dirty));
             }
         }
-        DirtyMode::CommitFirst => commit_first(ws, changes, key)?,
+        DirtyMode::CommitFirst => first = commit_first(ws, changes, key)?,
     }
-    ws.backend.apply(changes, &temp(key))?;
-    Ok(())
+    ws.backend.apply(changes, &temp(key)).map_err(|why| match first {
+        // A hook may have made something else of those lines; that is theirs to look at, so they must know where it is.
+        Some((commit, files)) => Error::OnlyFirst { commit, files, why },
+        None => why.into(),
+    })
 }
 
 /// The tag of temporary files of this turn.
@@ -139,7 +143,8 @@ fn dirty_among(ws: &Workspace, changes: &ChangeSet) -> Result<Vec<RepoPath>, Err
 }
 
 /// `vcs.dirty = "commit-first"`: the user's own lines of the files that are about to be edited become a commit of theirs.
-fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(), Error> {
+/// Gives that commit and its files; `None` when there were none.
+fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<Option<(Oid, Vec<RepoPath>)>, Error> {
     let paths = dirty_among(ws, changes)?;
     let tree = head_tree(ws)?;
     let mut own = ChangeSet::default();
@@ -153,7 +158,7 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
         own.record(path.clone(), old.map(|bytes| FileState { mode, bytes }), change.before.clone());
     }
     if own.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let now = ws.now();
     let trailer = before_trailer(key);
@@ -169,7 +174,10 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<(),
         extent: Extent::Whole,
     })?;
     let left: Vec<RepoPath> = landed.uncommitted.into_iter().map(|(path, _)| path).collect();
-    if left.is_empty() { Ok(()) } else { Err(Error::NotFirst(left)) }
+    if !left.is_empty() {
+        return Err(Error::NotFirst(left));
+    }
+    Ok(landed.commit.map(|commit| (commit, own.iter().map(|(path, _)| path.clone()).collect())))
 }
 
 fn head_tree(ws: &Workspace) -> Result<Option<Oid>, Error> {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::{Oid, SessionId};
 use crate::base::text::subject;
+use crate::session::event::Event;
 use crate::session::meta::{Fact, check_name, name_from};
 use crate::session::refs::{self, Kind, RefName};
 use crate::session::turn::{Outcome, SessionState, StoredEdits, Turn, TurnKind};
@@ -63,18 +64,19 @@ pub fn rename(ws: &Workspace, session: SessionId, name: &str) -> Result<(), Erro
 
 /// Appends a note: the session keeps `state` from now on.
 pub fn note(ws: &Workspace, start: &Start, state: SessionState, what: &str) -> Result<(Turn, Appended), Error> {
-    open_note(ws, start, state, what, StoredEdits::default(), Outcome::None)?.close(ws)
+    open_note(ws, start, state, what, Noted { edits: StoredEdits::default(), outcome: Outcome::None, events: Vec::new() })?
+        .close(ws)
+}
+
+/// What a note holds beside its line.
+pub(super) struct Noted {
+    pub edits: StoredEdits,
+    pub outcome: Outcome,
+    pub events: Vec<Event>,
 }
 
 /// A note that is open, for those who write files before it is recorded.
-pub(super) fn open_note(
-    ws: &Workspace,
-    start: &Start,
-    state: SessionState,
-    what: &str,
-    edits: StoredEdits,
-    outcome: Outcome,
-) -> Result<OpenTurn, Error> {
+pub(super) fn open_note(ws: &Workspace, start: &Start, state: SessionState, what: &str, noted: Noted) -> Result<OpenTurn, Error> {
     // A setting is kept as it was meant or not at all, and a name is no name with a placeholder in it.
     let kept = state.settings.iter().flat_map(|(key, value)| [key, value]).chain(&start.name);
     if kept.into_iter().any(|text| ws.redactor.holds(text.as_bytes())) {
@@ -83,9 +85,9 @@ pub(super) fn open_note(
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Note, key, key, start.session, start.parent)?;
     header.subject = subject(what, 72).unwrap_or_default();
-    header.outcome = outcome;
+    header.outcome = noted.outcome;
     let place = place(ws, start, what)?;
-    let turn = Turn { header, state, prompt: None, request: None, response: None, edits, events: Vec::new() };
+    let turn = Turn { header, state, prompt: None, request: None, response: None, edits: noted.edits, events: noted.events };
     OpenTurn::create(ws, turn, place)
 }
 

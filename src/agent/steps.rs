@@ -26,17 +26,9 @@ impl Steps {
         }
     }
 
-    fn add(&mut self, path: &RepoPath, change: FileChange) {
+    pub(super) fn add(&mut self, path: &RepoPath, change: FileChange) {
         let mut steps = self.0.remove(path).unwrap_or_default();
-        match steps.last_mut() {
-            Some(last) if last.after == change.before => {
-                last.after = change.after;
-                if last.before == last.after {
-                    steps.pop();
-                }
-            }
-            _ => steps.push(change),
-        }
+        join(&mut steps, change);
         if !steps.is_empty() {
             self.0.insert(path.clone(), steps);
         }
@@ -70,13 +62,49 @@ impl Steps {
         let mut out = ChangeSet::default();
         for (path, steps) in &self.0 {
             let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
-            let mut state = now.clone();
-            for step in steps {
-                state = merged(step, state.as_ref()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
-            }
+            let state = along(steps, now.clone()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
             out.record(path.clone(), now, state);
         }
         Ok(out)
+    }
+}
+
+/// Adds what followed; one step with the last when there is no gap between them.
+fn join(steps: &mut Vec<FileChange>, change: FileChange) {
+    match steps.last_mut() {
+        Some(last) if last.after == change.before => {
+            last.after = change.after;
+            if last.before == last.after {
+                steps.pop();
+            }
+        }
+        _ => steps.push(change),
+    }
+}
+
+/// The steps made on `now`, one after the other.
+#[expect(clippy::option_option, reason = "a file that is not there is a result too")]
+fn along(steps: &[FileChange], now: Option<FileState>) -> Option<Option<FileState>> {
+    steps.iter().try_fold(now, |state, step| merged(step, state.as_ref()))
+}
+
+/// What of a file's changes (the oldest first) is not in `now` yet, where somebody may have committed the older ones of them.
+pub(super) fn missing_in(now: Option<&FileState>, changes: &[FileChange]) -> Vec<FileChange> {
+    let after = |part: &[FileChange]| {
+        let mut steps = Vec::new();
+        for change in part {
+            join(&mut steps, change.clone());
+        }
+        along(&steps, now.cloned())
+    };
+    let is_in = |part: &[FileChange]| after(part).is_some_and(|end| end.as_ref() == now);
+    // The last one counts for itself, too: a line that one change brought and the next took away is none in both, so all of
+    // them together say nothing of which of the two `now` has.
+    let known = (1..=changes.len()).rev().find(|end| is_in(&changes[end - 1..*end]) && is_in(&changes[..*end])).unwrap_or(0);
+    match after(&changes[known..]) {
+        Some(end) if end.as_ref() == now => Vec::new(),
+        Some(end) => vec![FileChange { before: now.cloned(), after: end }],
+        None => changes[known..].to_vec(),
     }
 }
 
@@ -140,6 +168,36 @@ mod tests {
         assert_eq!(both, steps(&[("1\n", "3\n")]));
         assert_eq!(steps(&[("1\n", "2\n"), ("2\n", "1\n")]), Steps::default());
         assert_eq!(both.clone().then(&both.inverse()), Steps::default());
+    }
+
+    #[test]
+    fn what_somebody_committed_is_not_missing() {
+        let missing = |now: &str, changes: &[(&str, &str)]| {
+            let change = |(before, after): &(&str, &str)| FileChange { before: Some(file(before)), after: Some(file(after)) };
+            let rest = missing_in(Some(&file(now)), &changes.iter().map(change).collect::<Vec<_>>());
+            onto(
+                &rest.into_iter().fold(Steps::default(), |mut all, next| {
+                    all.add(&path(), next);
+                    all
+                }),
+                now,
+            )
+        };
+        let (none, one) = ("a\n\nb\n\nc\n", "a\n\nX\nb\n\nc\n");
+        let there_and_back = [(none, one), (one, none)];
+        assert_eq!(missing(one, &there_and_back[..1]).as_deref(), Some(one), "it is there");
+        assert_eq!(missing(one, &there_and_back).as_deref(), Some(none), "it goes");
+        assert_eq!(missing(none, &there_and_back).as_deref(), Some(none), "it came and went");
+        let far = (one, "a\n\nX\nb\n\nC\n");
+        assert_eq!(
+            missing("a\n\nb\n\nC\n", &[(none, one), far]).as_deref(),
+            Some("a\n\nX\nb\n\nC\n"),
+            "only the later one is there"
+        );
+        let twice = [("1\n", "2\n"), ("2\n", "3\n")];
+        assert_eq!(missing("2\n", &twice).as_deref(), Some("3\n"));
+        assert_eq!(missing("3\n", &twice).as_deref(), Some("3\n"));
+        assert_eq!(missing("x\n", &twice), None, "somebody made something else of it");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
-use crate::session::turn::{ChangeStatus, Outcome};
+use crate::session::turn::{ChangeStatus, Outcome, TurnKind};
 use crate::vcs::{Extent, Landing, TakenBack, VcsError};
 
 use super::Error;
@@ -101,14 +101,29 @@ fn undo_steps(ws: &Workspace, keep: Keep, cursor: Cursor, here: &Link, turns: Ve
         }
     }
     if !keep.chat {
-        let before = undone.turns.last().and_then(|oldest| oldest.parent).map(|p| store.link(p)).transpose()?;
-        let mut redo = cursor.redo;
-        redo.push(here.header.key);
-        undone.cursor = Cursor { session: cursor.session, turn: before.map(|l| l.header.key), redo };
+        undone.cursor = if let Some(place) = came_from(ws, here)? {
+            place
+        } else {
+            let before = undone.turns.last().and_then(|oldest| oldest.parent).map(|p| store.link(p)).transpose()?;
+            let mut redo = cursor.redo;
+            redo.push(here.header.key);
+            Cursor { session: cursor.session, turn: before.map(|l| l.header.key), redo }
+        };
         store.set_cursor(&undone.cursor)?;
         ws.faults.point("undo.cursor");
     }
     Ok(undone)
+}
+
+/// Where the worktree stood before this turn, if it is a checkout from a place that still is: what the files say after it is
+/// taken back is what was said there.
+fn came_from(ws: &Workspace, link: &Link) -> Result<Option<Cursor>, Error> {
+    if link.header.kind != TurnKind::Note {
+        return Ok(None);
+    }
+    let Some(place) = Cursor::before(&ws.store().turn(link)?.events) else { return Ok(None) };
+    let there = here(ws, &place)?.is_some() || (place.turn.is_none() && ws.store().tip(place.session)?.is_some());
+    Ok(there.then_some(place))
 }
 
 /// Brings the last undone exchange back.

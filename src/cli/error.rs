@@ -55,6 +55,7 @@ impl Failure {
             Error::Vcs(VcsError::IndexLocked(_)) => said.hint(format!("if no git is running, remove that file, then: {command}")),
             Error::Vcs(VcsError::CommitRefused(_) | VcsError::InProgress(_) | VcsError::FileChanged(_))
             | Error::NothingCommitted(_) => said.hint(format!("the files are as before; once that is mended: {command}")),
+            Error::OnlyFirst { .. } => said.hint(format!("once that is mended: {command}")),
             other => other.into(),
         }
     }
@@ -221,6 +222,10 @@ impl From<Error> for Failure {
             Error::Refused(_) => user().code(PROVIDER),
             Error::Interrupted => user().hint("what arrived is kept: rt show").code(INTERRUPTED),
             Error::Dirty(_) | Error::NotFirst(_) => user().hint("commit or stash them, then: rt retry").code(REJECTED),
+            Error::OnlyFirst { commit, .. } => user()
+                .hint(format!("a hook of the repository may have changed them on the way: git show {}", commit.short()))
+                .hint("write the edits after them: rt retry")
+                .code(REJECTED),
             Error::NothingCommitted(_) => {
                 user().hint("the edits are in the files; commit them yourself, or take them back: rt undo").code(REJECTED)
             }

@@ -5,8 +5,14 @@
 
 use serde_json::json;
 
+use crate::base::clock::Timestamp;
 use crate::base::id::{SessionId, TurnKey};
 use crate::base::json::canonical;
+
+use super::event::Event;
+
+/// The kind of the event by which a checkout says where it came from.
+const CHECKOUT: &str = "checkout";
 
 /// A worktree's place in its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +30,24 @@ pub struct Cursor {
 pub struct BadCursor(String);
 
 impl Cursor {
+    /// The event of a checkout that leaves this place.
+    pub fn left(&self, at: Timestamp) -> Event {
+        let event = Event::new(at, CHECKOUT).with("session", self.session);
+        match self.turn {
+            Some(turn) => event.with("turn", turn),
+            None => event,
+        }
+    }
+
+    /// The place that a checkout with these events left; there is nothing to redo at it any more.
+    pub fn before(events: &[Event]) -> Option<Self> {
+        let fields = &events.iter().find(|e| e.kind == CHECKOUT)?.fields;
+        let turn = fields.get("turn").map(|key| key.parse().ok());
+        // A turn that cannot be read is not the same as none.
+        let turn = if let Some(read) = turn { Some(read?) } else { None };
+        Some(Self { session: fields.get("session")?.parse().ok()?, turn, redo: Vec::new() })
+    }
+
     /// The file's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let redo: Vec<String> = self.redo.iter().map(ToString::to_string).collect();
@@ -62,6 +86,15 @@ mod tests {
                 redo: redo.into_iter().map(TurnKey::from_bytes).collect(),
             };
             proptest::prop_assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
+        }
+
+        #[test]
+        fn a_checkout_knows_where_it_came_from(sid: [u8; 13], turn: Option<[u8; 16]>) {
+            let cursor =
+                Cursor { session: SessionId::from_bytes(sid), turn: turn.map(TurnKey::from_bytes), redo: Vec::new() };
+            let at = Timestamp::from_millis(1);
+            proptest::prop_assert_eq!(Cursor::before(&[Event::new(at, "recover"), cursor.left(at)]), Some(cursor.clone()));
+            proptest::prop_assert_eq!(Cursor::before(&[cursor.left(at).with("turn", "?")]), None);
         }
 
         #[test]

@@ -349,6 +349,12 @@ impl Backend for Memory {
         Ok(tree.get(path.as_bytes()).map(|file| file.bytes.clone()))
     }
 
+    fn checked_out(&self, tree: Oid, path: &RepoPath) -> Result<Option<FileState>, VcsError> {
+        let state = self.lock();
+        let tree = state.trees.get(&tree).ok_or_else(|| refused(format!("tree {tree} does not exist")))?;
+        Ok(tree.get(path.as_bytes()).cloned())
+    }
+
     fn list(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
         let state = self.lock();
         let tree = state.trees.get(&tree).ok_or_else(|| refused(format!("tree {tree} does not exist")))?;

@@ -302,6 +302,9 @@ pub trait Backend {
     /// A file in a tree.
     fn file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError>;
 
+    /// A file of a tree as a checkout writes it into the worktree.
+    fn checked_out(&self, tree: Oid, path: &RepoPath) -> Result<Option<FileState>, VcsError>;
+
     /// The names in a directory of a tree (the top one is the empty path); empty when there is none.
     fn list(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError>;
 

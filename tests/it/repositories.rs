@@ -368,3 +368,57 @@ fn own_changes_are_committed_first_or_nothing_is_written() {
     assert_eq!(world.read("a.txt"), text);
     healthy(&world, "MM a.txt\n");
 }
+
+/// A hook that makes something else of the user's lines: they are committed, and whoever reads the error learns where.
+#[test]
+fn own_changes_that_a_hook_rewrote_are_said_to_be_committed() {
+    let first = [("RT__VCS__DIRTY", "commit-first")];
+    let world = world();
+    world.hook("pre-commit", "sed -i 's/eight/EIGHT/' a.txt\ngit add a.txt");
+    world.write("a.txt", LINES.replace("8\n", "eight\n"));
+    let ran = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &first).code(5);
+    assert_eq!(log(&world), "Work in progress on a.txt\nfirst\n");
+    let commit = world.git(&["rev-parse", "HEAD"])[..7].to_owned();
+    assert!(ran.err.contains(&format!("your own lines of a.txt are committed in {commit}")), "{}", ran.err);
+    assert!(ran.err.contains("rt retry") && !ran.err.contains("nothing was written"), "{}", ran.err);
+    assert_eq!(world.read("a.txt"), LINES.replace("8\n", "EIGHT\n"));
+    healthy(&world, "");
+    let _ = world.rt_with(&["retry"], b"", &first).ok();
+    assert_eq!(world.read("a.txt"), LINES.replace("8\n", "EIGHT\n").replace("2\n", "two\n"));
+    assert_eq!(log(&world), "Update a.txt\nWork in progress on a.txt\nfirst\n");
+    healthy(&world, "");
+}
+
+/// The directory's sync fails after the rename: that file is among those that go back.
+#[test]
+fn a_file_whose_directory_cannot_be_synced_goes_back_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with(&[("a.txt", LINES), ("sub/b.txt", "x\n"), ("sub/old.txt", "old\n")]);
+    let mode = |mode| std::fs::set_permissions(world.repo().join("sub"), std::fs::Permissions::from_mode(mode)).expect("set");
+    let (rt, answer) = (env!("CARGO_BIN_EXE_rt"), world.top().join("answer.md").display().to_string());
+    // Files in a directory that cannot be read can be replaced all the same, but it cannot be opened to sync it.
+    mode(0o300);
+    // Root may read it, unless it gives that up.
+    let without = ["--bounding-set", "-dac_override,-dac_read_search", "--"];
+    let privileged = std::fs::read_dir(world.repo().join("sub")).is_ok();
+    if privileged && world.run("sh", &["-c", "setpriv --bounding-set -dac_override,-dac_read_search -- true"]).code != Some(0) {
+        mode(0o755);
+        eprintln!("skipped: run by root, and setpriv is missing or may not be used here");
+        return;
+    }
+    for text in [edit("sub/b.txt", "x\n", "y\n"), "=== DELETE: sub/old.txt ===\n".to_owned(), edit("sub/new.txt", "", "new\n")] {
+        std::fs::write(&answer, format!("{}\n{text}", edit("a.txt", "2\n", "two\n"))).expect("written");
+        mode(0o300);
+        let ran = if privileged {
+            world.run("setpriv", &[&without[..], &[rt, "apply", &answer]].concat())
+        } else {
+            world.run(rt, &["apply", &answer])
+        };
+        mode(0o755);
+        assert!(ran.code == Some(5) && ran.err.contains("sub: Permission denied"), "{text} {:?} {}", ran.code, ran.err);
+        healthy(&world, "");
+        assert_eq!((world.read("a.txt").as_str(), world.read("sub/b.txt").as_str()), (LINES, "x\n"), "{text}");
+    }
+    let _ = world.rt(&["retry"]).ok();
+    assert_eq!((world.read("a.txt"), world.read("sub/new.txt").as_str()), (LINES.replace("2\n", "two\n"), "new\n"));
+}

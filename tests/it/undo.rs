@@ -264,3 +264,95 @@ fn a_commit_that_was_rebased_is_found_and_taken_back() {
     world.rt(&["redo"]).ok();
     assert!(world.git(&["show", "HEAD:a.txt"]).contains("3\n"));
 }
+
+/// Edits that were never ours to commit, but that the user committed since, are in the code that a worktree of its own begins
+/// with, and are not brought a second time; what cannot be brought is said before there is a worktree.
+#[test]
+fn a_checkout_beside_brings_what_the_user_committed_only_once() {
+    let apply = |world: &World, args: &[&str], from: &str, to: &str| {
+        let _ = world.rt_with(&[&["apply"], args].concat(), edit("a.txt", from, to).as_bytes(), &[]).ok();
+    };
+    let mine = |world: &World| drop(world.git(&["commit", "-q", "-a", "-m", "mine"]));
+    let aside = |world: &World, name: &str| {
+        let directory = world.top().join(name);
+        let ran = world.rt(&["session", "checkout", "@", "--worktree", &directory.display().to_string()]);
+        (ran, directory)
+    };
+    let code = |world: &World| {
+        let (ran, directory) = aside(world, "aside");
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        std::fs::read_to_string(directory.join("a.txt")).expect("there")
+    };
+    let fresh = |crlf: bool| {
+        let world = World::new();
+        world.git(&["config", "core.autocrlf", if crlf { "true" } else { "false" }]);
+        world.write("a.txt", if crlf { A.replace('\n', "\r\n") } else { A.to_owned() });
+        world.git(&["add", "-A"]);
+        world.git(&["commit", "-q", "-m", "first"]);
+        world
+    };
+    for crlf in [false, true] {
+        let lines = |text: &str| if crlf { text.replace('\n', "\r\n") } else { text.to_owned() };
+        // A line that the next turn takes out again.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "two\n", "two\nEXTRA\n");
+        mine(&world);
+        apply(&world, &[], "EXTRA\n", "");
+        assert_eq!(code(&world), lines(A), "crlf {crlf}");
+        // A line that the next turn changes again; and one that is still in nobody's commit.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "three\n", "3x\n");
+        mine(&world);
+        apply(&world, &["--no-commit"], "one\n", "1\n");
+        apply(&world, &[], "3x\n", "3y\n");
+        assert_eq!(code(&world), lines("1\ntwo\n3y\nfour\nfive\n"), "crlf {crlf}");
+        // Put in, committed by the user, and taken out: both by turns without a commit.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "two\n", "two\nEXTRA\n");
+        mine(&world);
+        apply(&world, &["--no-commit"], "EXTRA\n", "");
+        apply(&world, &[], "five\n", "5\n");
+        assert_eq!(code(&world), lines(&A.replace("five", "5")), "crlf {crlf}");
+        // The user made something else of our line, and committed that.
+        let world = fresh(crlf);
+        apply(&world, &["--no-commit"], "three\n", "3x\n");
+        world.write("a.txt", lines(&A.replace("three", "3z")));
+        mine(&world);
+        apply(&world, &[], "five\n", "5\n");
+        let refs = world.git(&["for-each-ref"]);
+        let (ran, directory) = aside(&world, "aside");
+        assert!(ran.code == Some(5) && ran.err.contains("a.txt"), "{}", ran.err);
+        assert!(!directory.exists());
+        assert_eq!(world.git(&["worktree", "list"]).lines().count(), 1);
+        assert_eq!(world.git(&["for-each-ref"]), refs);
+    }
+}
+
+/// A checkout that is taken back leads back to the turn that it came from, also when the undo is killed.
+#[test]
+fn undo_of_a_checkout_brings_the_place_back_too() {
+    for fault in [None, Some("undo.files"), Some("cursor.written")] {
+        let world = World::with(&[("a.txt", A)]);
+        for (from, to) in [("one\n", "1\n"), ("three\n", "3\n"), ("five\n", "5\n")] {
+            let _ = world.rt_with(&["apply", "--no-commit"], edit("a.txt", from, to).as_bytes(), &[]).ok();
+        }
+        world.rt(&["session", "rename", "base"]).ok();
+        let place = world.read(".git/retort/cursor.json");
+        world.rt(&["session", "checkout", "base/1"]).ok();
+        assert_eq!(world.read("a.txt"), A.replace("one", "1"));
+        assert_ne!(world.read(".git/retort/cursor.json"), place);
+        match fault {
+            None => drop(world.rt(&["undo"]).ok()),
+            Some(point) => {
+                let ran = world.rt(&["undo", "--config", &format!("debug.fault={point}")]);
+                assert_eq!(ran.code, None, "{point}: {}", ran.err);
+                world.rt(&["status"]).ok();
+            }
+        }
+        assert_eq!(world.read("a.txt"), "1\ntwo\n3\nfour\n5\n", "{fault:?}");
+        assert_eq!(world.read(".git/retort/cursor.json"), place, "{fault:?}");
+        assert!(world.rt(&["redo"]).code(1).err.contains("nothing to redo"));
+        world.rt(&["undo"]).ok();
+        assert_eq!(world.read("a.txt"), "1\ntwo\n3\nfour\nfive\n", "the last turn and nothing else, {fault:?}");
+    }
+}

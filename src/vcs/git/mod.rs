@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::ByteSlice as _;
 
-use crate::base::change::ChangeSet;
+use crate::base::change::{ChangeSet, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
@@ -229,6 +229,10 @@ impl Backend for Git {
 
     fn file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
         self.tree_file(tree, path)
+    }
+
+    fn checked_out(&self, tree: Oid, path: &RepoPath) -> Result<Option<FileState>, VcsError> {
+        self.as_checked_out(gix_id(tree), path)
     }
 
     fn list(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use gix::bstr::ByteSlice as _;
 use gix::objs::tree::{Entry, EntryKind};
 
-use crate::base::change::FileMode;
+use crate::base::change::{FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::vcs::VcsError;
 
@@ -49,6 +49,23 @@ impl Git {
         let parts = path.as_bytes().split(|b| *b == b'/');
         let entry = tree.lookup_entry(parts).map_err(super::fault)?;
         Ok(entry.and_then(|e| mode(e.mode().kind()).map(|mode| Leaf { id: e.object_id(), mode })))
+    }
+
+    /// A file of a tree with the bytes that the repository's filters and rules for line ends make of it.
+    pub(super) fn as_checked_out(&self, tree: gix::ObjectId, path: &RepoPath) -> Result<Option<FileState>, VcsError> {
+        use gix::filter::plumbing::{driver::apply::Delay, pipeline::convert::to_worktree::Options};
+        let Some(leaf) = self.leaf(Some(tree), path)? else { return Ok(None) };
+        let stored = self.blob(leaf.id)?;
+        if leaf.mode == FileMode::Symlink {
+            return Ok(Some(FileState { mode: leaf.mode, bytes: stored }));
+        }
+        let refused = |e: &dyn std::fmt::Display| VcsError::Filter(path.clone(), e.to_string());
+        let (mut pipeline, _) = self.repo.filter_pipeline(None).map_err(|e| refused(&e))?;
+        let options = Options { can_delay: Delay::Forbid, ..Options::default() };
+        let mut out = pipeline.convert_to_worktree(&stored, path.as_bytes().into(), options).map_err(|e| refused(&e))?;
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut out, &mut bytes).map_err(|e| refused(&e))?;
+        Ok(Some(FileState { mode: leaf.mode, bytes }))
     }
 
     /// The files that differ between two trees.

@@ -203,15 +203,18 @@ impl Git {
             if self.read_file(path).is_ok_and(|now| now == change.after) {
                 continue;
             }
+            // One that fails may be in its place all the same, as when only the sync of its directory failed.
+            written.push((path, change));
             if let Err(error) = self.write_file(path, change.before.as_ref(), change.after.as_ref(), temp) {
                 for (path, change) in written.into_iter().rev() {
                     let change: &FileChange = change;
                     // What somebody wrote since stays theirs, and one that fails must not keep the others from going back.
-                    let _ = self.write_file(path, change.after.as_ref(), change.before.as_ref(), temp);
+                    if self.read_file(path).is_ok_and(|now| now == change.after) {
+                        let _ = self.write_file(path, change.after.as_ref(), change.before.as_ref(), temp);
+                    }
                 }
                 return Err(error);
             }
-            written.push((path, change));
         }
         Ok(())
     }
