@@ -305,7 +305,13 @@ impl Sim {
         for (path, place) in &mut first.places {
             let dirty = place.worktree != place.index || place.index != place.head;
             if steps.paths().contains(path) && dirty && place.index.is_some() {
-                (place.index, place.head) = (place.worktree.clone(), place.worktree.clone());
+                // Their lines, that is; an executable bit stays where they put it.
+                let with = |mode: Option<&File>| {
+                    let mut file = place.worktree.clone()?;
+                    file.mode = mode.map_or(file.mode, |f| f.mode.clone());
+                    Some(file)
+                };
+                (place.index, place.head) = (with(place.index.as_ref()), with(place.head.as_ref()));
             }
         }
         check(&first, after, steps, files, branch)
@@ -542,7 +548,7 @@ fn edited(path: &str, text: &str, at: u8, how: How, line: &str) -> Option<(Strin
         if from > 0 { from -= 1 } else { to += 1 }
     }
     // Beside a line that stands several times comes another of the kind.
-    let line = if shared(old) { old } else { line.trim_end() };
+    let line = if shared(old) && how == How::Insert { old } else { line.trim_end() };
     let new = match how {
         How::Change => vec![line],
         How::Insert => vec![old, line],

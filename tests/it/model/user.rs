@@ -25,7 +25,7 @@ impl Sim {
                 let old = lines.get(at).copied().unwrap_or("\n");
                 let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
                 // Beside a line that stands several times comes another of the kind.
-                let line = if shared(old) && lines.len() > 1 { old.to_owned() } else { self.line("user") };
+                let line = if shared(old) && lines.len() > 1 && *how == How::Insert { old.to_owned() } else { self.line("user") };
                 let line = line.trim_end().to_owned() + if old.ends_with('\n') || *how == How::Insert { end } else { "" };
                 match how {
                     How::Change if !lines.is_empty() => lines[at] = &line,
