@@ -1,8 +1,8 @@
 //! Random work of a user and of the program, one after the other and at once, against a small reference model.
 //!
 //! Invariants
-//! - What a step does depends on the sequence alone: no clock, no thread. A failure prints the shortest sequence that
-//!   shows it and the seed that found it.
+//! - What a step does depends on the sequence alone: no clock, no thread but in `Op::Both`, where any order must do. A
+//!   failure prints the shortest sequence that shows it and the seed that found it.
 //! - After each step of the program every byte of the user is where it was, or where the model says; at the end every
 //!   answer is in a turn, the repository is sound and the index can be made anew.
 //!
@@ -10,9 +10,11 @@
 //! both.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "how much is tried comes from the environment, and is said")]
 
+mod beside;
 mod reference;
 mod sim;
 mod state;
+mod user;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -72,6 +74,7 @@ pub(crate) enum Op {
     Pop,
     /// A remote has what is on the branch.
     Pushed,
+    PackRefs,
     /// Everything that nothing refers to is gone.
     Gc,
     /// The database is gone.
@@ -83,11 +86,24 @@ pub(crate) enum Op {
         point: u16,
         rt: Rt,
     },
-    /// Two processes at once, on different files.
+    /// A turn and something else at once.
     Both {
         first: Vec<Edit>,
-        second: Vec<Edit>,
+        with: With,
     },
+}
+
+/// What goes on beside a turn.
+#[derive(Debug, Clone)]
+pub(crate) enum With {
+    /// Another turn, on other files.
+    Other(Vec<Edit>),
+    /// In place of the turn, two on other lines of the same file.
+    SameFile { file: u8, at: u8, how: [How; 2] },
+    /// The user commits everything.
+    Commit,
+    /// Git packs.
+    Gc,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +134,7 @@ pub(crate) enum Rt {
 
 /// Most of the time the same few files, so that what the user and the program do meets.
 fn file() -> impl Strategy<Value = u8> {
-    prop_oneof![4 => 0..2u8, 1 => 2..5u8]
+    prop_oneof![5 => 0..2u8, 3 => 2..5u8, 1 => 5..8u8]
 }
 
 fn how() -> impl Strategy<Value = How> {
@@ -145,12 +161,20 @@ fn rt() -> impl Strategy<Value = Rt> {
     ]
 }
 
+fn with() -> impl Strategy<Value = With> {
+    prop_oneof![
+        2 => prop::collection::vec(edit(), 1..3).prop_map(With::Other),
+        2 => (file(), any::<u8>(), [how(), how()]).prop_map(|(file, at, how)| With::SameFile { file, at, how }),
+        2 => Just(With::Commit),
+        1 => Just(With::Gc),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => rt().prop_map(Op::Rt),
         4 => (any::<u16>(), rt()).prop_map(|(point, rt)| Op::Killed { point, rt }),
-        1 => (prop::collection::vec(edit(), 1..3), prop::collection::vec(edit(), 1..3))
-            .prop_map(|(first, second)| Op::Both { first, second }),
+        2 => (prop::collection::vec(edit(), 1..3), with()).prop_map(|(first, with)| Op::Both { first, with }),
         6 => (file(), any::<u8>(), how()).prop_map(|(file, at, how)| Op::Write { file, at, how }),
         1 => (0..3u8).prop_map(|name| Op::Untracked { name }),
         1 => (file(), 0..3u8).prop_map(|(file, what)| Op::Odd { file, what }),
@@ -169,6 +193,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Stash),
         1 => Just(Op::Pop),
         1 => Just(Op::Pushed),
+        1 => Just(Op::PackRefs),
         1 => Just(Op::Gc),
         1 => Just(Op::NoIndex),
     ]

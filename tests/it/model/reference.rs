@@ -1,9 +1,11 @@
 //! The reference model: what a command may have made of a repository.
 //!
 //! Invariants
-//! - All lines of text files are different, so a three-way merge that goes well is a sum of sets: the lines that a change
-//!   takes out are gone, those that it puts in are there, all others are where they were. Whether a merge goes well is the
-//!   program's to say; if it does not, nothing may have changed.
+//! - A line is its text and its end: a file whose line ends changed, or whose last line got or lost its end, has other lines.
+//! - Lines with a number are all different, so a three-way merge that goes well is a sum of sets: the lines that a change
+//!   takes out are gone, those that it puts in are there, all others are where they were. Lines without one (`}`) stand
+//!   several times and are counted; where two sides may have made the same change to them, either count is right.
+//! - Whether a merge goes well is the program's to say; if it does not, nothing may have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,39 +14,61 @@ use super::state::{File, Place, State};
 /// What a turn does to one file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Delta {
-    pub(super) removed: BTreeSet<String>,
-    pub(super) added: BTreeSet<String>,
-    pub(super) creates: bool,
-    pub(super) deletes: bool,
+    /// How many more (or fewer) of a line there are.
+    net: BTreeMap<String, i64>,
+    /// The file is made, with this mode.
+    creates: Option<String>,
+    /// The file, which had this mode, goes.
+    deletes: Option<String>,
 }
 
 /// What a turn does to the files.
 pub(super) type Deltas = BTreeMap<String, Delta>;
 
+/// How often each line may be in a file: at least and at most.
+type Span = BTreeMap<String, (i64, i64)>;
+
+/// A line that may stand several times.
+pub(super) fn shared(line: &str) -> bool {
+    !line.contains(|c: char| c.is_ascii_digit())
+}
+
 impl Delta {
     /// What lies between two contents of a file.
     pub(super) fn between(from: Option<&File>, to: Option<&File>) -> Self {
-        let lines = |f: Option<&File>| f.map(File::lines).unwrap_or_default();
-        let (old, new) = (lines(from), lines(to));
-        Self {
-            removed: old.difference(&new).cloned().collect(),
-            added: new.difference(&old).cloned().collect(),
-            creates: from.is_none(),
-            deletes: to.is_none(),
+        let mut net = BTreeMap::new();
+        for (file, sign) in [(from, -1), (to, 1)] {
+            for (line, count) in file.map(File::lines).unwrap_or_default() {
+                *net.entry(line).or_default() += sign * count;
+            }
         }
+        net.retain(|_, n| *n != 0);
+        let mode = |file: Option<&File>| file.map(|f| f.mode.clone());
+        let (creates, deletes) = (mode(to).filter(|_| from.is_none()), mode(from).filter(|_| to.is_none()));
+        Self { net, creates, deletes }
     }
 
     fn inverse(&self) -> Self {
-        Self { removed: self.added.clone(), added: self.removed.clone(), creates: self.deletes, deletes: self.creates }
+        let net = self.net.iter().map(|(line, n)| (line.clone(), -n)).collect();
+        Self { net, creates: self.deletes.clone(), deletes: self.creates.clone() }
     }
 
-    fn on(&self, lines: Option<BTreeSet<String>>) -> Option<BTreeSet<String>> {
-        if self.deletes {
+    fn on(&self, lines: Option<Span>) -> Option<Span> {
+        if self.deletes.is_some() {
             return None;
         }
+        let fresh = lines.is_none();
         let mut lines = lines.unwrap_or_default();
-        lines.retain(|l| !self.removed.contains(l));
-        lines.extend(self.added.iter().cloned());
+        for (line, n) in &self.net {
+            let (least, most) = lines.entry(line.clone()).or_default();
+            match n {
+                _ if fresh => (*least, *most) = (0.max(*n), 0.max(*n)),
+                ..0 if shared(line) => *least = 0.max(*least + n),
+                0.. if shared(line) => *most += n,
+                ..0 => (*least, *most) = (0, 0),
+                0.. => (*least, *most) = (1.max(*least), 1.max(*most)),
+            }
+        }
         Some(lines)
     }
 }
@@ -73,9 +97,24 @@ impl Steps {
         self.0.iter().flat_map(BTreeMap::keys).collect()
     }
 
-    fn on(&self, path: &str, file: Option<&File>) -> Option<BTreeSet<String>> {
+    /// Whether a file is what these steps may make of another.
+    fn make(&self, path: &str, before: Option<&File>, after: Option<&File>) -> bool {
+        let span = |f: &File| f.lines().into_iter().map(|(line, count)| (line, (count, count))).collect();
         let steps = self.0.iter().filter_map(|deltas| deltas.get(path));
-        steps.fold(file.map(File::lines), |lines, delta| delta.on(lines))
+        let wanted = steps.fold(before.map(span), |lines, delta| delta.on(lines));
+        let (Some(wanted), Some(after)) = (&wanted, after) else { return wanted.is_none() == after.is_none() };
+        let there = after.lines();
+        let fits = |(line, (least, most)): (&String, &(i64, i64))| (least..=most).contains(&there.get(line).unwrap_or(&0));
+        wanted.iter().all(fits) && there.keys().all(|line| wanted.contains_key(line))
+    }
+
+    /// The mode of a file that they bring.
+    fn mode(&self, path: &str) -> Option<&String> {
+        self.0.iter().rev().find_map(|deltas| deltas.get(path)?.creates.as_ref())
+    }
+
+    fn touch(&self, path: &str, line: &str) -> bool {
+        self.0.iter().filter_map(|deltas| deltas.get(path)).any(|delta| delta.net.contains_key(line))
     }
 }
 
@@ -89,21 +128,20 @@ pub(super) enum Files {
 }
 
 /// Whether the branch may have moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Branch {
     May,
     Same,
+    /// It must have, and in HEAD these files are as the steps make them.
+    Must(BTreeSet<String>),
 }
 
 /// Compares what is with what may be.
-pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, branch: Branch) -> Result<(), String> {
-    if (&before.branch, &before.refs) != (&after.branch, &after.refs) {
-        return Err(format!("refs: {:?} {:?} → {:?} {:?}", before.branch, before.refs, after.branch, after.refs));
-    }
-    if branch == Branch::Same && before.commit != after.commit {
+pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, branch: &Branch) -> Result<(), String> {
+    same_refs(before, after)?;
+    if *branch == Branch::Same && before.commit != after.commit {
         return Err("HEAD moved".to_owned());
     }
-    after.check_index()?;
     let paths: BTreeSet<&String> = before.places.keys().chain(after.places.keys()).chain(steps.paths()).collect();
     let mut changed = BTreeSet::new();
     for path in paths {
@@ -116,8 +154,8 @@ pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, 
             continue;
         }
         let fail = |what: &str| Err(format!("{path}: {what}: {} by {steps:?}", told(&old, &new)));
-        let as_wanted = |before: Option<&File>, after: Option<&File>| after.map(File::lines) == steps.on(path, before);
-        let wanted = as_wanted(old.worktree.as_ref(), new.worktree.as_ref());
+        let as_wanted = |before: &Option<File>, after: &Option<File>| steps.make(path, before.as_ref(), after.as_ref());
+        let wanted = as_wanted(&old.worktree, &new.worktree);
         match files {
             Files::Changed if !wanted => return fail("the file is not as it should be"),
             Files::Same if old.worktree != new.worktree => return fail("the file changed"),
@@ -126,22 +164,25 @@ pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, 
         }
         if old.worktree != new.worktree {
             changed.insert(true);
-            in_order(old.worktree.as_ref(), new.worktree.as_ref()).or_else(|e| fail(&e))?;
         } else if !wanted {
             changed.insert(false);
         }
         let same = old.head == new.head && old.index == new.index;
-        let moved = branch == Branch::May
-            && as_wanted(old.head.as_ref(), new.head.as_ref())
-            && as_wanted(old.index.as_ref(), new.index.as_ref());
+        let moved = *branch != Branch::Same && as_wanted(&old.head, &new.head) && as_wanted(&old.index, &new.index);
         if !same && !moved {
             return fail("index and HEAD have neither all of it nor nothing");
         }
-        if let (Some(a), Some(b)) = (&old.worktree, &new.worktree)
-            && a.mode != b.mode
-        {
-            return fail("another mode");
+        if !same && !wanted {
+            return fail("index and HEAD have it and the file does not");
         }
+        if let Branch::Must(paths) = branch
+            && (files == Files::Changed || old.worktree != new.worktree)
+            && paths.contains(path)
+            && !as_wanted(&old.head, &new.head)
+        {
+            return fail("HEAD has it still");
+        }
+        well_formed(path, &old, &new, steps).or_else(|e| fail(&e))?;
     }
     if changed.len() > 1 {
         return Err(format!("some files changed and some did not, by {steps:?}"));
@@ -149,14 +190,103 @@ pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, 
     Ok(())
 }
 
+/// Nobody's refs but ours moved, and the index says about the files what is true.
+fn same_refs(before: &State, after: &State) -> Result<(), String> {
+    if (&before.branch, &before.refs) != (&after.branch, &after.refs) {
+        return Err(format!("refs: {:?} {:?} → {:?} {:?}", before.branch, before.refs, after.branch, after.refs));
+    }
+    after.check_index()
+}
+
+/// What must hold of a file that steps touch, in the worktree, the index and HEAD.
+fn well_formed(path: &str, old: &Place, new: &Place, steps: &Steps) -> Result<(), String> {
+    let all = [("file", &old.worktree, &new.worktree), ("index", &old.index, &new.index), ("HEAD", &old.head, &new.head)];
+    for (name, old, new) in all {
+        let what = match (old, new) {
+            (Some(old), Some(new)) if old.mode != new.mode => "another mode",
+            (Some(old), Some(new)) if old.crlf() && !new.crlf() && !new.bytes.is_empty() => "other line ends",
+            (Some(old), Some(new)) if !in_order(path, old, new, steps) => "lines changed places",
+            (Some(old), Some(new)) if old.last().0 == new.last().0 && old.last().1 != new.last().1 => "the end of the last line",
+            // What is in the index may have had another mode than the file; nobody takes an executable bit away.
+            (None, Some(new)) => match steps.mode(path).map(String::as_str) {
+                Some(mode) if new.mode != mode && (name == "file" || mode == "100644") => "another mode than it should get",
+                _ => continue,
+            },
+            _ => continue,
+        };
+        return Err(format!("{name}: {what}"));
+    }
+    Ok(())
+}
+
 /// Lines that are in both stand in the same order.
-fn in_order(old: Option<&File>, new: Option<&File>) -> Result<(), String> {
-    let (Some(old), Some(new)) = (old, new) else { return Ok(()) };
+fn in_order(path: &str, old: &File, new: &File, steps: &Steps) -> bool {
     let (all_old, all_new) = (old.lines(), new.lines());
-    let common = |f: &File, other: &BTreeSet<String>| -> Vec<String> {
-        String::from_utf8_lossy(&f.bytes).lines().filter(|l| other.contains(*l)).map(str::to_owned).collect()
+    let common = |f: &File| -> Vec<String> {
+        let counted = |line: &str| !steps.touch(path, line) && all_old.get(line) == all_new.get(line);
+        let both = |line: &str| all_old.contains_key(line) && all_new.contains_key(line);
+        let kept = |line: &&str| if shared(line) { counted(line) } else { both(line) };
+        String::from_utf8_lossy(&f.bytes).split_inclusive('\n').filter(kept).map(str::to_owned).collect()
     };
-    if common(old, &all_new) == common(new, &all_old) { Ok(()) } else { Err("lines changed places".to_owned()) }
+    common(old) == common(new)
+}
+
+/// A turn that was at work at the same time as something else.
+pub(super) struct Beside {
+    pub(super) deltas: Deltas,
+    /// It says that its edits are in the files.
+    pub(super) written: bool,
+    /// It says that it made a commit.
+    pub(super) committed: bool,
+}
+
+/// Whose changes of their own may have been committed by the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    None,
+    /// Those in the files that a turn edits.
+    Edited,
+    All,
+}
+
+/// The same for turns that were at work at once, perhaps while the user committed everything: the files are exactly what
+/// the turns say; HEAD and index have any of it, but all of what was committed in a file that was clean.
+pub(super) fn check_beside(before: &State, after: &State, turns: &[Beside], own: Own) -> Result<(), String> {
+    same_refs(before, after)?;
+    let written = Steps::of(turns.iter().filter(|t| t.written).map(|t| t.deltas.clone()));
+    let subsets: Vec<Steps> = (0..1 << turns.len())
+        .map(|set: usize| Steps::of(turns.iter().enumerate().filter(|(n, _)| set >> n & 1 == 1).map(|(_, t)| t.deltas.clone())))
+        .collect();
+    for path in before.places.keys().chain(after.places.keys()).chain(written.paths()).collect::<BTreeSet<_>>() {
+        let (old, new) = (before.place(path), after.place(path));
+        let fail = |what: &str| Err(format!("{path}: {what}: {} by {written:?}", told(&old, &new)));
+        if !written.make(path, old.worktree.as_ref(), new.worktree.as_ref()) {
+            return fail("the file is not as it should be");
+        }
+        let edited = turns.iter().any(|t| t.deltas.contains_key(path));
+        let of_user = own == Own::All || own == Own::Edited && edited && old.index.is_some();
+        // What git does not know is not committed, and what was taken from the index is.
+        let mine = if old.index.is_some() { &old.worktree } else { &None };
+        let may = |from: &Option<File>, to: &Option<File>| {
+            let any = |from: &Option<File>| subsets.iter().any(|steps| steps.make(path, from.as_ref(), to.as_ref()));
+            any(from) || of_user && any(mine)
+        };
+        if !may(&old.head, &new.head) {
+            return fail("HEAD is nobody's");
+        }
+        if !may(&old.index, &new.index) {
+            return fail("the index is nobody's");
+        }
+        let clean = old.worktree == old.index && old.index == old.head && old.head.is_some();
+        let committed = Steps::of(turns.iter().filter(|t| t.committed).map(|t| t.deltas.clone()));
+        if clean && own != Own::All && !committed.make(path, old.head.as_ref(), new.head.as_ref()) {
+            return fail("HEAD has not what was committed");
+        }
+        if !of_user {
+            well_formed(path, &old, &new, &written).or_else(|e| fail(&e))?;
+        }
+    }
+    Ok(())
 }
 
 fn told(old: &Place, new: &Place) -> String {

@@ -1,7 +1,8 @@
-//! A sequence carried out: the user's steps with git, the program's with the program, each of these compared with the model.
+//! A sequence carried out: the steps of the user, and those of the program, each of these compared with the model.
 //!
 //! Invariants
-//! - A user's step that git refuses is none; one that ends in a conflict is taken back.
+//! - A commit of the user that a step of the program finds on the branch is there after it.
+//! - A turn that was open when the program was killed is in the log after the next start, with its answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,34 +11,50 @@ use serde_json::Value;
 use crate::support::killed::{fsck, tidy};
 use crate::support::world::{Ran, World};
 
-use super::reference::{Branch, Delta, Deltas, Files, Steps, check};
+use super::reference::{Branch, Delta, Deltas, Files, Steps, check, shared};
 use super::state::{File, Reader, State};
 use super::{Edit, How, Op, Rt};
 
-type Outcome<T> = Result<T, String>;
+pub(super) type Outcome<T> = Result<T, String>;
 
 /// A turn as the test knows it.
-struct Turn {
-    deltas: Deltas,
+pub(super) struct Turn {
+    pub(super) deltas: Deltas,
     /// What must be found in what it stored.
-    answer: Option<String>,
+    pub(super) answer: Option<String>,
 }
 
-struct Sim {
-    world: World,
+pub(super) struct Sim {
+    pub(super) world: World,
     reader: Reader,
     /// `vcs.dirty`.
-    policy: &'static str,
-    turns: BTreeMap<String, Turn>,
+    pub(super) policy: &'static str,
+    pub(super) turns: BTreeMap<String, Turn>,
     /// The tips of sessions.
     tips: BTreeMap<String, String>,
     lines: u32,
 }
 
 /// An answer, and what it does when all of it is applied.
-struct Answer {
-    text: String,
-    deltas: Deltas,
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) deltas: Deltas,
+    /// The files after it.
+    files: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl Answer {
+    /// Whether the files that it edits, or those that changed, have the bytes that it asks for.
+    fn is_exactly(&self, before: &State, after: &State, files: Files) -> Outcome<()> {
+        for (path, bytes) in &self.files {
+            let now = after.place(path).worktree;
+            let must = files == Files::Changed || now != before.place(path).worktree;
+            if must && now.as_ref().map(|f| &f.bytes) != bytes.as_ref() {
+                return Err(format!("{path} has not the bytes of the answer: {now:?}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Carries a sequence out.
@@ -49,16 +66,26 @@ pub(super) fn run(policy: u8, ops: &[Op]) -> Outcome<()> {
     sim.end()
 }
 
-const TEXTS: [&str; 5] = ["a.txt", "b.txt", "sub/c.txt", "sub/deep/d.txt", "e.txt"];
+const TEXTS: [&str; 7] = ["a.txt", "b.txt", "bare.txt", "crlf.txt", "dup.txt", "sub/c.txt", "sub/deep/d.txt"];
 
 impl Sim {
     fn new(policy: &'static str) -> Self {
         let mut lines = 0;
-        let mut text = |count: u32| {
+        let mut numbered = |count: u32| {
             lines += count;
             (lines - count..lines).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat()
         };
-        let files: Vec<(&str, String)> = TEXTS.iter().map(|name| (*name, text(9))).collect();
+        let mut text = |name: &&'static str| {
+            let text = numbered(9);
+            let text = match *name {
+                "bare.txt" => text.trim_end().to_owned(),
+                "crlf.txt" => text.replace('\n', "\r\n"),
+                "dup.txt" => text.split_inclusive('\n').map(|line| format!("{line}}}\n")).collect(),
+                _ => text,
+            };
+            (*name, text)
+        };
+        let files: Vec<(&str, String)> = TEXTS.iter().map(&mut text).collect();
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
         let mut world = World::with(&files);
         world.set("RT__VCS__DIRTY", policy);
@@ -66,128 +93,37 @@ impl Sim {
         Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines }
     }
 
-    fn line(&mut self, who: &str) -> String {
+    pub(super) fn line(&mut self, who: &str) -> String {
         self.lines += 1;
         format!("{who} {}\n", self.lines)
     }
 
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.reader.read(&self.world)
     }
 
     fn step(&mut self, op: &Op) -> Outcome<()> {
-        match op {
-            Op::Rt(rt) => self.rt(rt),
-            Op::Killed { point, rt } => self.killed(*point, rt),
-            Op::Both { first, second } => self.both(first, second),
-            _ => {
-                self.user(op);
-                Ok(())
-            }
+        if !matches!(op, Op::Rt(_) | Op::Killed { .. } | Op::Both { .. }) {
+            self.user(op);
+            return Ok(());
         }
-    }
-
-    fn user(&mut self, op: &Op) {
-        let before = self.state();
-        let texts = before.texts();
-        let pick = |n: u8| texts.get(usize::from(n) % texts.len().max(1)).cloned();
-        let git = |args: &[&str]| self.world.try_git(args, b"").code == Some(0);
+        let head = self.world.git(&["rev-parse", "HEAD"]);
         match op {
-            Op::Write { file, at, how } => {
-                let Some(path) = pick(*file) else { return };
-                let line = self.line("user");
-                let text = self.world.read(&path);
-                let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
-                let at = usize::from(*at) % lines.len().max(1);
-                match how {
-                    How::Change if !lines.is_empty() => lines[at] = &line,
-                    How::Delete if !lines.is_empty() => drop(lines.remove(at)),
-                    _ => lines.insert(at, &line),
-                }
-                self.world.write(&path, lines.concat());
-            }
-            Op::Untracked { name } => {
-                let line = self.line("user");
-                let path = format!("new/{name}.txt");
-                if before.place(&path).worktree.is_none() {
-                    self.world.write(&path, line);
-                }
-            }
-            Op::Odd { file, what } => {
-                let Some(path) = pick(*file) else { return };
-                match what {
-                    0 => self.world.write("odd/blob.bin", [0, 159, 146, 150, *file]),
-                    1 => {
-                        let link = self.world.repo().join("odd-link");
-                        let _ = std::fs::remove_file(&link);
-                        std::os::unix::fs::symlink("a.txt", link).expect("linked");
-                    }
-                    _ => {
-                        use std::os::unix::fs::PermissionsExt as _;
-                        let mode = std::fs::Permissions::from_mode(0o755);
-                        std::fs::set_permissions(self.world.repo().join(path), mode).expect("set");
-                    }
-                }
-            }
-            Op::Remove { file } => {
-                if let Some(path) = pick(*file) {
-                    std::fs::remove_file(self.world.repo().join(path)).expect("removed");
-                }
-            }
-            Op::Rename { file } => {
-                if let Some(path) = pick(*file) {
-                    git(&["mv", &path, &format!("{path}.moved.txt")]);
-                }
-            }
-            Op::Stage { file } => {
-                if let Some(path) = pick(*file) {
-                    git(&["add", &path]);
-                }
-            }
-            Op::StageAll => drop(git(&["add", "-A"])),
-            Op::Unstage { file } => {
-                if let Some(path) = pick(*file) {
-                    git(&["reset", "-q", "--", &path]);
-                }
-            }
-            Op::Commit { all: true } => drop(git(&["commit", "-q", "-a", "-m", "mine"])),
-            Op::Commit { all: false } => drop(git(&["commit", "-q", "-m", "mine"])),
-            Op::Amend => drop(git(&["commit", "-q", "--amend", "--no-edit"])),
-            Op::Reset { soft } => drop(git(&["reset", "-q", if *soft { "--soft" } else { "--mixed" }, "HEAD~1"])),
-            Op::Switch { branch } => drop(git(&["switch", "-q", BRANCHES[usize::from(*branch)]])),
-            Op::Rebase { branch } => {
-                if !git(&["rebase", "-q", BRANCHES[usize::from(*branch)]]) {
-                    git(&["rebase", "--abort"]);
-                }
-            }
-            Op::Merge { branch } => {
-                if !git(&["merge", "-q", "--no-ff", "--no-commit", BRANCHES[usize::from(*branch)]]) {
-                    git(&["merge", "--abort"]);
-                }
-            }
-            Op::MergeEnd => {
-                if self.world.exists(".git/MERGE_HEAD") && !git(&["commit", "-q", "--no-edit"]) {
-                    git(&["reset", "-q", "--merge"]);
-                }
-            }
-            Op::Stash => drop(git(&["stash", "-q"])),
-            Op::Pop => {
-                if !git(&["stash", "pop", "-q"]) && self.state().conflicted {
-                    git(&["reset", "-q", "--hard"]);
-                }
-            }
-            Op::Pushed => drop(git(&["update-ref", "refs/remotes/origin/main", "HEAD"])),
-            Op::Gc => {
-                git(&["reflog", "expire", "--expire=now", "--all"]);
-                git(&["gc", "-q", "--prune=now"]);
-            }
-            Op::NoIndex => drop(std::fs::remove_dir_all(self.world.top().join("home/.retort/data"))),
-            Op::Rt(_) | Op::Killed { .. } | Op::Both { .. } => unreachable!("not the user's"),
+            Op::Rt(rt) => self.rt(rt)?,
+            Op::Killed { point, rt } => self.killed(*point, rt)?,
+            Op::Both { first, with } => self.both(first, with)?,
+            _ => {}
+        }
+        // What was on the branch and is not is ours alone.
+        let gone = self.world.git(&["log", "-z", "--format=%H%n%B", head.trim(), "--not", "HEAD"]);
+        match gone.split_terminator('\0').find(|commit| !commit.contains("\nRetort-")) {
+            Some(commit) => Err(format!("the user's commit {commit} is off the branch")),
+            None => Ok(()),
         }
     }
 
     /// An answer whose edits fit the files as they are.
-    fn answer(&mut self, state: &State, edits: &[Edit], only: Option<bool>) -> Answer {
+    pub(super) fn answer(&mut self, state: &State, edits: &[Edit], only: Option<bool>) -> Answer {
         let texts: Vec<String> = state
             .texts()
             .into_iter()
@@ -196,7 +132,7 @@ impl Sim {
             .map(|(_, p)| p)
             .collect();
         let token = self.line("answer");
-        let mut answer = Answer { text: format!("{token}\n"), deltas: Deltas::new() };
+        let mut answer = Answer { text: format!("{token}\n"), deltas: Deltas::new(), files: BTreeMap::new() };
         let mut seen = BTreeSet::new();
         for edit in edits {
             let path = match edit {
@@ -211,18 +147,14 @@ impl Sim {
                 (Edit::Delete { .. }, Some(_)) => (format!("=== DELETE: {path} ===\n\n"), None),
                 (Edit::Lines { at, how, .. }, Some(file)) => {
                     let text = String::from_utf8_lossy(&file.bytes).into_owned();
-                    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-                    let Some(old) = lines.get(usize::from(*at) % lines.len().max(1)) else { continue };
-                    let new = match how {
-                        How::Change => line.clone(),
-                        How::Insert => format!("{old}{line}"),
-                        How::Delete => String::new(),
-                    };
-                    (block(&path, old, &new), Some(text.replacen(*old, &new, 1)))
+                    let Some((said, then)) = edited(&path, &text, *at, *how, &line) else { continue };
+                    (said, Some(then))
                 }
                 _ => continue,
             };
-            let then = then.map(|text| File { mode: "100644".to_owned(), bytes: text.into_bytes() });
+            let mode = now.as_ref().map_or("100644", |f| &f.mode).to_owned();
+            let then = then.map(|text| File { mode, bytes: text.into_bytes() });
+            answer.files.insert(path.clone(), then.as_ref().map(|f| f.bytes.clone()));
             answer.deltas.insert(path, Delta::between(now.as_ref(), then.as_ref()));
             answer.text += &said;
         }
@@ -230,7 +162,7 @@ impl Sim {
     }
 
     /// The command line, its input, and the answer in it.
-    fn command(&mut self, state: &State, rt: &Rt) -> Option<(Vec<String>, Option<Answer>)> {
+    pub(super) fn command(&mut self, state: &State, rt: &Rt) -> Option<(Vec<String>, Option<Answer>)> {
         let address = |n: u8| self.turns.keys().nth(usize::from(n) % self.turns.len().max(1)).cloned();
         let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         Some(match rt {
@@ -271,7 +203,7 @@ impl Sim {
         self.after(rt, &args, answer, &before, here.as_deref(), &ran).map_err(|why| format!("{why}\n{}{}", ran.out, ran.err))
     }
 
-    fn start(world: &World, args: &[String], answer: Option<&Answer>, fault: &str) -> Ran {
+    pub(super) fn start(world: &World, args: &[String], answer: Option<&Answer>, fault: &str) -> Ran {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let input = answer.map(|a| a.text.as_bytes()).unwrap_or_default();
         let vars = [("RT__DEBUG__FAULT", fault)];
@@ -286,7 +218,7 @@ impl Sim {
     }
 
     /// Looks at what a run did.
-    fn after(
+    pub(super) fn after(
         &mut self,
         rt: &Rt,
         args: &[String],
@@ -311,13 +243,16 @@ impl Sim {
                     (None, _) => self.turns[args.last().expect("an address")].deltas.clone(),
                 };
                 let steps = Steps::of([deltas.clone()]);
+                if let (Some(answer), "applied" | "uncommitted") = (&answer, outcome) {
+                    answer.is_exactly(before, &after, Files::Changed)?;
+                }
                 match outcome {
                     "applied" => {
                         self.commits(before, &after, turn.expect("it is there"))?;
-                        self.compare(before, &after, &steps, Files::Changed, Branch::May)?;
+                        self.compare(before, &after, &steps, Files::Changed, &Branch::May)?;
                     }
-                    "uncommitted" => check(before, &after, &steps, Files::Changed, Branch::Same)?,
-                    _ => check(before, &after, &nothing, Files::Same, Branch::Same)?,
+                    "uncommitted" => check(before, &after, &steps, Files::Changed, &Branch::Same)?,
+                    _ => check(before, &after, &nothing, Files::Same, &Branch::Same)?,
                 }
                 self.learn(answer.map(|a| a.text), &deltas)
             }
@@ -328,9 +263,9 @@ impl Sim {
                     }
                     _ => nothing,
                 };
-                let moved = json.first().is_some_and(|d| d["commits"].as_array().is_some_and(|c| !c.is_empty()));
+                let branch = self.branch(json.first(), before, Some(&after))?;
                 let files = if ran.code == Some(0) && *keep != 0 { Files::Changed } else { Files::Same };
-                check(before, &after, &steps, files, if moved { Branch::May } else { Branch::Same })?;
+                check(before, &after, &steps, files, &branch)?;
                 self.learn(None, &Deltas::new())
             }
             Rt::Redo => {
@@ -339,9 +274,9 @@ impl Sim {
                     _ => nothing,
                 };
                 if ran.code == Some(0) {
-                    self.compare(before, &after, &steps, Files::Changed, Branch::May)?;
+                    self.compare(before, &after, &steps, Files::Changed, &Branch::May)?;
                 } else {
-                    check(before, &after, &steps, Files::Same, Branch::Same)?;
+                    check(before, &after, &steps, Files::Same, &Branch::Same)?;
                 }
                 self.learn(None, &Deltas::new())
             }
@@ -349,19 +284,19 @@ impl Sim {
                 let target = args.last().expect("an address");
                 let steps = if ran.code == Some(0) { self.way(here, target)? } else { nothing };
                 let files = if ran.code == Some(0) { Files::Changed } else { Files::Same };
-                check(before, &after, &steps, files, Branch::Same)?;
+                check(before, &after, &steps, files, &Branch::Same)?;
                 let deltas = changed(before, &after);
                 self.learn(None, &deltas)
             }
             Rt::Resume { .. } | Rt::New => {
-                check(before, &after, &nothing, Files::Same, Branch::Same)?;
+                check(before, &after, &nothing, Files::Same, &Branch::Same)?;
                 self.learn(None, &Deltas::new())
             }
         }
     }
 
     /// The same as `check`, but with the user's own lines in a commit of their own before.
-    fn compare(&self, before: &State, after: &State, steps: &Steps, files: Files, branch: Branch) -> Outcome<()> {
+    fn compare(&self, before: &State, after: &State, steps: &Steps, files: Files, branch: &Branch) -> Outcome<()> {
         if self.policy != "commit-first" || after.commit == before.commit {
             return check(before, after, steps, files, branch);
         }
@@ -370,10 +305,39 @@ impl Sim {
         for (path, place) in &mut first.places {
             let dirty = place.worktree != place.index || place.index != place.head;
             if steps.paths().contains(path) && dirty && place.index.is_some() {
-                (place.index, place.head) = (place.worktree.clone(), place.worktree.clone());
+                // Their lines, that is; an executable bit stays where they put it.
+                let with = |mode: Option<&File>| {
+                    let mut file = place.worktree.clone()?;
+                    file.mode = mode.map_or(file.mode, |f| f.mode.clone());
+                    Some(file)
+                };
+                (place.index, place.head) = (with(place.index.as_ref()), with(place.head.as_ref()));
             }
         }
         check(&first, after, steps, files, branch)
+    }
+
+    /// What an undo says about the branch: the files of which each commit that it took back, or reverted, is out of HEAD.
+    fn branch(&self, report: Option<&Value>, before: &State, after: Option<&State>) -> Outcome<Branch> {
+        let commits = report.and_then(|r| r["commits"].as_array()).map_or(&[][..], Vec::as_slice);
+        if commits.is_empty() {
+            return Ok(Branch::Same);
+        }
+        let (mut head, mut paths) = (before.commit.as_str(), BTreeSet::new());
+        for done in commits {
+            let to = done["moved_to"].as_str().or(done["reverted_by"].as_str()).ok_or("it names no commit")?;
+            // Where HEAD stays, there was no trace of the commit.
+            if to != head {
+                let commit = done["commit"].as_str().expect("a commit");
+                let names = self.world.git(&["show", "-z", "--format=", "--name-only", "--no-renames", commit]);
+                paths.extend(names.split_terminator('\0').map(str::to_owned));
+            }
+            head = to;
+        }
+        match after {
+            Some(after) if after.commit != head => Err(format!("HEAD is {}, and said to be {head}", after.commit)),
+            _ => Ok(Branch::Must(paths)),
+        }
     }
 
     /// A commit of the turn is on top of what was there.
@@ -425,7 +389,7 @@ impl Sim {
     }
 
     /// Takes in what is new on our refs; what was there must be there still.
-    fn learn(&mut self, answer: Option<String>, deltas: &Deltas) -> Outcome<()> {
+    pub(super) fn learn(&mut self, answer: Option<String>, deltas: &Deltas) -> Outcome<()> {
         let all = self.world.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/retort/sessions"]);
         let tips: BTreeMap<String, String> =
             all.lines().filter_map(|l| l.split_once(' ')).map(|(n, o)| (n.to_owned(), o.to_owned())).collect();
@@ -449,6 +413,20 @@ impl Sim {
         if lost.is_empty() { Ok(()) } else { Err(format!("turns are lost: {lost:?}")) }
     }
 
+    /// The turns that are open.
+    fn open(&self) -> Vec<String> {
+        let Ok(all) = std::fs::read_dir(self.world.repo().join(".git/retort/wal")) else { return Vec::new() };
+        let turn = |entry: std::io::Result<std::fs::DirEntry>| {
+            let entry = entry.expect("an entry");
+            let raw = std::fs::read(entry.path().join("open")).ok()?;
+            // An undo or a redo says where it began and nothing else.
+            let intent = serde_json::from_slice::<Value>(&raw).is_ok_and(|v| v["cursor"].is_string() && v["temp"].is_string());
+            let name = entry.file_name().into_string().expect("text");
+            (!intent && !name.starts_with('.')).then_some(name)
+        };
+        all.filter_map(turn).collect()
+    }
+
     fn killed(&mut self, point: u16, rt: &Rt) -> Outcome<()> {
         let before = self.state();
         let Some((args, answer)) = self.command(&before, rt) else { return Ok(()) };
@@ -468,6 +446,7 @@ impl Sim {
         if ran.code.is_some() {
             return Err(at(format!("it was not killed: {:?}", ran.code)));
         }
+        let open = self.open();
         let torn = self.state();
         for (path, place) in &torn.places {
             let now = &place.worktree;
@@ -485,6 +464,7 @@ impl Sim {
         let (steps, branch, deltas, text) = match rt {
             Rt::Apply { .. } => {
                 let answer = answer.expect("an answer");
+                answer.is_exactly(&before, &after, Files::AllOrNone).map_err(at)?;
                 (Steps::of([answer.deltas.clone()]), Branch::May, answer.deltas, Some(answer.text))
             }
             Rt::Retry { .. } => {
@@ -501,52 +481,27 @@ impl Sim {
                 let turns = reported["turns"].as_array().filter(|_| !matches!(rt, Rt::Undo { keep: 0 }));
                 let steps = self.steps(turns.map_or(&[][..], Vec::as_slice)).map_err(at)?;
                 let steps = if matches!(rt, Rt::Redo) { steps } else { steps.inverse() };
-                (steps, Branch::May, Deltas::new(), None)
+                let branch = if matches!(rt, Rt::Redo) { Ok(Branch::May) } else { self.branch(Some(&reported), &before, None) };
+                (steps, branch.map_err(at)?, Deltas::new(), None)
             }
             Rt::Resume { .. } | Rt::New => (Steps::default(), Branch::Same, Deltas::new(), None),
         };
         if matches!(rt, Rt::Undo { .. }) {
-            check(&before, &after, &steps, Files::AllOrNone, branch).map_err(at)?;
+            check(&before, &after, &steps, Files::AllOrNone, &branch).map_err(at)?;
         } else {
-            self.compare(&before, &after, &steps, Files::AllOrNone, branch).map_err(at)?;
+            self.compare(&before, &after, &steps, Files::AllOrNone, &branch).map_err(at)?;
         }
         self.learn(text, &deltas).map_err(at)?;
+        // A checkout that did not come to its end leaves no trace.
+        let dropped = matches!(rt, Rt::Checkout { .. }) && changed(&before, &after).is_empty();
+        if let Some(key) = open.iter().find(|key| !self.turns.contains_key(*key) && !dropped) {
+            return Err(at(format!("turn {key} was open and is not in the log")));
+        }
         let again = self.world.rt(&["status", "--json"]);
         if (again.err.as_str(), &again.out) != ("", &next.out) {
             return Err(at(format!("the start after it differs: {}{}", again.out, again.err)));
         }
         Ok(())
-    }
-
-    fn both(&mut self, first: &[Edit], second: &[Edit]) -> Outcome<()> {
-        let before = self.state();
-        let answers = [self.answer(&before, first, Some(true)), self.answer(&before, second, Some(false))];
-        let args: Vec<String> = ["apply", "--json"].map(str::to_owned).into();
-        let rans = std::thread::scope(|scope| {
-            let (world, args) = (&self.world, &args);
-            let runs = answers.each_ref().map(|answer| {
-                scope.spawn(move || {
-                    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-                    world.rt_with(&args, answer.text.as_bytes(), &[])
-                })
-            });
-            runs.map(|run| run.join().expect("it runs"))
-        });
-        let after = self.state();
-        let mut all = Deltas::new();
-        let said = format!("{}{}{}{}", rans[0].out, rans[0].err, rans[1].out, rans[1].err);
-        for (answer, ran) in answers.iter().zip(&rans) {
-            let turn = ran.out.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| v["event"] == "turn");
-            let turn = turn.ok_or_else(|| format!("no turn: {said}"))?;
-            if matches!(turn["outcome"].as_str(), Some("applied" | "uncommitted")) {
-                all.extend(answer.deltas.clone());
-            }
-            let key = turn["turn"].as_str().expect("a key").to_owned();
-            self.turns.insert(key, Turn { deltas: answer.deltas.clone(), answer: Some(answer.text.clone()) });
-        }
-        let steps = Steps::of([all.clone()]);
-        self.compare(&before, &after, &steps, Files::Changed, Branch::May).map_err(|e| format!("{e}\n{said}"))?;
-        self.learn(None, &Deltas::new()).map_err(|e| format!("{e}\n{said}"))
     }
 
     /// What must hold when all is done.
@@ -577,10 +532,37 @@ impl Sim {
     }
 }
 
-const BRANCHES: [&str; 2] = ["main", "side"];
-
 fn block(path: &str, search: &str, replace: &str) -> String {
     format!("{path}\n```\n<<<<<<< SEARCH\n{search}=======\n{replace}>>>>>>> REPLACE\n```\n\n")
+}
+
+/// An edit of a line as an answer says it, and the file after it: a line keeps its end, a new one gets the end that the
+/// others have, and a last line without an end stays one.
+fn edited(path: &str, text: &str, at: u8, how: How, line: &str) -> Option<(String, String)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = usize::from(at) % lines.len().max(1);
+    let old = *lines.get(at)?;
+    // What it looks for is there once.
+    let (mut from, mut to) = (at, at + 1);
+    while lines.windows(to - from).filter(|w| *w == &lines[from..to]).count() > 1 {
+        if from > 0 { from -= 1 } else { to += 1 }
+    }
+    // Beside a line that stands several times comes another of the kind.
+    let line = if shared(old) && how == How::Insert { old } else { line.trim_end() };
+    let new = match how {
+        How::Change => vec![line],
+        How::Insert => vec![old, line],
+        How::Delete => Vec::new(),
+    };
+    let plain = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
+    let said = block(path, &plain(&lines[from..to]), &plain(&[&lines[from..at], &new, &lines[at + 1..to]].concat()));
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let all = [&lines[..at], &new, &lines[at + 1..]].concat();
+    let mut then: String = all.iter().map(|l| format!("{l}{end}")).collect();
+    if !text.ends_with('\n') && !then.is_empty() {
+        then.truncate(then.len() - end.len());
+    }
+    Some((said, then))
 }
 
 /// What the files of two states have different.

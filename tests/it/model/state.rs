@@ -18,9 +18,27 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Its lines. Those of a text in this test are all different, so a set of them says what is there.
-    pub(super) fn lines(&self) -> BTreeSet<String> {
-        String::from_utf8_lossy(&self.bytes).lines().map(str::to_owned).collect()
+    /// Its lines with their ends, and how often each is there.
+    pub(super) fn lines(&self) -> BTreeMap<String, i64> {
+        let mut lines = BTreeMap::new();
+        for line in String::from_utf8_lossy(&self.bytes).split_inclusive('\n') {
+            *lines.entry(line.to_owned()).or_default() += 1;
+        }
+        lines
+    }
+
+    /// Whether all of its lines that have an end have `\r\n`, and there is one.
+    pub(super) fn crlf(&self) -> bool {
+        let ends: BTreeSet<bool> =
+            self.bytes.split_inclusive(|b| *b == b'\n').filter(|l| l.ends_with(b"\n")).map(|l| l.ends_with(b"\r\n")).collect();
+        ends == BTreeSet::from([true])
+    }
+
+    /// Its last line without its end, and whether it has one.
+    pub(super) fn last(&self) -> (&[u8], bool) {
+        let line = self.bytes.split_inclusive(|b| *b == b'\n').next_back().unwrap_or_default();
+        let text = line.strip_suffix(b"\n").map_or(line, |l| l.strip_suffix(b"\r").unwrap_or(l));
+        (text, text.len() < line.len())
     }
 }
 
@@ -81,12 +99,21 @@ impl Reader {
         }
         walk(world, "", &mut places);
         let all = world.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
-        let branch = world.try_git(&["symbolic-ref", "-q", "HEAD"], b"").out.trim().to_owned();
-        let refs = all.lines().filter_map(|l| l.split_once(' ')).map(|(n, o)| (n.to_owned(), o.to_owned()));
-        let refs = refs.filter(|(name, _)| *name != branch && !name.starts_with("refs/retort/")).collect();
+        let mut refs: BTreeMap<String, String> =
+            all.lines().filter_map(|l| l.split_once(' ')).map(|(n, o)| (n.to_owned(), o.to_owned())).collect();
+        let head = world.read(".git/HEAD");
+        let branch = head.trim().strip_prefix("ref: ").unwrap_or_default().to_owned();
+        let commit = refs.remove(&branch).unwrap_or_else(|| head.trim().to_owned());
+        refs.retain(|name, _| !name.starts_with("refs/retort/"));
         let unstaged = world.git(&["diff", "--name-only", "-z"]).split_terminator('\0').map(str::to_owned).collect();
-        let commit = world.git(&["rev-parse", "HEAD"]).trim().to_owned();
         State { places, commit, branch, refs, unstaged, conflicted }
+    }
+
+    /// The text files of the worktree, in name order.
+    pub(super) fn texts(world: &World) -> Vec<String> {
+        let mut places = BTreeMap::new();
+        walk(world, "", &mut places);
+        texts(&places)
     }
 
     fn fetch<'a>(&self, world: &World, ids: impl Iterator<Item = &'a String>) {
@@ -132,6 +159,11 @@ fn walk(world: &World, directory: &str, places: &mut BTreeMap<String, Place>) {
     }
 }
 
+fn texts(places: &BTreeMap<String, Place>) -> Vec<String> {
+    let text = |p: &Place| p.worktree.as_ref().is_some_and(|f| f.mode != "120000" && !f.bytes.contains(&0));
+    places.iter().filter(|(_, p)| text(p)).map(|(path, _)| path.clone()).collect()
+}
+
 impl State {
     pub(super) fn place(&self, path: &str) -> Place {
         self.places.get(path).cloned().unwrap_or_default()
@@ -139,8 +171,7 @@ impl State {
 
     /// The text files of the worktree, in name order.
     pub(super) fn texts(&self) -> Vec<String> {
-        let text = |p: &Place| p.worktree.as_ref().is_some_and(|f| f.mode != "120000" && !f.bytes.contains(&0));
-        self.places.iter().filter(|(_, p)| text(p)).map(|(path, _)| path.clone()).collect()
+        texts(&self.places)
     }
 
     /// What git says about the worktree is what is there: an index entry that looks fresh and is not would hide work.
