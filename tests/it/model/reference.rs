@@ -207,9 +207,9 @@ fn well_formed(path: &str, old: &Place, new: &Place, steps: &Steps) -> Result<()
             (Some(old), Some(new)) if old.crlf() && !new.crlf() && !new.bytes.is_empty() => "other line ends",
             (Some(old), Some(new)) if !in_order(path, old, new, steps) => "lines changed places",
             (Some(old), Some(new)) if old.last().0 == new.last().0 && old.last().1 != new.last().1 => "the end of the last line",
-            // What is in the index may have had another mode than the file; nobody takes an executable bit away.
+            // What is in the index may have had another mode than the file.
             (None, Some(new)) => match steps.mode(path).map(String::as_str) {
-                Some(mode) if new.mode != mode && (name == "file" || mode == "100644") => "another mode than it should get",
+                Some(mode) if new.mode != mode && name == "file" => "another mode than it should get",
                 _ => continue,
             },
             _ => continue,

@@ -13,6 +13,7 @@ use crate::support::world::{Ran, World};
 
 use super::reference::{Branch, Delta, Deltas, Files, Steps, check, shared};
 use super::state::{File, Reader, State};
+use super::user::executable;
 use super::{Edit, How, Op, Rt};
 
 pub(super) type Outcome<T> = Result<T, String>;
@@ -50,7 +51,10 @@ impl Answer {
             let now = after.place(path).worktree;
             let must = files == Files::Changed || now != before.place(path).worktree;
             if must && now.as_ref().map(|f| &f.bytes) != bytes.as_ref() {
-                return Err(format!("{path} has not the bytes of the answer: {now:?}"));
+                return Err(format!(
+                    "{path} has not the bytes of the answer, but {:?}",
+                    now.map(|f| String::from_utf8_lossy(&f.bytes).into_owned())
+                ));
             }
         }
         Ok(())
@@ -89,6 +93,8 @@ impl Sim {
         let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
         let mut world = World::with(&files);
         world.set("RT__VCS__DIRTY", policy);
+        executable(&world, "b.txt");
+        world.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
         world.git(&["branch", "side"]);
         Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines }
     }

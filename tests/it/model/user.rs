@@ -4,6 +4,10 @@
 //! - A step that git refuses is none; one that ends in a conflict is taken back.
 //! - A line that the user writes has the end that the file's lines have.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::world::World;
+
 use super::reference::shared;
 use super::sim::Sim;
 use super::state::Reader;
@@ -50,11 +54,7 @@ impl Sim {
                         let _ = std::fs::remove_file(&link);
                         std::os::unix::fs::symlink("a.txt", link).expect("linked");
                     }
-                    _ => {
-                        use std::os::unix::fs::PermissionsExt as _;
-                        let mode = std::fs::Permissions::from_mode(0o755);
-                        std::fs::set_permissions(self.world.repo().join(path), mode).expect("set");
-                    }
+                    _ => executable(&self.world, &path),
                 }
             }
             Op::Remove { file } => {
@@ -114,4 +114,11 @@ impl Sim {
             Op::Rt(_) | Op::Killed { .. } | Op::Both { .. } => unreachable!("not the user's"),
         }
     }
+}
+
+/// Gives a file the executable bit, or takes it away.
+pub(super) fn executable(world: &World, path: &str) {
+    let path = world.repo().join(path);
+    let mode = path.metadata().expect("it is there").permissions().mode() ^ 0o111;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
 }
