@@ -64,7 +64,7 @@ impl Sim {
             (runs.into_iter().map(|run| run.join().expect("it runs")).collect::<Vec<_>>(), asked)
         });
         let after = self.state();
-        let said: String = rans.iter().chain(&asked).map(|ran| format!("{}{}", ran.out, ran.err)).collect();
+        let said: String = rans.iter().chain(&asked).flat_map(|ran| [ran.out.as_str(), ran.err.as_str()]).collect();
         let mut turns = Vec::new();
         for (answer, ran) in answers.iter().zip(&rans) {
             let turn = ran.out.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()).find(|v| v["event"] == "turn");
@@ -87,6 +87,6 @@ impl Sim {
                 return Err(format!("the user's commit is not on the branch, but {new}\n{said}"));
             }
         }
-        self.learn(None, &Default::default()).map_err(|e| format!("{e}\n{said}"))
+        self.learn(None, &super::reference::Deltas::new()).map_err(|e| format!("{e}\n{said}"))
     }
 }

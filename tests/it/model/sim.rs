@@ -84,7 +84,7 @@ impl Sim {
             let text = match *name {
                 "bare.txt" => text.trim_end().to_owned(),
                 "crlf.txt" => text.replace('\n', "\r\n"),
-                "dup.txt" => text.split_inclusive('\n').map(|line| format!("{line}}}\n")).collect(),
+                "dup.txt" => text.split_inclusive('\n').flat_map(|line| [line, "}\n"]).collect(),
                 _ => text,
             };
             (*name, text)
@@ -317,7 +317,14 @@ impl Sim {
                     file.mode = mode.map_or(file.mode, |f| f.mode.clone());
                     Some(file)
                 };
-                (place.index, place.head) = (with(place.index.as_ref()), with(place.head.as_ref()));
+                let (mut index, head) = (with(place.index.as_ref()), with(place.head.as_ref()));
+                // What was staged otherwise stays staged: only what their commit brings is added.
+                if let (Some(index), Some(old), Some(new), Some(staged)) = (&mut index, &place.head, &place.worktree, &place.index)
+                    && old != staged
+                {
+                    index.bytes = brought(&old.bytes, &new.bytes, &staged.bytes);
+                }
+                (place.index, place.head) = (index, head);
             }
         }
         check(&first, after, steps, files, branch)
@@ -582,4 +589,22 @@ fn changed(before: &State, after: &State) -> Deltas {
         }
     }
     out
+}
+
+/// `onto` with what lies between two contents; the order of the lines does not matter here.
+fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
+    let lines = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let without = |all: Vec<Vec<u8>>, gone: Vec<Vec<u8>>| {
+        gone.into_iter().fold(all, |mut all, line| {
+            if let Some(at) = all.iter().position(|l| *l == line) {
+                all.remove(at);
+            }
+            all
+        })
+    };
+    let removed = without(lines(from), lines(to));
+    let added = without(lines(to), lines(from));
+    let mut all = without(lines(onto), removed);
+    all.extend(added);
+    all.concat()
 }
