@@ -567,11 +567,11 @@ fn edited(path: &str, text: &str, at: u8, how: How, line: &str) -> Option<(Strin
         How::Insert => vec![old, line],
         How::Delete => Vec::new(),
     };
-    let plain = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
+    let plain = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<Vec<_>>().concat();
     let said = block(path, &plain(&lines[from..to]), &plain(&[&lines[from..at], &new, &lines[at + 1..to]].concat()));
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let all = [&lines[..at], &new, &lines[at + 1..]].concat();
-    let mut then: String = all.iter().map(|l| format!("{l}{end}")).collect();
+    let mut then = all.iter().map(|l| format!("{l}{end}")).collect::<Vec<_>>().concat();
     if !text.ends_with('\n') && !then.is_empty() {
         then.truncate(then.len() - end.len());
     }
