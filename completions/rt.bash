@@ -34,8 +34,14 @@ _rt() {
             rt,diff)
                 cmd="rt__subcmd__diff"
                 ;;
+            rt,doctor)
+                cmd="rt__subcmd__doctor"
+                ;;
             rt,files)
                 cmd="rt__subcmd__files"
+                ;;
+            rt,fsck)
+                cmd="rt__subcmd__fsck"
                 ;;
             rt,help)
                 cmd="rt__subcmd__help"
@@ -190,8 +196,14 @@ _rt() {
             rt__subcmd__help,diff)
                 cmd="rt__subcmd__help__subcmd__diff"
                 ;;
+            rt__subcmd__help,doctor)
+                cmd="rt__subcmd__help__subcmd__doctor"
+                ;;
             rt__subcmd__help,files)
                 cmd="rt__subcmd__help__subcmd__files"
+                ;;
+            rt__subcmd__help,fsck)
+                cmd="rt__subcmd__help__subcmd__fsck"
                 ;;
             rt__subcmd__help,help)
                 cmd="rt__subcmd__help__subcmd__help"
@@ -395,7 +407,7 @@ _rt() {
 
     case "${cmd}" in
         rt)
-            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --show-prompt --dry-run --no-commit --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index demo completions man debug help"
+            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --show-prompt --dry-run --no-commit --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -944,6 +956,24 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__doctor)
+            opts="-q -y -h --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__files)
             opts="-q -y -h --config --json --quiet --yes --help add rm list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1086,8 +1116,26 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__fsck)
+            opts="-q -y -h --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__help)
-            opts="apply retry undo redo log show diff status session files prompt config init trust index demo completions man debug help"
+            opts="apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1324,6 +1372,20 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__help__subcmd__files)
             opts="add rm list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1369,6 +1431,20 @@ _rt() {
         rt__subcmd__help__subcmd__files__subcmd__rm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__fsck)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

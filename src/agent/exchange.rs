@@ -196,11 +196,7 @@ impl<'a> Driver<'a> {
             Some(name) => Some(name.clone()),
             None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
         };
-        let mut header = self.header(start.session, start.parent)?;
-        if new && let Some(parent) = start.parent {
-            let from = self.ws.store().link(parent)?.header;
-            header.forked_from = Some(ForkPoint { session: from.session, turn: from.key });
-        }
+        let header = self.header(start.session, start.parent)?;
         self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: shown.as_deref(), new });
         let prompt = Some(prepared.text.clone().into_bytes());
         self.open_turn(header, place, prompt, prepared.call)
@@ -451,7 +447,8 @@ pub fn new_header(
 ) -> Result<Header, Error> {
     // Without a name to write, a turn could not be recorded: this must come out before anything is sent or written.
     ws.author()?;
-    let last = parent.map(|p| ws.store().link(p)).transpose()?.map_or(0, |l| l.header.seq);
+    let before = parent.map(|p| ws.store().link(p)).transpose()?.map(|link| link.header);
+    let last = before.as_ref().map_or(0, |h| h.seq);
     let seq = last.checked_add(1).filter(|n| u32::try_from(*n).is_ok()).ok_or(Error::ChainTooLong)?;
     let head = ws.backend.head()?;
     let now = ws.now();
@@ -475,6 +472,7 @@ pub fn new_header(
         files: Vec::new(),
         outcome: Outcome::Interrupted,
         request: None,
-        forked_from: None,
+        // A session that begins behind a turn is a fork of that turn's.
+        forked_from: before.filter(|_| session.is_none()).map(|h| ForkPoint { session: h.session, turn: h.key }),
     })
 }

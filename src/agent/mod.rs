@@ -8,9 +8,11 @@
 
 pub mod apply;
 pub mod checkout;
+pub mod doctor;
 pub mod edits;
 mod error;
 pub mod exchange;
+pub mod fsck;
 pub mod intent;
 pub mod landing;
 pub mod machine;

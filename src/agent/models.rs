@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use crate::config::{Protocol, ProviderSettings};
+use crate::config::{Protocol, ProviderSettings, Settings};
 use crate::llm::{Chat, ChatOptions, Echo, Gemini, Manual, Provider, Recording, Replay, RetryPolicy, local::Paste};
 use crate::net::{Client, Options};
 use crate::session::request::ModelId;
@@ -89,8 +89,7 @@ pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
         .filter(|(_, settings)| settings.kind == Protocol::OpenAi)
         .filter_map(|(name, settings)| Some((name, settings.base_url.as_ref()?)))
         .collect();
-    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
-    let asked = futures_util::future::join_all(servers.iter().map(|(_, address)| first_model(&client, address))).await;
+    let asked = ask_all(servers.iter().map(|(_, address)| address.as_str())).await;
     let mut tried = Vec::new();
     for ((name, address), found) in servers.into_iter().zip(asked) {
         match found {
@@ -100,6 +99,27 @@ pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
         }
     }
     Err(Error::NoModel { tried })
+}
+
+/// One of the servers of this machine that the settings name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub name: String,
+    /// Its first model; else why it has none, when it is there at all.
+    pub model: Result<String, Option<&'static str>>,
+}
+
+/// Asks each server of this machine in `model.local_servers` for its models, and nobody else for anything.
+pub async fn local_servers(settings: &Settings) -> Vec<Server> {
+    let servers = &settings.model.local_servers;
+    let addresses = servers.iter().map(|(_, settings)| settings.base_url.as_deref().unwrap_or_default());
+    let asked = ask_all(addresses).await;
+    servers.iter().zip(asked).map(|((name, _), model)| Server { name: name.clone(), model }).collect()
+}
+
+async fn ask_all(addresses: impl Iterator<Item = &str>) -> Vec<Result<String, Option<&'static str>>> {
+    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
+    futures_util::future::join_all(addresses.map(|address| first_model(&client, address))).await
 }
 
 /// The first model that a server lists; else why it has none, when it is there at all.

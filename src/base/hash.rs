@@ -24,6 +24,26 @@ impl Sha256 {
     }
 }
 
+/// A digest of bytes that come in pieces. A copy goes on from where it was made.
+#[derive(Clone, Default)]
+pub struct Hasher {
+    state: sha2::Sha256,
+    length: u64,
+}
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.state.update(bytes);
+        self.length += bytes.len() as u64;
+    }
+
+    /// The digest of all pieces so far, and how many bytes those are.
+    pub fn digest(&self) -> (Sha256, u64) {
+        (Sha256(self.state.clone().finalize().into()), self.length)
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
@@ -52,3 +72,22 @@ impl FromStr for Sha256 {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a SHA-256 digest: expected 64 hexadecimal digits")]
 pub struct BadHash(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn pieces_are_the_whole(pieces: Vec<Vec<u8>>) {
+            let mut hasher = Hasher::default();
+            for piece in &pieces {
+                let mut copy = hasher.clone();
+                copy.update(piece);
+                hasher = copy;
+            }
+            let whole = pieces.concat();
+            proptest::prop_assert_eq!(hasher.digest(), (Sha256::of(&whole), whole.len() as u64));
+        }
+    }
+}

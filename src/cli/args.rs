@@ -68,6 +68,8 @@ pub enum Command {
     Init(commands::init::InitArgs),
     Trust(commands::trust::TrustArgs),
     Index(commands::index::IndexArgs),
+    Fsck(commands::fsck::FsckArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Demo(commands::demo::DemoArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

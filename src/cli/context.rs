@@ -22,7 +22,7 @@ use crate::process::fault::Faults;
 use crate::session::address::Address;
 use crate::session::turn::{Outcome, TurnKind};
 use crate::ui::{ColorChoice, Style, Text, Ui};
-use crate::vcs::git::{Git, Private};
+use crate::vcs::git::{Git, Private, Survey};
 use crate::vcs::{Backend as _, VcsError};
 
 use super::args::Global;
@@ -44,7 +44,7 @@ pub struct Context {
 
 /// What a command does in a directory that is in no repository and has no turns yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outside {
+pub enum Outside {
     Refuse,
     /// Its turns are kept among retort's own files.
     Make,
@@ -84,8 +84,16 @@ impl Context {
         }
     }
 
+    /// What is known of the repository around the directory, also of one that is refused.
+    pub fn survey(&self) -> Result<Survey, VcsError> {
+        match Git::survey(&self.directory) {
+            Err(VcsError::NotARepository(_)) => self.repository(&self.directory, Outside::Refuse)?.look(),
+            other => other,
+        }
+    }
+
     /// The repository around the directory; outside of one, that which keeps the turns of the directory.
-    fn repository(&self, directory: &Path, outside: Outside) -> Result<Git, VcsError> {
+    pub fn repository(&self, directory: &Path, outside: Outside) -> Result<Git, VcsError> {
         let missing = match Git::discover(directory, Faults::default()) {
             Err(missing @ VcsError::NotARepository(_)) => missing,
             found => return found,
@@ -114,12 +122,21 @@ impl Context {
     }
 
     /// `ui.color` outweighs what the terminal says; `auto` leaves it.
-    fn set_color(&self, config: &Config) {
+    pub fn set_color(&self, config: &Config) {
         match config.settings().ui.color {
             Color::Always => self.ui.set_color(ColorChoice::Always),
             Color::Never => self.ui.set_color(ColorChoice::Never),
             Color::Auto => {}
         }
+    }
+
+    /// The repository and the settings as they are, for someone who only looks: what dead processes left stays.
+    pub fn untouched(&self) -> Result<(Git, Config), Failure> {
+        let git = self.repository(&self.directory, Outside::Refuse)?;
+        let sources = self.sources(Some(git.layout().root.clone()), Vec::new())?;
+        let config = Config::load(&sources).map_err(crate::agent::Error::from)?;
+        self.set_color(&config);
+        Ok((git, config))
     }
 
     /// The repository around the directory, with what dead processes left brought in order.

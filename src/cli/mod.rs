@@ -117,6 +117,8 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Init(args) => commands::init::run(ctx, args),
         Command::Trust(args) => commands::trust::run(ctx, args),
         Command::Index(args) => commands::index::run(ctx, args),
+        Command::Fsck(args) => commands::fsck::run(ctx, args),
+        Command::Doctor(_) => commands::doctor::run(ctx),
         Command::Demo(args) => commands::demo::run(ctx, args),
         Command::Completions(args) => commands::completions::run(ctx, args),
         Command::Man(args) => commands::man::run(ctx, args),

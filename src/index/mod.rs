@@ -12,6 +12,7 @@
 //!   only repeat this type's methods. A second engine brings the trait with it.
 
 mod check;
+mod copy;
 #[cfg(test)]
 mod properties;
 mod read;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 
 pub use check::{Mismatch, Side};
+pub use copy::{Copied, Probe};
 pub use read::{EventRow, Hit, QueueRow, SessionRow, Sessions, Span};
 pub use resolve::{Candidate, Place, ResolveError};
 pub use rows::TurnRow;

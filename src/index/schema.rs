@@ -37,37 +37,50 @@ pub(super) fn connect(path: &Path) -> Result<Connection, IndexError> {
     if conn.is_readonly("main")? {
         return Err(unusable("it is read-only".to_owned()));
     }
-    let failed = |e: rusqlite::Error| match IndexError::from(e) {
-        IndexError::Failed(why) => unusable(why),
-        other => other,
-    };
-    // In this order: another process may be laying it out just now, tables and marks in one step.
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
-    let application = pragma(&conn, "application_id").map_err(failed)?;
-    if application != APPLICATION && (application != 0 || tables > 0) {
-        return Err(unusable("it is a database of another program".to_owned()));
-    }
-    let found = pragma(&conn, "user_version").map_err(failed)?;
-    if found > VERSION {
-        return Err(IndexError::Newer { path: path.to_owned(), found, known: VERSION });
-    }
+    let current = is_ours(&conn, "main", path)?;
     // Without write-ahead logging (some network file systems) or while another process switches it on, all works as well,
     // only readers wait for writers.
     if let Err(e) = conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
-        match failed(e) {
+        match as_unusable(path, e) {
             IndexError::Busy => {}
             other => return Err(other),
         }
     }
     conn.execute_batch("PRAGMA synchronous = NORMAL")?;
-    if found < VERSION {
+    if !current {
         migrate(&mut conn)?;
     }
     Ok(conn)
 }
 
-fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
-    conn.pragma_query_value(None, name, |row| row.get(0))
+/// An error of one who opens the file: what cannot be read or written is of no use.
+pub(super) fn as_unusable(path: &Path, error: rusqlite::Error) -> IndexError {
+    match IndexError::from(error) {
+        IndexError::Failed(why) => IndexError::Unusable { path: path.to_owned(), why },
+        other => other,
+    }
+}
+
+/// Whether the database `schema` of a connection is laid out as this version does it; false when that is still to be done.
+/// One of another program or a newer version is an error.
+pub(super) fn is_ours(conn: &Connection, schema: &str, path: &Path) -> Result<bool, IndexError> {
+    let failed = |e| as_unusable(path, e);
+    // In this order: another process may be laying it out just now, tables and marks in one step.
+    let count = format!("SELECT count(*) FROM {schema}.sqlite_schema");
+    let tables: i64 = conn.query_row(&count, [], |row| row.get(0)).map_err(failed)?;
+    let application = pragma(conn, schema, "application_id").map_err(failed)?;
+    if application != APPLICATION && (application != 0 || tables > 0) {
+        return Err(IndexError::Unusable { path: path.to_owned(), why: "it is a database of another program".to_owned() });
+    }
+    let found = pragma(conn, schema, "user_version").map_err(failed)?;
+    if found > VERSION {
+        return Err(IndexError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(found == VERSION)
+}
+
+fn pragma(conn: &Connection, schema: &str, name: &str) -> rusqlite::Result<i64> {
+    conn.pragma_query_value(Some(schema), name, |row| row.get(0))
 }
 
 /// An empty file that only its owner may read: it will hold conversations.
@@ -86,7 +99,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), IndexError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been first.
-    let done = usize::try_from(pragma(&tx, "user_version")?).unwrap_or(0);
+    let done = usize::try_from(pragma(&tx, "main", "user_version")?).unwrap_or(0);
     for (at, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         tx.execute_batch(sql)?;
         tx.execute_batch(&format!("PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION}", at + 1))?;

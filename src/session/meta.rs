@@ -90,6 +90,21 @@ impl Meta {
         self.lines.extend(other.lines.iter().map(|(h, l)| (*h, l.clone())));
     }
 
+    /// Lines that are no records: of a kind that is known here but malformed, or not an object with a kind and a time.
+    pub fn damaged(&self) -> impl Iterator<Item = String> {
+        let is_record = |line: &[u8]| {
+            let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+            let known = value["kind"].as_str().map(|kind| matches!(kind, "name" | "abandoned"));
+            let timed = value["at"].as_str().is_some_and(|at| at.parse::<Timestamp>().is_ok());
+            match known {
+                Some(true) => Record::parse(line).is_some(),
+                Some(false) => timed,
+                None => false,
+            }
+        };
+        self.lines.values().filter(move |line| !is_record(line)).map(|line| String::from_utf8_lossy(line).into_owned())
+    }
+
     fn records(&self) -> impl Iterator<Item = (Sha256, Record)> {
         self.lines.iter().filter_map(|(h, l)| Some((*h, Record::parse(l)?)))
     }
@@ -210,6 +225,14 @@ mod tests {
         }
         assert_eq!(meta.name().as_deref(), Some("good"));
         assert_eq!(meta.named_at(), Some(Timestamp::from_millis(1)));
+    }
+
+    #[test]
+    fn damaged_lines_are_found_and_unknown_kinds_are_not() {
+        let good = b"{\"at\":\"2026-03-01T01:00:08.000Z\",\"kind\":\"rating\",\"value\":5}\n";
+        assert_eq!(Meta::decode(good).damaged().count(), 0);
+        let bad = b"{\"at\":\"then\",\"kind\":\"name\",\"value\":\"x\"}\n{}\nwhat\n{\"kind\":\"abandoned\"}\n";
+        assert_eq!(Meta::decode(bad).damaged().count(), 4);
     }
 
     #[test]

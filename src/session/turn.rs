@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::change::{ChangeSet, FileState, LineCounts};
+use crate::base::change::{ChangeSet, FileChange, FileState, LineCounts};
 use crate::base::clock::Timestamp;
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, SessionId, TurnKey};
@@ -101,6 +101,15 @@ impl FileStatus {
         }
     }
 
+    /// What a change does.
+    pub const fn of(change: &FileChange) -> Self {
+        match (&change.before, &change.after) {
+            (None, _) => Self::Added,
+            (_, None) => Self::Deleted,
+            _ => Self::Modified,
+        }
+    }
+
     pub fn parse(letter: &str) -> Option<Self> {
         [Self::Added, Self::Modified, Self::Deleted].into_iter().find(|s| s.letter().to_string() == letter)
     }
@@ -119,15 +128,7 @@ impl FileStat {
     pub fn of(changes: &ChangeSet) -> Vec<Self> {
         changes
             .iter()
-            .map(|(path, change)| Self {
-                path: path.clone(),
-                status: match (&change.before, &change.after) {
-                    (None, _) => FileStatus::Added,
-                    (_, None) => FileStatus::Deleted,
-                    _ => FileStatus::Modified,
-                },
-                lines: change.line_counts(),
-            })
+            .map(|(path, change)| Self { path: path.clone(), status: FileStatus::of(change), lines: change.line_counts() })
             .collect()
     }
 }

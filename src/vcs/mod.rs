@@ -255,6 +255,9 @@ pub enum VcsError {
     /// The installed `git` is needed for this and failed.
     #[error("git {action} failed: {stderr}")]
     GitFailed { action: String, stderr: String },
+    /// A partial clone does not have the object yet, and it was said not to fetch it.
+    #[error("object {0} is not in this partial clone yet")]
+    NotFetched(Oid),
     /// An object that must be there is missing or damaged.
     #[error("the repository is damaged: {0}")]
     Corrupt(String),

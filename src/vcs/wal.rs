@@ -29,6 +29,19 @@ pub struct Wal {
     faults: Faults,
 }
 
+/// What [`Wal::look`] finds in one directory.
+#[derive(Debug)]
+pub enum Looked {
+    /// Its process lives.
+    Held,
+    /// A dead process's turn.
+    Open(Wal),
+    /// What is left of one that was closed, or that was never opened; a start removes it.
+    Litter,
+    /// It cannot even be looked into.
+    Unreadable(io::Error),
+}
+
 impl Wal {
     /// Opens a directory for a new turn. `open` is durable when this returns.
     pub fn create(common_dir: &Path, key: &str, open: &[u8], faults: &Faults) -> io::Result<Self> {
@@ -108,6 +121,31 @@ impl Wal {
             }
             out.push((name, Self { directory, _lock: lock, stream: None, faults: faults.clone() }));
         }
+        Ok(out)
+    }
+
+    /// What is there, without changing anything: each directory's name, and the directory itself unless its process lives.
+    pub fn look(common_dir: &Path) -> io::Result<Vec<(String, Looked)>> {
+        let entries = match fs::read_dir(root(common_dir)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut out = Vec::new();
+        for entry in entries {
+            let directory = entry?.path();
+            let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let looked = match File::open(directory.join(LOCK)).and_then(Lock::attempt) {
+                Ok(None) => Looked::Held,
+                Ok(Some(lock)) if !name.starts_with('.') && directory.join(OPEN).exists() => {
+                    Looked::Open(Self { directory, _lock: lock, stream: None, faults: Faults::default() })
+                }
+                Ok(Some(_)) => Looked::Litter,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Looked::Litter,
+                Err(e) => Looked::Unreadable(e),
+            };
+            out.push((name, looked));
+        }
+        out.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(out)
     }
 

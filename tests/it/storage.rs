@@ -11,7 +11,7 @@ const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
 
 /// Runs a script in a copy of the repository that lies in a file system of its own; `None` where there can be none. In the
 /// script `$RT` is the program and `$OUT` a directory elsewhere.
-fn mounted(world: &World, size: &str, script: &str) -> Option<Ran> {
+pub(crate) fn mounted(world: &World, size: &str, script: &str) -> Option<Ran> {
     let allowed = world.run("unshare", &["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]);
     if allowed.code != Some(0) {
         eprintln!("skipped: no mount namespaces here: {}", allowed.err.trim());

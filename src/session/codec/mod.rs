@@ -13,7 +13,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 pub use trailer::{decode_header, encode_header};
-pub use tree::{decode_tree, encode_tree};
+pub use tree::{decode_tree, disagreements, encode_tree};
 
 use super::turn::Turn;
 

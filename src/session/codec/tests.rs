@@ -129,6 +129,15 @@ proptest! {
     }
 
     #[test]
+    fn what_was_written_agrees_and_each_other_value_is_named(turn in turn(), outcome: bool) {
+        let raw = &encode(&turn).files["turn.json"];
+        prop_assert_eq!(disagreements(&turn.header, raw), Ok(Vec::new()));
+        let mut other = turn.header;
+        let key = if outcome { other.outcome = Outcome::Rejected; "Retort-Outcome" } else { other.seq += 1; "Retort-Seq" };
+        prop_assert_eq!(disagreements(&other, raw), Ok(vec![key.to_owned()]));
+    }
+
+    #[test]
     fn bundles_round_trip(turn in turn(), place: Vec<u8>) {
         let extra = BTreeMap::from([("place".to_owned(), place)]);
         prop_assert_eq!(from_bundle(&to_bundle(&turn, &extra)), Ok((turn, extra)));

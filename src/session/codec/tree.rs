@@ -149,6 +149,33 @@ fn meta(turn: &Turn) -> Value {
     json!({ "format": FORMAT, "trailers": trailers, "files": files, "settings": pairs(&turn.state.settings) })
 }
 
+/// The trailers that `turn.json` repeats otherwise than the message has them. Those that this version does not know are not
+/// looked at.
+pub fn disagreements(header: &Header, turn_json: &[u8]) -> Result<Vec<String>, DecodeError> {
+    let meta = from_json("turn.json", turn_json)?;
+    let bad = |why: &str| DecodeError::malformed("turn.json", why);
+    let mut block = "x\n\n".to_owned();
+    for (key, value) in meta["trailers"].as_object().ok_or_else(|| bad("trailers is not an object"))? {
+        let paths = value.as_array().map(Vec::as_slice);
+        for value in paths.unwrap_or(std::slice::from_ref(value)) {
+            let text = value.as_str().ok_or_else(|| bad("a trailer is no text"))?;
+            let shown = if paths.is_some() { text.to_owned() } else { crate::base::text::percent_encode(text.as_bytes()) };
+            block.push_str(&format!("{key}: {shown}\n"));
+        }
+    }
+    let repeated = Header { subject: header.subject.clone(), ..trailer::decode_header(block.as_bytes())? };
+    let by_key = |h: &Header| {
+        let mut map: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (key, value) in trailer::trailers(h) {
+            map.entry(key).or_default().push(value);
+        }
+        map
+    };
+    let (here, there) = (by_key(header), by_key(&repeated));
+    let keys: std::collections::BTreeSet<&str> = here.keys().chain(there.keys()).copied().collect();
+    Ok(keys.into_iter().filter(|key| here.get(key) != there.get(key)).map(str::to_owned).collect())
+}
+
 /// A map with free keys as an array of pairs: canonical objects have ASCII keys only.
 fn pairs(map: &BTreeMap<String, String>) -> Value {
     map.iter().map(|(k, v)| json!([k, v])).collect()

@@ -11,7 +11,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
@@ -25,6 +24,7 @@ use crate::process::Spec;
 use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
 
 use super::moving::Step;
+use super::survey::commit_hooks;
 use super::trees::Leaf;
 use super::{Git, gix_id, oid};
 
@@ -312,12 +312,7 @@ impl Git {
     }
 
     fn has_commit_hooks(&self) -> Result<bool, VcsError> {
-        let config = self.repo.config_snapshot();
-        let set = config.trusted_path("core.hooksPath").map_err(super::fault)?;
-        let directory = set.map_or_else(|| self.layout.common_dir.join("hooks"), |path| self.layout.root.join(path));
-        Ok(["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit"]
-            .iter()
-            .any(|name| fs::metadata(directory.join(name)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)))
+        Ok(!commit_hooks(&self.repo, Some(&self.layout.root), &self.layout.common_dir)?.is_empty())
     }
 
     /// Lets the installed git make the commit, with the user's hooks and signing, from an index that holds `tree`. `None`

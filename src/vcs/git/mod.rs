@@ -7,6 +7,7 @@
 //! - Which repository it is, and which worktree, is found from the directory alone: no variable of git leads elsewhere.
 //! - gix never syncs; every object and ref that we write is synced here (`objects`, `refs`).
 
+mod careful;
 mod index;
 mod land;
 mod moving;
@@ -14,8 +15,12 @@ mod objects;
 mod private;
 mod refs;
 mod remote;
+mod survey;
 mod trees;
 mod worktree;
+
+pub use careful::{Inspected, OddRef};
+pub use survey::{Feature, Remote, Survey};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +56,8 @@ pub struct Git {
     /// Our own directory, where settings and trust are: it may lie in the worktree, and is no file of any project.
     reserved: Option<PathBuf>,
     faults: Faults,
+    /// See [`Git::careful`].
+    careful: bool,
 }
 
 /// Extensions that change nothing about how we read and write.
@@ -60,6 +67,11 @@ const KNOWN_EXTENSIONS: [&str; 8] =
 impl Git {
     /// Finds the repository around `start`.
     pub fn discover(start: &Path, faults: Faults) -> Result<Self, VcsError> {
+        Self::check(Self::open(start)?, faults)
+    }
+
+    /// The repository around `start`, whatever it is.
+    fn open(start: &Path) -> Result<gix::Repository, VcsError> {
         let trust = gix::sec::trust::Mapping { full: options(), ..gix::sec::trust::Mapping::default() };
         let found = gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust);
         let repo = found.map_err(|e| match e {
@@ -68,12 +80,21 @@ impl Git {
                 VcsError::Unsupported { path: start.to_owned(), what: format!("cannot open the repository ({other})") }
             }
         })?;
-        Self::check(repo.to_thread_local(), faults)
+        Ok(repo.to_thread_local())
     }
 
     /// Takes a repository if it is of a kind that we work on.
     fn check(mut repo: gix::Repository, faults: Faults) -> Result<Self, VcsError> {
         repo.clear_namespace();
+        let layout = Self::accept(&repo)?;
+        repo.object_cache_size_if_unset(1 << 20);
+        let mut writer = repo.clone();
+        writer.objects.refresh_never();
+        Ok(Self { repo, writer, seen: RefCell::new(None), layout, reserved: None, faults, careful: false })
+    }
+
+    /// Where it lies, if it is one that we work on.
+    fn accept(repo: &gix::Repository) -> Result<Layout, VcsError> {
         let refuse = |what: String| VcsError::Unsupported { path: repo.path().to_owned(), what };
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(refuse("the repository belongs to another user, and git refuses it too (safe.directory)".to_owned()));
@@ -96,12 +117,7 @@ impl Git {
         }
         let full = |path: &Path| path.canonicalize().map_err(VcsError::io(path));
         let (git_dir, common_dir) = (full(repo.git_dir())?, full(repo.common_dir())?);
-        let layout = Layout { root: full(root)?, git_dir, common_dir, private: false };
-        let _ = config;
-        repo.object_cache_size_if_unset(1 << 20);
-        let mut writer = repo.clone();
-        writer.objects.refresh_never();
-        Ok(Self { repo, writer, seen: RefCell::new(None), layout, reserved: None, faults })
+        Ok(Layout { root: full(root)?, git_dir, common_dir, private: false })
     }
 
     /// The same repository with armed fault points.

@@ -25,6 +25,7 @@ impl Git {
         if object.kind != gix::object::Kind::Commit {
             return Ok(None);
         }
+        self.check_name(gix_id(id), object.kind, &object.data)?;
         let commit = object.into_commit();
         let data = commit.decode().map_err(super::fault)?;
         Ok(Some(RawCommit {
@@ -49,57 +50,84 @@ impl Git {
     }
 
     pub(super) fn tree_file(&self, tree: Oid, path: &str) -> Result<Option<Vec<u8>>, VcsError> {
-        let tree = self.tree(gix_id(tree))?;
-        let Some(entry) = tree.lookup_entry(path.split('/')).map_err(super::fault)? else { return Ok(None) };
-        if !entry.mode().is_blob_or_symlink() {
-            return Ok(None);
-        }
+        let Some((_, id)) = self.entry(tree, path)?.filter(|(mode, _)| mode.is_blob_or_symlink()) else { return Ok(None) };
         // Others' turns can have objects that are tiny as they are stored, and larger than the machine's memory.
-        let size = self.repo.find_header(entry.object_id()).map_or(0, |header| header.size());
+        let size = self.repo.find_header(id).map_or(0, |header| header.size());
         if size > LARGEST {
             return Err(VcsError::Corrupt(format!("{path} has {} MiB; nothing that large was ever written there", size >> 20)));
         }
-        self.blob(entry.object_id()).map(Some)
+        self.blob(id).map(Some)
     }
 
     pub(super) fn tree_names(&self, tree: Oid, directory: &str) -> Result<Vec<String>, VcsError> {
-        let mut tree = self.tree(gix_id(tree))?;
-        if !directory.is_empty() {
-            let Some(entry) = tree.lookup_entry(directory.split('/')).map_err(super::fault)? else { return Ok(Vec::new()) };
-            if !entry.mode().is_tree() {
-                return Ok(Vec::new());
-            }
-            tree = self.tree(entry.object_id())?;
-        }
+        let tree = match directory {
+            "" => self.tree(gix_id(tree))?,
+            _ => match self.entry(tree, directory)? {
+                Some((mode, id)) if mode.is_tree() => self.tree(id)?,
+                _ => return Ok(Vec::new()),
+            },
+        };
         let entries = tree.decode().map_err(super::fault)?.entries;
         Ok(entries.iter().map(|e| e.filename.to_str_lossy().into_owned()).collect())
+    }
+
+    /// What stands at `path`; nothing where a part of the way is no directory.
+    fn entry(&self, tree: Oid, path: &str) -> Result<Option<(EntryMode, gix::ObjectId)>, VcsError> {
+        let mut at = (EntryMode::from(EntryKind::Tree), gix_id(tree));
+        for name in path.split('/') {
+            if !at.0.is_tree() {
+                return Ok(None);
+            }
+            let tree = self.tree(at.1)?;
+            let entries = tree.decode().map_err(super::fault)?.entries;
+            let Some(found) = entries.iter().find(|e| e.filename == name) else { return Ok(None) };
+            at = (found.mode, found.oid.to_owned());
+        }
+        Ok(Some(at))
     }
 
     pub(super) fn blob(&self, id: gix::ObjectId) -> Result<Vec<u8>, VcsError> {
         let fault = |e: &dyn std::fmt::Display| VcsError::Corrupt(format!("blob {id} cannot be read: {e}"));
         let mut blob = match self.repo.find_blob(id) {
-            Err(e) if self.bring_promised(id)? => self.repo.find_blob(id).map_err(|_| fault(&e)),
+            Err(e) if self.bring_promised(id)? => {
+                let brought = self.brought(id).map_err(|_| fault(&e))?;
+                brought.try_into_blob().map_err(|_| fault(&e))
+            }
             other => other.map_err(|e| fault(&e)),
         }?;
+        self.check_name(id, gix::object::Kind::Blob, &blob.data)?;
         Ok(std::mem::take(&mut blob.data))
     }
 
     /// A directory of the user's code or of a turn.
     pub(super) fn tree(&self, id: gix::ObjectId) -> Result<gix::Tree<'_>, VcsError> {
-        match self.repo.find_tree(id) {
-            Err(_) if self.bring_promised(id)? => self.repo.find_tree(id).map_err(super::fault),
+        let tree = match self.repo.find_tree(id) {
+            Err(_) if self.bring_promised(id)? => self.brought(id)?.try_into_tree().map_err(super::fault),
             other => other.map_err(super::fault),
+        }?;
+        self.check_name(id, gix::object::Kind::Tree, &tree.data)?;
+        Ok(tree)
+    }
+
+    /// An object that was just fetched. Each fetch makes a pack, and the library sees only so many more than there were when
+    /// the repository was opened; then it is opened anew.
+    fn brought(&self, id: gix::ObjectId) -> Result<gix::Object<'_>, VcsError> {
+        if let Ok(object) = self.repo.find_object(id) {
+            return Ok(object);
         }
+        let again = gix::open_opts(self.repo.path(), self.repo.open_options().clone()).map_err(super::fault)?;
+        let object = again.find_object(id).map_err(super::fault)?.detach();
+        Ok(object.attach(&self.repo))
     }
 
     /// Lets git fetch an object that a partial clone does not have yet. False when it is not missing, or this is no such
     /// clone.
     fn bring_promised(&self, id: gix::ObjectId) -> Result<bool, VcsError> {
-        let config = self.repo.config_snapshot();
-        let promised = config.string("extensions.partialClone").is_some()
-            || config.plumbing().sections_by_name("remote").is_some_and(|mut all| all.any(|s| s.value("promisor").is_some()));
-        if !promised || self.repo.has_object(id) {
+        if !self.is_partial() || self.repo.has_object(id) {
             return Ok(false);
+        }
+        if self.careful {
+            return Err(VcsError::NotFetched(oid(id)));
         }
         let spec = Spec::new("git").args(["cat-file", "-e", &id.to_string()]);
         self.run_git(&format!("fetch of {id}, which this partial clone does not have yet,"), &spec).map(|_| true)
@@ -203,7 +231,11 @@ impl Git {
     }
 
     pub(super) fn signature(&self, at: Timestamp, offset: i32) -> Result<Signature, VcsError> {
-        let actor = self.repo.author().and_then(Result::ok).ok_or(VcsError::NoIdentity)?;
+        Self::signature_of(&self.repo, at, offset)
+    }
+
+    pub(super) fn signature_of(repo: &gix::Repository, at: Timestamp, offset: i32) -> Result<Signature, VcsError> {
+        let actor = repo.author().and_then(Result::ok).ok_or(VcsError::NoIdentity)?;
         let (name, email) = (without_crud(&actor.name.to_str_lossy()), without_crud(&actor.email.to_str_lossy()));
         if name.is_empty() || email.is_empty() {
             return Err(VcsError::NoIdentity);

@@ -140,9 +140,12 @@ pub(crate) fn sound(world: &World, before: &Snapshot, after: &Snapshot, at: &str
     }
 }
 
+/// Both git and the program itself find nothing damaged.
 pub(crate) fn fsck(world: &World, at: &str) {
     let ran = world.run("git", &["fsck", "--strict", "--no-dangling", "--no-progress"]);
     assert!(ran.code == Some(0) && ran.out.is_empty() && ran.err.is_empty(), "{at}: fsck\n{}{}", ran.out, ran.err);
+    let ran = world.run(env!("CARGO_BIN_EXE_rt"), &["fsck"]);
+    assert!(ran.code == Some(0), "{at}: rt fsck\n{}{}", ran.out, ran.err);
 }
 
 fn is_temp(name: &str) -> bool {
