@@ -70,10 +70,10 @@ fn directory(name: &'static str, path: &Path) -> Vec<Check> {
     let at = path.display();
     let inside = ["objects", "refs", "refs/retort", "retort", "data"].map(|name| path.join(name));
     let closed = std::iter::once(there).chain(inside.iter().map(PathBuf::as_path).filter(|p| p.exists())).find_map(|p| {
-        let why = if !p.is_dir() {
-            "is in the way of a directory"
-        } else {
+        let why = if p.is_dir() {
             access(p, Access::WRITE_OK).err().map(|_| "cannot be written")?
+        } else {
+            "is in the way of a directory"
         };
         Some(format!("{} {why}", p.display()))
     });

@@ -298,3 +298,21 @@ fn told(old: &Place, new: &Place) -> String {
     };
     part("file", &old.worktree, &new.worktree) + &part("index", &old.index, &new.index) + &part("HEAD", &old.head, &new.head)
 }
+
+/// `onto` with what lies between two contents; the order of the lines does not matter here.
+pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
+    let lines = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let without = |all: Vec<Vec<u8>>, gone: Vec<Vec<u8>>| {
+        gone.into_iter().fold(all, |mut all, line| {
+            if let Some(at) = all.iter().position(|l| *l == line) {
+                all.remove(at);
+            }
+            all
+        })
+    };
+    let removed = without(lines(from), lines(to));
+    let added = without(lines(to), lines(from));
+    let mut all = without(lines(onto), removed);
+    all.extend(added);
+    all.concat()
+}

@@ -322,7 +322,7 @@ impl Sim {
                 if let (Some(index), Some(old), Some(new), Some(staged)) = (&mut index, &place.head, &place.worktree, &place.index)
                     && old != staged
                 {
-                    index.bytes = brought(&old.bytes, &new.bytes, &staged.bytes);
+                    index.bytes = super::reference::brought(&old.bytes, &new.bytes, &staged.bytes);
                 }
                 (place.index, place.head) = (index, head);
             }
@@ -589,22 +589,4 @@ fn changed(before: &State, after: &State) -> Deltas {
         }
     }
     out
-}
-
-/// `onto` with what lies between two contents; the order of the lines does not matter here.
-fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
-    let lines = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let without = |all: Vec<Vec<u8>>, gone: Vec<Vec<u8>>| {
-        gone.into_iter().fold(all, |mut all, line| {
-            if let Some(at) = all.iter().position(|l| *l == line) {
-                all.remove(at);
-            }
-            all
-        })
-    };
-    let removed = without(lines(from), lines(to));
-    let added = without(lines(to), lines(from));
-    let mut all = without(lines(onto), removed);
-    all.extend(added);
-    all.concat()
 }
