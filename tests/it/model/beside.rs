@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::reference::{Beside, Own, check_beside};
-use super::sim::{Answer, Outcome, Sim, Turn};
+use super::sim::{Outcome, Sim, Turn};
 use super::{Edit, Rt, With};
 
 impl Sim {

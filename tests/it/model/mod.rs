@@ -10,6 +10,7 @@
 //! both.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "how much is tried comes from the environment, and is said")]
 
+mod answer;
 mod beside;
 mod reference;
 mod sim;

@@ -310,8 +310,9 @@ pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
             all
         })
     };
-    let removed = without(lines(from), lines(to));
-    let added = without(lines(to), lines(from));
+    // What both sides did is done once.
+    let removed = without(without(lines(from), lines(to)), without(lines(from), lines(onto)));
+    let added = without(without(lines(to), lines(from)), without(lines(onto), lines(from)));
     let mut all = without(lines(onto), removed);
     all.extend(added);
     all.concat()
