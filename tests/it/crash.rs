@@ -310,3 +310,23 @@ fn a_commit_that_outlives_us_is_waited_for() {
     let _ = world.rt(&["undo"]).ok();
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
 }
+
+/// What the user staged stays staged when the next start brings the index up to date, the mode too.
+#[test]
+fn a_staged_mode_survives_a_kill_between_branch_and_index() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for args in [&["apply", "answer.md"][..], &["undo"]] {
+        let world = World::with(&[("a.txt", "one\ntwo\nthree\n")]);
+        std::fs::write(world.repo().join(".git/info/exclude"), "answer.md\n").expect("written");
+        world.write("answer.md", edit("a.txt", "two\n", "2\n"));
+        if args == ["undo"] {
+            let _ = world.rt(&["apply", "answer.md"]).ok();
+        }
+        std::fs::set_permissions(world.repo().join("a.txt"), std::fs::Permissions::from_mode(0o755)).expect("set");
+        world.git(&["add", "a.txt"]);
+        let _ = kill(&world, args, "branch.after");
+        let _ = world.rt(&["status"]).ok();
+        assert_eq!(world.git(&["ls-files", "-s", "a.txt"])[..6], *"100755", "{args:?}");
+        assert_eq!(world.git(&["status", "--porcelain"]), "M  a.txt\n", "{args:?}");
+    }
+}

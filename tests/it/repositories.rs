@@ -422,3 +422,16 @@ fn a_file_whose_directory_cannot_be_synced_goes_back_too() {
     let _ = world.rt(&["retry"]).ok();
     assert_eq!((world.read("a.txt"), world.read("sub/new.txt").as_str()), (LINES.replace("2\n", "two\n"), "new\n"));
 }
+
+/// A mode that changed in the same moment as the index was written, or where git does not look at the time of change.
+#[test]
+fn a_changed_mode_is_seen_whatever_the_times_say() {
+    let world = world();
+    world.git(&["config", "core.trustctime", "false"]);
+    age(&world, "a.txt");
+    world.git(&["update-index", "-q", "--refresh"]);
+    executable(&world, "a.txt");
+    assert_eq!(world.git(&["diff", "--name-only"]), "a.txt\n");
+    let status = world.rt(&["status", "--json"]).ok().json();
+    assert_eq!(status[0]["dirty"].as_array().map(Vec::len), Some(1), "{status:?}");
+}

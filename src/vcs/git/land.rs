@@ -429,7 +429,11 @@ impl Git {
                     let read = |leaf: Option<Leaf>| leaf.map(|l| self.blob(l.id)).transpose();
                     let (b, n, t) = (read(from)?, read(now)?, read(to)?);
                     let Ok(merged) = merge3_files(b.as_deref(), n.as_deref(), t.as_deref()) else { continue };
-                    let mode = to.or(now).map_or(FileMode::Regular, |l| l.mode);
+                    // A mode that the user staged stays staged too.
+                    let mode = match (now, from) {
+                        (Some(now), Some(from)) if now.mode != from.mode => now.mode,
+                        _ => to.or(now).map_or(FileMode::Regular, |l| l.mode),
+                    };
                     merged.map(|m| self.write_blob(&m, &mut written)).transpose()?.map(|id| Leaf { id, mode })
                 };
                 // No stat data: git looks at the file itself the next time.

@@ -344,7 +344,9 @@ impl Git {
         let full = self.layout.root.join(std::ffi::OsStr::from_bytes(raw));
         let Ok(meta) = gix::index::fs::Metadata::from_path_no_follow(&full) else { return Ok(false) };
         let Ok(stat) = gix::index::entry::Stat::from_fs(&meta) else { return Ok(false) };
-        if entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
+        // The data says nothing about the mode.
+        let same_mode = mode == FileMode::Symlink || meta.is_executable() == (mode == FileMode::Executable);
+        if same_mode && entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
             return Ok(true);
         }
         let Ok(path) = &RepoPath::new(raw.to_vec()) else { return Ok(true) };
