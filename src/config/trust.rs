@@ -5,7 +5,7 @@
 //!   changed, added or removed since ends it until the user looks again.
 //! - A damaged trust.toml is an error, never trust.
 //! - Nothing of a project is read through a symbolic link, and nothing that is no ordinary file: a link could lead anywhere on
-//!   the machine, to other people's files or to a device without an end. Nor is a file of more than [`LARGEST`] bytes read.
+//!   the machine, to other people's files or to a device without an end. Nor is a file of more than `LARGEST` bytes read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -46,7 +46,7 @@ pub struct Survey {
     /// A merge, rebase or the like that is under way.
     pub operation: Option<String>,
     pub remotes: Vec<Remote>,
-    /// Settings of git that are set, of those that [`ASKED`] names.
+    /// Settings of git that are set, of those that `ASKED` names.
     pub settings: BTreeMap<&'static str, String>,
     /// Whether git knows who the user is.
     pub identity: bool,
