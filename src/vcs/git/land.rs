@@ -171,7 +171,13 @@ impl Git {
                 let log = format!("commit{}: {subject}", if head.is_none() { " (initial)" } else { "" });
                 match self.swap(head, Some(commit), index, &plan.entries, &author, &log) {
                     Ok(Swap::Done) => commit,
-                    Ok(Swap::Lost) => continue,
+                    Ok(Swap::Lost) => {
+                        // Refs that git is just packing look moved for a moment.
+                        if attempt > 2 {
+                            std::thread::sleep(BETWEEN);
+                        }
+                        continue;
+                    }
                     Err(VcsError::IndexLocked(_)) if attempt < PATIENCE => {
                         std::thread::sleep(BETWEEN);
                         continue;
