@@ -35,15 +35,26 @@
 
 mod apply;
 mod block;
+mod calls;
+mod change;
+mod diff;
+mod elide;
+mod guess;
+mod indent;
+mod keys;
 mod label;
 mod ladder;
 mod lines;
 mod marker;
 mod names;
+mod near;
 mod nearest;
 mod parse;
+mod patch;
 mod plan;
 mod reject;
+mod settle;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod whole;
@@ -52,5 +63,6 @@ pub use crate::config::EditFormat;
 pub use apply::{Applied, Rules, apply};
 pub use nearest::Region;
 pub use parse::{Parser, parse};
-pub use plan::{BadTarget, Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue, Replacement};
+pub use plan::{BadTarget, Edit, EditPlan, Hunk, IssueKind, Op, ParseEvent, ParseIssue, Replacement};
 pub use reject::{Reason, Reject, shortened};
+pub use settle::Doubt;

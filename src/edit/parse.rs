@@ -2,6 +2,8 @@
 //!
 //! A line is acted on once it is complete, so the plan cannot depend on how the answer was cut into chunks. Where it is no
 //! longer certain what is content and what is not, reading stops: what follows could be an example inside a file.
+//!
+//! This file decides which form a line belongs to, and which file a form is for; the forms read themselves.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +12,14 @@ use crate::base::text::subject;
 
 use super::EditFormat;
 use super::block::{Block, Step};
+use super::calls::{self, Call};
+use super::diff::{self, Diff, Flow, Made};
+use super::guess::Guesses;
 use super::label::Known;
 use super::marker::{self, Directive, Fence, Marker};
+use super::patch::{self, Patch};
 use super::plan::{Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue};
+use super::tags::{self, Tag, Tags};
 use super::whole::Whole;
 
 /// Columns of a commit subject.
@@ -21,6 +28,9 @@ const SUBJECT: usize = 100;
 /// The most edits and issues of one answer. What a model means to do fits many times over; a million of them could each be a
 /// file to sync, and keep the user waiting for hours.
 const MOST: usize = 50_000;
+
+/// Texts in another form inside a field, one in the other.
+const NESTED: usize = 3;
 
 /// Reads `text`, whole.
 pub fn parse(format: EditFormat, known: &[RepoPath], text: &str, complete: bool) -> EditPlan {
@@ -43,10 +53,12 @@ pub struct Parser {
     fence: Option<Open>,
     /// The nearest text above the current line that could name a file.
     label: Option<Label>,
+    /// A path in a tag.
+    tagged: Option<String>,
     /// The path that the last block named.
     last: Option<String>,
-    /// Sentences since the last block.
-    since: Vec<String>,
+    /// Where the prose since the last block begins.
+    since: usize,
     /// The last edit, when it is a block that a stray marker would put in doubt.
     last_block: Option<usize>,
     /// By fence, the first edit that is a whole file in it: a further bare fence puts that one in doubt and all after it. A
@@ -56,6 +68,10 @@ pub struct Parser {
     just_closed: bool,
     /// Where a whole-file answer had a fenced block that no path names.
     unnamed: Option<usize>,
+    guesses: Guesses,
+    nested: usize,
+    /// The line being read ends with CRLF.
+    crlf: bool,
 }
 
 enum State {
@@ -76,6 +92,27 @@ enum State {
         mark: usize,
         whole: Whole,
     },
+    /// After a line `--- …`.
+    MaybeDiff(String),
+    Diff {
+        line: usize,
+        diff: Box<Diff>,
+    },
+    Patch {
+        line: usize,
+        patch: Box<Patch>,
+    },
+    Tags {
+        line: usize,
+        names: Names,
+        tags: Box<Tags>,
+    },
+    /// JSON, up to the end or to this tag.
+    Json {
+        line: usize,
+        text: String,
+        end: Option<&'static str>,
+    },
     /// Nothing more is read.
     Lost,
 }
@@ -95,18 +132,28 @@ struct Open {
     label: Option<Label>,
     /// Length of the prose before it.
     mark: usize,
-    /// It holds blocks, so it is a part of the answer's form.
+    /// It holds edits, so it is a part of the answer's form.
     edits: bool,
     /// It holds other text, so it is a quotation.
     quotes: bool,
 }
 
+impl Open {
+    /// Whether a diff in it can be meant. Among other text it is hardly, unless the fence says so.
+    fn takes_diffs(&self) -> bool {
+        let word = self.info.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        let plain = ["", "text", "txt", "plaintext", "sh", "bash", "shell"].contains(&word);
+        self.edits || ["diff", "patch", "udiff", "unified", "git"].contains(&word) || (plain && !self.quotes)
+    }
+}
+
+/// A line of the prose that could name a file.
+#[derive(Clone, Copy)]
 struct Label {
-    text: String,
+    /// Where it begins.
+    mark: usize,
     /// Blank lines since.
     blanks: usize,
-    /// Length of the prose before it.
-    mark: usize,
 }
 
 impl Parser {
@@ -121,27 +168,42 @@ impl Parser {
             state: State::Outside,
             fence: None,
             label: None,
+            tagged: None,
             last: None,
-            since: Vec::new(),
+            since: 0,
             last_block: None,
             wholes: BTreeMap::new(),
             unnamed: None,
             just_closed: false,
+            guesses: Guesses::default(),
+            nested: 0,
+            crlf: false,
         }
+    }
+
+    /// The edits so far. Later text can still take one back.
+    pub fn edits(&self) -> &[Edit] {
+        &self.plan.edits
     }
 
     /// Takes the next piece and reports the edits that it closed.
     pub fn feed(&mut self, chunk: &str) -> Vec<ParseEvent> {
-        let mut events = Vec::new();
+        let before = self.plan.edits.len();
         let mut rest = chunk;
         while let Some((head, tail)) = rest.split_once('\n') {
-            let mut line = std::mem::take(&mut self.partial);
-            line.push_str(head);
             rest = tail;
-            self.line(&line, &mut events);
+            if self.partial.is_empty() {
+                self.line(head);
+            } else {
+                let mut line = std::mem::take(&mut self.partial);
+                line.push_str(head);
+                self.line(&line);
+                line.clear();
+                self.partial = line;
+            }
         }
         self.partial.push_str(rest);
-        events
+        (before..self.plan.edits.len()).map(ParseEvent::Edit).collect()
     }
 
     /// Ends the answer; `complete` is whether the model had finished.
@@ -150,16 +212,12 @@ impl Parser {
         if !rest.is_empty() {
             // In a cut answer the last line may be the beginning of another one: a bare fence may be one with a language.
             if complete || !matches!(self.state, State::Whole { .. }) {
-                self.line(&rest, &mut Vec::new());
+                self.line(&rest);
             }
         }
-        match std::mem::replace(&mut self.state, State::Lost) {
-            State::Outside | State::Lost => {}
-            State::Header { line, path } => {
-                self.issue(line, if complete { IssueKind::NoFence } else { IssueKind::Cut }, Some(path), "");
-            }
-            State::Block { line, names, block } => self.issue(line, IssueKind::Cut, names.shown(), &block.source),
-            State::Whole { line, path, whole, .. } => self.issue(line, IssueKind::Cut, Some(path), &whole.source),
+        self.end_state(complete);
+        if self.plan.edits.is_empty() && self.plan.issues.is_empty() {
+            self.take_guesses();
         }
         if let Some(line) = self.unnamed.filter(|_| self.plan.edits.is_empty() && self.plan.issues.is_empty()) {
             self.issue(line, IssueKind::Unnamed, None, "");
@@ -168,17 +226,123 @@ impl Parser {
         self.plan
     }
 
-    fn line(&mut self, raw: &str, events: &mut Vec<ParseEvent>) {
-        self.at += 1;
+    fn end_state(&mut self, complete: bool) {
         match std::mem::replace(&mut self.state, State::Outside) {
+            State::Outside => {}
             State::Lost => self.state = State::Lost,
-            State::Outside => self.outside(raw, events),
-            State::Header { line, path } => self.after_header(raw, line, path),
-            State::Block { line, names, mut block } => match block.line(raw) {
-                Step::More => self.state = State::Block { line, names, block },
-                Step::Lost(kind) => self.lost(line, kind, names.shown(), &block.source),
-                Step::Done(op) => self.close_block(line, names, op, block.source, events),
+            State::Header { line, path } => {
+                self.issue(line, if complete { IssueKind::NoFence } else { IssueKind::Cut }, Some(path), "");
+            }
+            State::Block { line, names, block } => self.issue(line, IssueKind::Cut, names.shown(), &block.source),
+            State::Whole { line, path, whole, .. } => self.issue(line, IssueKind::Cut, Some(path), &whole.source),
+            State::Tags { line, names, tags } => self.issue(line, IssueKind::Cut, names.shown(), &tags.source),
+            State::MaybeDiff(held) => self.text(&held),
+            State::Diff { line, diff } if !complete => self.issue(line, IssueKind::Cut, diff.path(), ""),
+            State::Diff { line, mut diff } => {
+                diff.close_file(&self.known);
+                self.take_made(line, &mut diff.made, diff.issue.take());
+            }
+            State::Patch { line, patch } if !complete => self.issue(line, IssueKind::Cut, patch.path(), ""),
+            State::Patch { line, mut patch } => {
+                patch.close();
+                self.take_made(line, &mut patch.made, patch.issue.take());
+            }
+            State::Json { line, text, .. } => {
+                if !self.take_calls(line, &text) {
+                    if !complete && calls::looks_so(&text) {
+                        self.issue(line, IssueKind::Cut, None, &text);
+                    }
+                    self.plan.prose.push_str(&text);
+                }
+            }
+        }
+    }
+
+    /// What only looks like a file is taken for one if there is nothing else.
+    fn take_guesses(&mut self) {
+        let guesses = std::mem::take(&mut self.guesses);
+        if let Some((line, path, source)) = guesses.doubt() {
+            let (path, source) = (path.to_owned(), source.to_owned());
+            return self.issue(line, IssueKind::UnclearFence, Some(path), &source);
+        }
+        for (line, text) in guesses.calls {
+            self.take_calls(line, &text);
+        }
+        for guess in guesses.files.iter().rev() {
+            self.plan.prose.replace_range(guess.prose.clone(), "");
+        }
+        for guess in guesses.files {
+            self.push(guess.path, Op::Write { content: guess.content, told: false }, guess.source);
+        }
+    }
+
+    fn line(&mut self, raw: &str) {
+        self.at += 1;
+        self.crlf = raw.ends_with('\r');
+        match &mut self.state {
+            State::Outside => self.outside(raw),
+            State::Lost => {}
+            State::Block { block, .. } => match block.line(raw) {
+                Step::More => {}
+                step => {
+                    if let State::Block { line, names, block } = std::mem::replace(&mut self.state, State::Outside) {
+                        match step {
+                            Step::Done(op) => self.close_block(line, names, op, block.source),
+                            Step::Lost(kind) => self.lost(line, kind, names.shown(), &block.source),
+                            Step::More => {}
+                        }
+                    }
+                }
             },
+            State::Diff { line, diff } => {
+                let (line, flow) = (*line, diff.line(raw, &self.known));
+                if !diff.made.is_empty() || diff.issue.is_some() {
+                    let (mut made, issue) = (std::mem::take(&mut diff.made), diff.issue.take());
+                    self.take_made(line, &mut made, issue);
+                }
+                if let Flow::Over(held) = flow {
+                    self.end_state(true);
+                    held.into_iter().for_each(|held| self.text(&held));
+                    self.outside(raw);
+                }
+            }
+            State::Patch { line, patch } => {
+                let (line, flow) = (*line, patch.line(raw, &self.known));
+                let (mut made, issue) = (std::mem::take(&mut patch.made), patch.issue.take());
+                self.take_made(line, &mut made, issue);
+                if !matches!(flow, Flow::Taken) {
+                    self.end_state(true);
+                }
+                if matches!(flow, Flow::Over(_)) {
+                    self.outside(raw);
+                }
+            }
+            State::Json { text, end, .. } => {
+                let last = end.is_some_and(|end| raw.trim() == end);
+                if !last {
+                    text.push_str(raw);
+                    text.push('\n');
+                    return;
+                }
+                self.end_state(true);
+            }
+            _ => self.rare(raw),
+        }
+    }
+
+    /// The states of few lines.
+    fn rare(&mut self, raw: &str) {
+        match std::mem::replace(&mut self.state, State::Outside) {
+            State::Header { line, path } => self.after_header(raw, line, path),
+            State::MaybeDiff(held) => {
+                if raw.starts_with("+++ ") {
+                    let fenced = self.enter_diff();
+                    self.state = State::Diff { line: self.at - 1, diff: Box::new(Diff::plain(&held, raw, fenced)) };
+                } else {
+                    self.text(&held);
+                    self.outside(raw);
+                }
+            }
             State::Whole { line, path, mark, mut whole } => {
                 if let Some(head) = marker::head(raw).filter(|_| whole.blank) {
                     self.fence =
@@ -195,37 +359,80 @@ impl Parser {
                         self.just_closed = whole.fence.1 == 3;
                         self.last_block = None;
                         self.plan.prose.truncate(mark);
-                        self.push(path, op, whole.source, events);
+                        self.push(path, op, whole.source);
                     }
                 }
             }
+            State::Tags { line, names, mut tags } => {
+                let step = tags.line(raw);
+                self.tag_step(raw, line, names, tags, step);
+            }
+            other => self.state = other,
         }
     }
 
-    fn outside(&mut self, raw: &str, events: &mut Vec<ParseEvent>) {
+    fn outside(&mut self, raw: &str) {
         // A bare fence that begins a block inside the file has that block's text on the next line.
         if std::mem::take(&mut self.just_closed) && !raw.trim().is_empty() && marker::directive(raw).is_none() {
             return self.doubt(self.plan.edits.len() - 1);
         }
-        if let Some(head) = marker::head(raw) {
-            let names = self.names();
-            return self.open_block(raw, head, names);
-        }
-        if marker::end(raw).is_some() {
-            let taken = self.last_block.take().map(|at| self.plan.edits.remove(at));
-            let (path, source) = taken.map_or((None, raw.to_owned()), |edit| (Some(edit.path_text()), edit.source));
-            return self.lost(self.at, IssueKind::StrayEnd, path, &source);
-        }
-        if let Some(directive) = marker::directive(raw) {
-            return self.directive(raw, directive, events);
-        }
-        match marker::fence(raw) {
-            Some(fence) => self.fence_line(raw, fence),
-            None => self.text(raw),
+        self.guesses.line(
+            raw,
+            self.fence.as_ref().is_some_and(|open| !open.edits),
+            self.plan.prose.len() + raw.trim_end().len() + 1,
+        );
+        match raw.trim_ascii_start().as_bytes().first() {
+            Some(b'<' | b'-' | b'>' | b'+') if self.marker_line(raw) => {}
+            Some(b'=') => match marker::directive(raw) {
+                Some(directive) => self.directive(raw, directive),
+                None => self.text(raw),
+            },
+            Some(b'`' | b'~') => match marker::fence(raw) {
+                Some(fence) => self.fence_line(raw, fence),
+                None => self.text(raw),
+            },
+            Some(b'*') if patch::begins(raw) && (self.fence.as_ref().is_none_or(Open::takes_diffs) || self.in_shell()) => {
+                self.enter_diff();
+                self.state = State::Patch { line: self.at, patch: Box::new(Patch::open(raw)) };
+            }
+            Some(b'd' | b'-') if diff::begins(raw) && self.fence.as_ref().is_none_or(Open::takes_diffs) => {
+                if raw.starts_with('-') {
+                    self.state = State::MaybeDiff(raw.to_owned());
+                } else {
+                    let fenced = self.enter_diff();
+                    self.state = State::Diff { line: self.at, diff: Box::new(Diff::git(raw, fenced)) };
+                }
+            }
+            Some(b'@') if raw.starts_with("@@") && self.bare_hunk(raw) => {}
+            Some(b'<') if self.tag_line(raw) => {}
+            Some(b'{' | b'[') if self.fence.is_none() && self.plan.edits.is_empty() && self.plan.prose.trim().is_empty() => {
+                self.state = State::Json { line: self.at, text: format!("{raw}\n"), end: None };
+            }
+            _ => self.text(raw),
         }
     }
 
-    fn directive(&mut self, raw: &str, directive: Directive<'_>, events: &mut Vec<ParseEvent>) {
+    /// Behind the line of a shell that gives a patch to its program.
+    fn in_shell(&self) -> bool {
+        self.label.is_some_and(|label| self.labelled(label).starts_with("apply_patch"))
+    }
+
+    /// A line that begins or ends a block.
+    fn marker_line(&mut self, raw: &str) -> bool {
+        if let Some(head) = marker::head(raw) {
+            let names = self.names();
+            self.open_block(raw, head, names);
+        } else if marker::end(raw).is_some() {
+            let taken = self.last_block.take().map(|at| self.plan.edits.remove(at));
+            let (path, source) = taken.map_or((None, raw.to_owned()), |edit| (Some(edit.path_text()), edit.source));
+            self.lost(self.at, IssueKind::StrayEnd, path, &source);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn directive(&mut self, raw: &str, directive: Directive<'_>) {
         // Inside a fence a directive may be a quotation, and then where the fence of its file ends is anybody's guess.
         if let Some(open) = &self.fence
             && !open.edits
@@ -243,7 +450,7 @@ impl Parser {
             Directive::Commit(text) => self.plan.message = subject(text, SUBJECT),
             Directive::Delete(path) => {
                 self.last_block = None;
-                self.push(unquoted(path), Op::Delete, raw.trim_end().to_owned(), events);
+                self.push(unquoted(path), Op::Delete, raw.trim_end().to_owned());
             }
             Directive::File(path) => {
                 self.fence = None;
@@ -279,7 +486,7 @@ impl Parser {
                 open.quotes = true;
                 return self.prose(raw);
             }
-            // The model forgot to close the fence around its blocks.
+            // The model forgot to close the fence around its edits.
             self.fence = None;
         }
         // A file that holds a bare fence as wide as its own was closed too early, and its own last fence is left over.
@@ -289,14 +496,18 @@ impl Parser {
             return self.doubt(at);
         }
         let label = self.label.take().filter(|label| label.blanks <= 1);
-        if self.format == EditFormat::WholeFile {
-            let above = label.as_ref().and_then(|label| Some((self.known.path_line(&label.text)?, label.mark)));
-            let info = self.known.path_in_info(fence.info).map(|path| (path, self.plan.prose.len()));
-            if let Some((path, mark)) = info.or(above) {
+        if matches!(self.format, EditFormat::WholeFile | EditFormat::Auto) {
+            let above = label.and_then(|label| Some((self.known.path_line(self.labelled(label))?, label.mark)));
+            let mark = self.plan.prose.len();
+            let named = self.known.path_in_info(fence.info).map(|path| (path, mark)).or(above);
+            if self.format == EditFormat::Auto {
+                self.guesses.open(self.at, raw, fence, named);
+            } else if let Some((path, mark)) = named {
                 self.state = State::Whole { line: self.at, path, mark, whole: Whole::open(raw, fence) };
                 return;
+            } else {
+                self.unnamed.get_or_insert(self.at);
             }
-            self.unnamed.get_or_insert(self.at);
         }
         let (sign, info) = ((fence.sign, fence.width), fence.info.to_owned());
         self.fence = Some(Open { sign, info, label, mark: self.plan.prose.len(), edits: false, quotes: false });
@@ -317,17 +528,16 @@ impl Parser {
     }
 
     fn text(&mut self, raw: &str) {
-        if raw.trim().is_empty() {
+        if raw.trim_ascii_start().is_empty() {
             if let Some(label) = &mut self.label {
                 label.blanks += 1;
             }
         } else {
-            if let Some(open) = self.fence.as_mut().filter(|open| !open.edits) {
+            if let Some(open) = self.fence.as_mut().filter(|open| !open.edits && !open.quotes) {
                 // Only one line can be the path; what stands before it inside the fence is text too.
-                open.quotes = open.quotes || self.label.is_some() || self.known.path_line(raw).is_none();
+                open.quotes = self.label.is_some() || self.known.path_line(raw).is_none();
             }
-            self.label = Some(Label { text: raw.to_owned(), blanks: 0, mark: self.plan.prose.len() });
-            self.since.push(raw.to_owned());
+            self.label = Some(Label { blanks: 0, mark: self.plan.prose.len() });
         }
         self.prose(raw);
     }
@@ -337,31 +547,43 @@ impl Parser {
         self.plan.prose.push('\n');
     }
 
-    /// What names the block that begins here. Takes the naming lines out of the prose.
+    /// The line of the prose that a label is.
+    fn labelled(&self, label: Label) -> &str {
+        self.plan.prose.get(label.mark..).and_then(|prose| prose.lines().next()).unwrap_or_default()
+    }
+
+    /// What names the form that begins here. Takes the naming lines out of the prose.
     fn names(&mut self) -> Names {
+        if let Some(path) = self.tagged.take() {
+            return Names::Path(path);
+        }
         let mut found: Vec<String> = Vec::new();
         let mut mark = self.plan.prose.len();
         if let Some(label) = self.label.take().filter(|label| label.blanks <= 1)
-            && let Some(path) = self.known.path_line(&label.text)
+            && let Some(path) = self.known.path_line(self.labelled(label))
         {
             mark = label.mark;
             found.push(path);
         }
-        if let Some(open) = self.fence.as_mut().filter(|open| !open.edits) {
+        if let Some(open) = self.fence.as_ref().filter(|open| !open.edits) {
             found.extend(self.known.path_in_info(&open.info));
-            let above = open.label.as_ref().and_then(|label| self.known.path_line(&label.text));
+            let above = open.label.and_then(|label| self.known.path_line(self.labelled(label)));
             if !open.quotes {
-                mark = open.label.as_ref().filter(|_| above.is_some()).map_or(open.mark, |label| label.mark);
+                mark = open.label.filter(|_| above.is_some()).map_or(open.mark, |label| label.mark);
             }
             found.extend(above);
         }
+        let unnamed = found.is_empty();
+        let other = |said: &str, last: &str| said.lines().any(|line| self.known.mentions_other(line, last));
+        let inherits = self
+            .last
+            .as_ref()
+            .filter(|_| unnamed)
+            .filter(|last| !other(&self.plan.prose[self.since.min(self.plan.prose.len())..], last));
+        let inherited = inherits.cloned();
         self.plan.prose.truncate(mark);
-        let Some(first) = found.first() else {
-            return match &self.last {
-                Some(last) if !self.since.iter().any(|said| self.known.mentions_other(said, last)) => Names::Path(last.clone()),
-                _ => Names::None,
-            };
-        };
+        self.since = self.since.min(mark);
+        let Some(first) = found.first() else { return inherited.map_or(Names::None, Names::Path) };
         let meant = self.known.resolve(first, false);
         if found.iter().any(|other| self.known.resolve(other, false).ok() != meant.as_ref().ok().cloned()) {
             return Names::Several(found.join(", "));
@@ -376,7 +598,76 @@ impl Parser {
         self.state = State::Block { line: self.at, names, block: Block::open(raw, head) };
     }
 
-    fn close_block(&mut self, line: usize, names: Names, op: Op, source: String, events: &mut Vec<ParseEvent>) {
+    /// The fence around a diff is a part of it; whether there is one.
+    fn enter_diff(&mut self) -> bool {
+        self.last_block = None;
+        let Some(open) = &mut self.fence else { return false };
+        if !open.edits && !open.quotes {
+            self.plan.prose.truncate(open.mark);
+        }
+        open.edits = true;
+        true
+    }
+
+    /// A hunk in a fence for diffs, whose file other lines name.
+    fn bare_hunk(&mut self, raw: &str) -> bool {
+        if !self.fence.as_ref().is_some_and(|open| (open.edits || !open.quotes) && open.takes_diffs()) {
+            return false;
+        }
+        let names = self.names();
+        self.enter_diff();
+        match names {
+            Names::Path(path) | Names::Whole(path) => {
+                self.state = State::Diff { line: self.at, diff: Box::new(Diff::of(path, raw)) };
+            }
+            Names::None => self.lost(self.at, IssueKind::NoDiffPath, None, raw),
+            Names::Several(paths) => self.lost(self.at, IssueKind::TwoPaths, Some(paths), raw),
+        }
+        true
+    }
+
+    fn tag_line(&mut self, raw: &str) -> bool {
+        if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
+            return false;
+        }
+        if raw.trim_end() == "<tool_call>" {
+            self.state = State::Json { line: self.at, text: String::new(), end: Some("</tool_call>") };
+            return true;
+        }
+        match tags::read(raw) {
+            None => return false,
+            Some(Tag::Path(path)) => self.tagged = Some(path),
+            Some(Tag::Open(word, path)) => {
+                let names = if let Some(path) = path { Names::Path(path) } else { self.names() };
+                if let Some(open) = &mut self.fence {
+                    open.edits = true;
+                }
+                let (tags, step) = Tags::open(raw, word);
+                self.tag_step(raw, self.at, names, Box::new(tags), step);
+            }
+        }
+        true
+    }
+
+    fn tag_step(&mut self, raw: &str, line: usize, names: Names, tags: Box<Tags>, step: tags::Step) {
+        match step {
+            tags::Step::More => self.state = State::Tags { line, names, tags },
+            tags::Step::Done(op) => {
+                // Further edits in the same tag are for the same file.
+                if let Names::Path(path) = &names {
+                    self.last = Some(path.clone());
+                }
+                self.close_block(line, names, op, tags.source);
+            }
+            tags::Step::Container => {
+                self.tagged = names.shown();
+                self.outside(raw);
+            }
+            tags::Step::Lost(kind) => self.lost(line, kind, names.shown(), &tags.source),
+        }
+    }
+
+    fn close_block(&mut self, line: usize, names: Names, op: Op, source: String) {
         self.last_block = None;
         match names {
             // It may just as well be a new file whose text is such a block.
@@ -385,7 +676,7 @@ impl Parser {
             }
             Names::Path(path) | Names::Whole(path) => {
                 self.last_block = Some(self.plan.edits.len());
-                self.push(path, op, source, events);
+                self.push(path, op, source);
             }
             Names::None => self.unnamed_block(line, IssueKind::NoPath, None, &source),
             Names::Several(paths) => self.unnamed_block(line, IssueKind::TwoPaths, Some(paths), &source),
@@ -395,21 +686,59 @@ impl Parser {
     /// A block without a file; the next one does not inherit an older file either.
     fn unnamed_block(&mut self, line: usize, kind: IssueKind, paths: Option<String>, source: &str) {
         self.last = None;
-        self.since.clear();
+        self.since = self.plan.prose.len();
         self.issue(line, kind, paths, source);
     }
 
-    fn push(&mut self, path: String, op: Op, source: String, events: &mut Vec<ParseEvent>) {
+    fn take_made(&mut self, line: usize, made: &mut Vec<Made>, issue: Option<(IssueKind, Option<String>, String)>) {
+        for Made { path, op, source, crlf } in made.drain(..) {
+            self.crlf = crlf;
+            self.push(path, op, source);
+        }
+        if let Some((kind, path, source)) = issue {
+            self.issue(line, kind, path, &source);
+        }
+    }
+
+    /// Takes edits as JSON; whether there are any.
+    fn take_calls(&mut self, line: usize, text: &str) -> bool {
+        let Some(found) = calls::read(text) else { return false };
+        for call in found {
+            match call {
+                Call::Edit { path, op, source } => self.push(path, op, source),
+                Call::Issue(why, path, source) => self.issue(line, IssueKind::Call(why), path, &source),
+                Call::Text(text) if self.nested < NESTED => {
+                    let mut inner = Self { nested: self.nested + 1, ..Self::new(self.format, &[]) };
+                    std::mem::swap(&mut inner.known, &mut self.known);
+                    inner.feed(&text);
+                    if !inner.partial.is_empty() {
+                        inner.feed("\n");
+                    }
+                    inner.end_state(true);
+                    std::mem::swap(&mut inner.known, &mut self.known);
+                    self.plan.edits.append(&mut inner.plan.edits);
+                    self.plan.issues.append(&mut inner.plan.issues);
+                }
+                Call::Text(_) => {}
+            }
+        }
+        true
+    }
+
+    fn push(&mut self, path: String, op: Op, source: String) {
         // Only a search proves by its text that the completed path is the one that was meant.
-        let proves = matches!(&op, Op::Replace(replacement) if !replacement.creates());
-        let edit = Edit { path: self.known.resolve(&path, !proves), op, source };
-        self.since.clear();
+        let proves = match &op {
+            Op::Replace(replacement) => !replacement.creates(),
+            Op::Hunk(_) | Op::Text { .. } => true,
+            _ => false,
+        };
+        let edit = Edit { path: self.known.resolve(&path, !proves), op, source, crlf: self.crlf };
+        self.since = self.plan.prose.len();
         self.label = None;
         if self.plan.edits.len() >= MOST {
             return self.lost(self.at, IssueKind::TooMany, Some(path), "");
         }
         self.last = Some(path);
-        events.push(ParseEvent::Edit(edit.clone()));
         self.plan.edits.push(edit);
     }
 
