@@ -75,8 +75,8 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
         }
         // One line that stays is not much: the others may have been written in the file's indentation.
         (1, 0) if shallower(news, pairs) && matches!(kind, Indents::More(_) | Indents::Less(_)) => return None,
-        // Nor is one that may just as well be indented anew.
-        (0, 1) if news.len() < 2 => return None,
+        // One that has the file's may just as well be indented anew.
+        (0, 1) => return None,
         (_, 0) => kind,
         (0, _) => return in_file(&kind, pairs, news).then_some(Indents::Same),
         _ => return None,

@@ -293,6 +293,8 @@ mod tests {
             ("b();\nc();", "b();\n    c();\n    d();"),
             ("b();", "b();\n    d();"),
             ("b();\nc();", "    x();"),
+            ("b();\nc();", "    b();\n    d();"),
+            ("        b();\n        c();", "    b();\n    x();"),
             ("b();\nc();", "x();\n    b();\n    c();"),
             ("        b();\n        c();", "        b();\n    x();"),
         ] {
@@ -300,8 +302,7 @@ mod tests {
             assert_eq!(result(file, search, replace), Err(doubt), "{search:?} → {replace:?}");
         }
         for (search, replace, want) in [
-            ("b();\nc();", "    b();\n    d();", "if a {\n    b();\n    d();\n}"),
-            ("        b();\n        c();", "    b();\n    x();", "if a {\n    b();\n    x();\n}"),
+            ("b();\nc();", "    b();\n    d();\n    c();", "if a {\n    b();\n    d();\n    c();\n}"),
             ("b();\nc();", "b();\nif x {\n    c();\n}", "if a {\n    b();\n    if x {\n        c();\n    }\n}"),
             ("b();\nc();", "if x {\n    b();\n    c();\n}", "if a {\n    if x {\n        b();\n        c();\n    }\n}"),
         ] {

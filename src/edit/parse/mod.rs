@@ -8,18 +8,20 @@
 use std::collections::BTreeMap;
 
 use crate::base::path::RepoPath;
-use crate::base::text::subject;
+
+mod fences;
+mod forms;
 
 use super::EditFormat;
 use super::block::{Block, Step};
-use super::calls::{self, Call};
-use super::diff::{self, Diff, Flow, Made};
+use super::calls;
+use super::diff::{self, Diff, Flow};
 use super::guess::Guesses;
 use super::label::Known;
-use super::marker::{self, Directive, Fence, Marker};
+use super::marker::{self, Marker};
 use super::patch::{self, Patch};
 use super::plan::{Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue};
-use super::tags::{self, Tag, Tags};
+use super::tags::Tags;
 use super::whole::Whole;
 
 /// Columns of a commit subject.
@@ -258,24 +260,6 @@ impl Parser {
         }
     }
 
-    /// What only looks like a file is taken for one if there is nothing else.
-    fn take_guesses(&mut self) {
-        let guesses = std::mem::take(&mut self.guesses);
-        if let Some((line, path, source)) = guesses.doubt() {
-            let (path, source) = (path.to_owned(), source.to_owned());
-            return self.issue(line, IssueKind::UnclearFence, Some(path), &source);
-        }
-        for (line, text) in guesses.calls {
-            self.take_calls(line, &text);
-        }
-        for guess in guesses.files.iter().rev() {
-            self.plan.prose.replace_range(guess.prose.clone(), "");
-        }
-        for guess in guesses.files {
-            self.push(guess.path, Op::Write { content: guess.content, told: false }, guess.source);
-        }
-    }
-
     fn line(&mut self, raw: &str) {
         self.at += 1;
         self.crlf = raw.ends_with('\r');
@@ -412,11 +396,6 @@ impl Parser {
         }
     }
 
-    /// Behind the line of a shell that gives a patch to its program.
-    fn in_shell(&self) -> bool {
-        self.label.is_some_and(|label| self.labelled(label).starts_with("apply_patch"))
-    }
-
     /// A line that begins or ends a block.
     fn marker_line(&mut self, raw: &str) -> bool {
         if let Some(head) = marker::head(raw) {
@@ -430,101 +409,6 @@ impl Parser {
             return false;
         }
         true
-    }
-
-    fn directive(&mut self, raw: &str, directive: Directive<'_>) {
-        // Inside a fence a directive may be a quotation, and then where the fence of its file ends is anybody's guess.
-        if let Some(open) = &self.fence
-            && !open.edits
-        {
-            match directive {
-                Directive::Delete(_) | Directive::Commit(_) if !open.quotes => {}
-                Directive::Commit(_) => return self.prose(raw),
-                Directive::Delete(path) | Directive::File(path) => {
-                    return self.issue(self.at, IssueKind::Quoted, Some(path.to_owned()), raw);
-                }
-            }
-        }
-        self.label = None;
-        match directive {
-            Directive::Commit(text) => self.plan.message = subject(text, SUBJECT),
-            Directive::Delete(path) => {
-                self.last_block = None;
-                self.push(unquoted(path), Op::Delete, raw.trim_end().to_owned());
-            }
-            Directive::File(path) => {
-                self.fence = None;
-                self.state = State::Header { line: self.at, path: unquoted(path) };
-            }
-        }
-    }
-
-    fn after_header(&mut self, raw: &str, line: usize, path: String) {
-        let mark = self.plan.prose.len();
-        if raw.trim().is_empty() {
-            self.state = State::Header { line, path };
-        } else if let Some(fence) = marker::fence(raw) {
-            self.state = State::Whole { line, path, mark, whole: Whole::open(raw, fence) };
-        } else if let Some(head) = marker::head(raw) {
-            self.open_block(raw, head, Names::Path(path));
-        } else {
-            self.lost(line, IssueKind::NoFence, Some(path), raw);
-        }
-    }
-
-    fn fence_line(&mut self, raw: &str, fence: Fence<'_>) {
-        if let Some(open) = &mut self.fence {
-            if fence.info.is_empty() && fence.reaches(open.sign) {
-                let open = self.fence.take();
-                if !open.is_some_and(|open| open.edits) {
-                    self.prose(raw);
-                }
-                self.label = None;
-                return;
-            }
-            if !open.edits {
-                open.quotes = true;
-                return self.prose(raw);
-            }
-            // The model forgot to close the fence around its edits.
-            self.fence = None;
-        }
-        // A file that holds a bare fence as wide as its own was closed too early, and its own last fence is left over.
-        if fence.info.is_empty()
-            && let Some(at) = self.doubtful((fence.sign, fence.width))
-        {
-            return self.doubt(at);
-        }
-        let label = self.label.take().filter(|label| label.blanks <= 1);
-        if matches!(self.format, EditFormat::WholeFile | EditFormat::Auto) {
-            let above = label.and_then(|label| Some((self.known.path_line(self.labelled(label))?, label.mark)));
-            let mark = self.plan.prose.len();
-            let named = self.known.path_in_info(fence.info).map(|path| (path, mark)).or(above);
-            if self.format == EditFormat::Auto {
-                self.guesses.open(self.at, raw, fence, named);
-            } else if let Some((path, mark)) = named {
-                self.state = State::Whole { line: self.at, path, mark, whole: Whole::open(raw, fence) };
-                return;
-            } else {
-                self.unnamed.get_or_insert(self.at);
-            }
-        }
-        let (sign, info) = ((fence.sign, fence.width), fence.info.to_owned());
-        self.fence = Some(Open { sign, info, label, mark: self.plan.prose.len(), edits: false, quotes: false });
-        self.prose(raw);
-    }
-
-    /// The first edit that is a whole file which this fence could end.
-    fn doubtful(&self, (sign, width): (char, usize)) -> Option<usize> {
-        self.wholes.range((sign, 0)..=(sign, width)).next_back().map(|(_, at)| *at)
-    }
-
-    /// Takes back the whole file that is edit `at`, and all after it.
-    fn doubt(&mut self, at: usize) {
-        let taken = self.plan.edits.split_off(at);
-        if let Some(edit) = taken.first() {
-            self.lost(self.at, IssueKind::UnclearFence, Some(edit.path_text()), &edit.source);
-        }
     }
 
     fn text(&mut self, raw: &str) {
@@ -598,75 +482,6 @@ impl Parser {
         self.state = State::Block { line: self.at, names, block: Block::open(raw, head) };
     }
 
-    /// The fence around a diff is a part of it; whether there is one.
-    fn enter_diff(&mut self) -> bool {
-        self.last_block = None;
-        let Some(open) = &mut self.fence else { return false };
-        if !open.edits && !open.quotes {
-            self.plan.prose.truncate(open.mark);
-        }
-        open.edits = true;
-        true
-    }
-
-    /// A hunk in a fence for diffs, whose file other lines name.
-    fn bare_hunk(&mut self, raw: &str) -> bool {
-        if !self.fence.as_ref().is_some_and(|open| (open.edits || !open.quotes) && open.takes_diffs()) {
-            return false;
-        }
-        let names = self.names();
-        self.enter_diff();
-        match names {
-            Names::Path(path) | Names::Whole(path) => {
-                self.state = State::Diff { line: self.at, diff: Box::new(Diff::of(path, raw)) };
-            }
-            Names::None => self.lost(self.at, IssueKind::NoDiffPath, None, raw),
-            Names::Several(paths) => self.lost(self.at, IssueKind::TwoPaths, Some(paths), raw),
-        }
-        true
-    }
-
-    fn tag_line(&mut self, raw: &str) -> bool {
-        if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
-            return false;
-        }
-        if raw.trim_end() == "<tool_call>" {
-            self.state = State::Json { line: self.at, text: String::new(), end: Some("</tool_call>") };
-            return true;
-        }
-        match tags::read(raw) {
-            None => return false,
-            Some(Tag::Path(path)) => self.tagged = Some(path),
-            Some(Tag::Open(word, path)) => {
-                let names = if let Some(path) = path { Names::Path(path) } else { self.names() };
-                if let Some(open) = &mut self.fence {
-                    open.edits = true;
-                }
-                let (tags, step) = Tags::open(raw, word);
-                self.tag_step(raw, self.at, names, Box::new(tags), step);
-            }
-        }
-        true
-    }
-
-    fn tag_step(&mut self, raw: &str, line: usize, names: Names, tags: Box<Tags>, step: tags::Step) {
-        match step {
-            tags::Step::More => self.state = State::Tags { line, names, tags },
-            tags::Step::Done(op) => {
-                // Further edits in the same tag are for the same file.
-                if let Names::Path(path) = &names {
-                    self.last = Some(path.clone());
-                }
-                self.close_block(line, names, op, tags.source);
-            }
-            tags::Step::Container => {
-                self.tagged = names.shown();
-                self.outside(raw);
-            }
-            tags::Step::Lost(kind) => self.lost(line, kind, names.shown(), &tags.source),
-        }
-    }
-
     fn close_block(&mut self, line: usize, names: Names, op: Op, source: String) {
         self.last_block = None;
         match names {
@@ -688,41 +503,6 @@ impl Parser {
         self.last = None;
         self.since = self.plan.prose.len();
         self.issue(line, kind, paths, source);
-    }
-
-    fn take_made(&mut self, line: usize, made: &mut Vec<Made>, issue: Option<(IssueKind, Option<String>, String)>) {
-        for Made { path, op, source, crlf } in made.drain(..) {
-            self.crlf = crlf;
-            self.push(path, op, source);
-        }
-        if let Some((kind, path, source)) = issue {
-            self.issue(line, kind, path, &source);
-        }
-    }
-
-    /// Takes edits as JSON; whether there are any.
-    fn take_calls(&mut self, line: usize, text: &str) -> bool {
-        let Some(found) = calls::read(text) else { return false };
-        for call in found {
-            match call {
-                Call::Edit { path, op, source } => self.push(path, op, source),
-                Call::Issue(why, path, source) => self.issue(line, IssueKind::Call(why), path, &source),
-                Call::Text(text) if self.nested < NESTED => {
-                    let mut inner = Self { nested: self.nested + 1, ..Self::new(self.format, &[]) };
-                    std::mem::swap(&mut inner.known, &mut self.known);
-                    inner.feed(&text);
-                    if !inner.partial.is_empty() {
-                        inner.feed("\n");
-                    }
-                    inner.end_state(true);
-                    std::mem::swap(&mut inner.known, &mut self.known);
-                    self.plan.edits.append(&mut inner.plan.edits);
-                    self.plan.issues.append(&mut inner.plan.issues);
-                }
-                Call::Text(_) => {}
-            }
-        }
-        true
     }
 
     fn push(&mut self, path: String, op: Op, source: String) {
