@@ -11,6 +11,7 @@ use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
+use crate::edit::Edit;
 use crate::hooks::{Handler, Pipeline};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::session::event::Event;
@@ -49,6 +50,8 @@ pub enum Progress<'a> {
     },
     Text(&'a str),
     Reasoning(&'a str),
+    /// An edit is complete in the answer that still arrives. Nothing was done with it, and what follows can take it back.
+    Read(&'a Edit),
     Retrying {
         wait: Duration,
         error: &'a LlmError,
@@ -68,6 +71,11 @@ pub enum Progress<'a> {
 /// Is told what happens.
 pub trait Observer {
     fn observe(&mut self, progress: &Progress<'_>);
+
+    /// Whether it is to be told of edits while they arrive, which costs a second reading of the answer.
+    fn watches_edits(&self) -> bool {
+        false
+    }
 }
 
 /// How far an exchange goes.
@@ -256,7 +264,8 @@ impl<'a> Driver<'a> {
     async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
         let (ws, model) = (self.ws, self.model);
         let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
-        let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer);
+        let format = prepare::asked_for(self.message.format);
+        let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer, format)?;
         let result = {
             let asking = llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
             tokio::select! {
@@ -324,7 +333,7 @@ impl<'a> Driver<'a> {
         let tree = ws.backend.worktree()?;
         let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
         let read = |source| Error::Read { what: "a file that the answer edits".to_owned(), source };
-        self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(read)?;
+        self.gathered.take(&text, prepare::asked_for(self.message.format), &*tree, &rules).map_err(read)?;
         let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
         let now = ws.now();
         let lines: Vec<Event> = self.gathered.rejects.iter().map(|r| Event::new(now, "reject").with("what", &r.line)).collect();
