@@ -120,7 +120,10 @@ impl Diff {
         let text = if self.crlf { raw.strip_suffix('\r').unwrap_or(raw) } else { raw };
         if let Some(held) = self.held.take() {
             if text.starts_with("+++ ") {
-                self.close_file(known);
+                // Behind git's own headers they are the same file's.
+                if self.hunk.is_some() || self.said || self.old.is_some() || self.new.is_some() {
+                    self.close_file(known);
+                }
                 self.names(&held, text.trim_end());
                 return Flow::Taken;
             }

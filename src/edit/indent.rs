@@ -56,6 +56,15 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
         like_there += usize::from(wanted == indent(pair.there));
     }
     let kind = kind(pairs);
+    // Tabs and spaces tell themselves apart. A few spaces behind them, or alone, only align.
+    if let Indents::Units { from, to } = kind {
+        let deep = |sign: u8, unit: usize| move |line: &&str| line.bytes().take_while(|byte| *byte == sign).count() >= unit;
+        return match (news.iter().any(deep(from.0, from.1)), news.iter().any(deep(to.0, to.1))) {
+            (true, true) => None,
+            (true, false) => Some(kind),
+            (false, _) => Some(Indents::Same),
+        };
+    }
     // Lines that cannot be in the file's indentation tell more than all others, but for the first: it may lack its own.
     if let Indents::More(_) = kind
         && !in_file(&kind, pairs, after.get(1..).unwrap_or_default())
@@ -76,7 +85,7 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
         // One line that stays is not much: the others may have been written in the file's indentation.
         (1, 0) if shallower(news, pairs) && matches!(kind, Indents::More(_) | Indents::Less(_)) => return None,
         // One that has the file's may just as well be indented anew.
-        (0, 1) => return None,
+        (0, 1) if matches!(kind, Indents::More(_) | Indents::Less(_)) => return None,
         (_, 0) => kind,
         (0, _) => return in_file(&kind, pairs, news).then_some(Indents::Same),
         _ => return None,
@@ -103,7 +112,6 @@ fn in_file(kind: &Indents<'_>, pairs: &[Pair<'_>], news: &[&str]) -> bool {
             let least = pairs.iter().map(|p| indent(p.there)).min_by_key(|white| white.len()).unwrap_or_default();
             news.iter().all(|line| indent(line).starts_with(least))
         }
-        Indents::Units { from, .. } => news.iter().all(|line| !indent(line).bytes().any(|byte| byte == from.0)),
         _ => true,
     }
 }
@@ -145,7 +153,14 @@ fn run(white: &str) -> Option<(u8, usize)> {
 
 fn units<'a>(whites: &[(&str, &str)]) -> Option<Indents<'a>> {
     let mut ratio: Option<((u8, usize), (u8, usize))> = None;
-    for (from, to) in whites.iter().filter(|(from, to)| !from.is_empty() || !to.is_empty()) {
+    for (from, to) in whites {
+        // Spaces behind tabs only align, and stay.
+        let behind = |white: &str| white.strip_prefix('\t').map(|rest| rest.trim_start_matches('\t').len());
+        let rest = behind(from).or_else(|| behind(to)).unwrap_or_default();
+        let (from, to) = (&from[..from.len().checked_sub(rest)?], &to[..to.len().checked_sub(rest)?]);
+        if from == to {
+            continue;
+        }
         let (from, to) = (run(from)?, run(to)?);
         let (a, b) = *ratio.get_or_insert((from, to));
         if from.0 == to.0 || from.0 != a.0 || to.0 != b.0 || from.1 * b.1 != to.1 * a.1 {
@@ -176,9 +191,9 @@ impl Indents<'_> {
             Self::First { to, .. } if first && white != *to => None,
             Self::First { .. } => Some(line.into()),
             Self::Units { from, to } => {
-                let (sign, count) = run(white).unwrap_or((from.0, 0));
-                (sign == from.0 && count % from.1 == 0)
-                    .then(|| format!("{}{text}", char::from(to.0).to_string().repeat(count / from.1 * to.1)).into())
+                let count = white.bytes().take_while(|byte| *byte == from.0).count();
+                let (units, rest) = (count / from.1, &line[count - count % from.1..]);
+                Some(format!("{}{rest}", char::from(to.0).to_string().repeat(units * to.1)).into())
             }
             Self::Table(known) => known.get(white).map(|to| format!("{to}{text}").into()),
         }
@@ -215,7 +230,9 @@ mod tests {
         let pairs = [("    a", "\ta", Some("    a")), ("        b", "\t\tb", None), ("c", "c", Some("c"))];
         let learned_units = learned(&pairs, &["            d"]).expect("units");
         assert_eq!(learned_units.line("            d", false).as_deref(), Some("\t\t\td"));
-        assert_eq!(learned_units.line("      d", false), None);
+        assert_eq!(learned_units.line("     * d", false).as_deref(), Some("\t * d"));
+        assert_eq!(learned(&pairs, &["\t\td", " * e"]), Some(Indents::Same));
+        assert_eq!(learned(&pairs, &["\td", "    e"]), None);
         let pairs = [("a", "    a", None), ("      b", "      b", Some("      b"))];
         let first = learned(&pairs, &["c"]).expect("a first line");
         assert_eq!((first.line("c", true).as_deref(), first.line("  c", true)), (Some("    c"), None));

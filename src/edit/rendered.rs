@@ -146,7 +146,8 @@ proptest! {
             for (form, answer) in forms(old, new, around) {
                 match applied(&before, &answer) {
                     Ok(got) => prop_assert_eq!(&got, &after, "{}:\n{}", form, answer),
-                    Err(why) => prop_assert!(!plain && !form.contains("announced") && form != "whole", "{form}: {why}\n{answer}"),
+                    // What calls name may begin in the middle of a line, so it may be there more often.
+                    Err(why) => prop_assert!((!plain || form == "calls") && !form.contains("announced") && form != "whole", "{form}: {why}\n{answer}"),
                 }
             }
         }

@@ -48,7 +48,7 @@ fn the_event_stream() {
     let world = World::with(&[("asdf.rs", STUB)]).gemini(&model.url());
     let ran = world.rt(&["--json", "-m", "implement xyz in asdf.rs"]).ok();
     let mut shown = String::new();
-    for mut event in ran.json().into_iter().filter(|e| e["event"] != "text") {
+    for mut event in ran.json().into_iter().filter(|e| e["event"] != "text" && e["event"] != "edit") {
         // What changes with every template, or with one more look at the clock.
         for at in ["/tokens", "/request/length", "/request/sha256", "/session", "/start", "/end"] {
             if let Some(value) = event.pointer_mut(at) {
@@ -66,7 +66,12 @@ fn the_event_stream() {
     let text: String = ran.json().iter().filter(|e| e["event"] == "text").filter_map(|e| e["text"].as_str()).collect();
     assert_eq!(text, implement());
     let order: Vec<String> = ran.json().iter().map(|e| e["event"].as_str().expect("a kind").to_owned()).collect();
-    assert_eq!(order.iter().filter(|kind| *kind != "text").collect::<Vec<_>>(), ["request", "written", "committed", "turn"]);
+    assert_eq!(
+        order.iter().filter(|kind| *kind != "text").collect::<Vec<_>>(),
+        ["request", "edit", "written", "committed", "turn"]
+    );
+    let edit = ran.json().into_iter().find(|e| e["event"] == "edit").expect("an edit");
+    assert_eq!((edit["path"].as_str(), edit["op"].as_str()), (Some("asdf.rs"), Some("replace")));
     assert!(ran.json().iter().all(|e| e["v"] == 1));
 }
 
