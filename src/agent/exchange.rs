@@ -139,8 +139,8 @@ struct Driver<'a> {
     state: SessionState,
     gathered: Gathered,
     text: String,
-    /// The first turn's header and request, until it is opened with them.
-    header: Option<Header>,
+    /// The first turn's place and request, until it is opened with them.
+    begun: Option<Begun>,
     prepared: Option<Prepared>,
     exchange: Option<TurnKey>,
     open: Option<Open>,
@@ -151,6 +151,14 @@ struct Driver<'a> {
     stored_as: ChangeStatus,
     /// What follows when they are written.
     then: Then,
+}
+
+/// Where the first turn goes.
+struct Begun {
+    header: Header,
+    place: Place,
+    /// The session's name, if it has one.
+    name: Option<String>,
 }
 
 /// The turn that is open, and its call.
@@ -171,7 +179,7 @@ impl<'a> Driver<'a> {
             state: SessionState::default(),
             gathered: Gathered::default(),
             text: String::new(),
-            header: None,
+            begun: None,
             prepared: None,
             exchange: None,
             open: None,
@@ -204,33 +212,30 @@ impl<'a> Driver<'a> {
     /// Says where the exchange's first turn goes.
     fn session(&mut self) -> Result<Input, Error> {
         let start = &self.message.start;
-        self.header = Some(self.header(start.session, start.parent)?);
+        self.text = self.ws.redactor.redact(&self.message.text).into_owned();
+        let place = super::sessions::place(self.ws, start, &self.text)?;
+        let name = match &place.name {
+            Some(name) => Some(name.clone()),
+            None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
+        };
+        let header = self.header(start.session, start.parent)?;
+        self.begun = Some(Begun { header, place, name });
         Ok(Input::Passed)
     }
 
     fn build(&mut self) -> Result<Input, Error> {
-        let prepared = prepare::first(self.ws, self.message, &*self.model.provider)?;
-        self.text.clone_from(&prepared.text);
-        self.prepared = Some(prepared);
+        self.prepared = Some(prepare::first(self.ws, self.message, &*self.model.provider)?);
         Ok(Input::Passed)
     }
 
     fn open_first(&mut self) -> Result<Input, Error> {
-        let (Some(prepared), Some(mut header)) = (self.prepared.take(), self.header.take()) else {
+        let (Some(prepared), Some(Begun { header, place, name })) = (self.prepared.take(), self.begun.take()) else {
             return Err(Error::Bug("a turn was opened without a request".to_owned()));
         };
         self.state.clone_from(&prepared.state);
-        let start = &self.message.start;
-        let new = start.session.is_none();
-        let place = super::sessions::place(self.ws, start, &prepared.text)?;
-        let shown = match &place.name {
-            Some(name) => Some(name.clone()),
-            None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
-        };
-        header.subject = crate::base::text::subject(&self.text, 72).unwrap_or_default();
-        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: shown.as_deref(), new });
-        let prompt = Some(prepared.text.clone().into_bytes());
-        self.open_turn(header, place, prompt, prepared.call)
+        let new = self.message.start.session.is_none();
+        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: name.as_deref(), new });
+        self.open_turn(header, place, Some(prepared.text.into_bytes()), prepared.call)
     }
 
     fn open_reflection(&mut self) -> Result<Input, Error> {
