@@ -11,7 +11,7 @@ use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
-use crate::hooks::{Handler, Pipeline};
+use crate::hooks::{Builtin, Handler, Pipeline, Point};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
@@ -104,8 +104,7 @@ pub async fn run(
     let pipeline = pipeline(ws, until);
     let max = ws.config.settings().check.max_reflections;
     // What recovery reads must say that files may be written, before the first one is.
-    let writes = pipeline.next(Some(Handler::Store)) == Some(Handler::Apply);
-    let stored_as = if writes { ChangeStatus::Written } else { ChangeStatus::Held };
+    let stored_as = if pipeline.has_point(Point::Edits) { ChangeStatus::Written } else { ChangeStatus::Held };
     let then = Then::of(&pipeline);
     let mut machine = Machine::new(pipeline, max);
     let mut driver = Driver { stored_as, then, ..Driver::new(ws, message, model, observer, max) };
@@ -114,11 +113,8 @@ pub async fn run(
         let input = match effect {
             Effect::Open { reflection: false } => driver.open_first()?,
             Effect::Open { reflection: true } => driver.open_reflection()?,
-            Effect::Ask => driver.ask(interrupt).await?,
-            Effect::Run(Handler::Parse) => driver.parse()?,
-            Effect::Run(Handler::Store) => driver.store()?,
-            Effect::Run(Handler::Apply) => driver.apply()?,
-            Effect::Run(Handler::Commit) => driver.commit()?,
+            Effect::Run(Handler::Builtin(builtin)) => driver.run(builtin, interrupt).await?,
+            Effect::Run(Handler::Command(_)) => Input::Passed,
             Effect::Close(outcome) => driver.close(outcome)?,
             Effect::Finish(end) => return driver.finish(end),
         };
@@ -130,8 +126,8 @@ pub async fn run(
 pub(super) fn pipeline(ws: &Workspace, until: Until) -> Pipeline {
     match until {
         Until::Committed if ws.config.settings().vcs.commit == CommitMode::Auto => ws.pipeline.clone(),
-        Until::Committed | Until::Written => ws.pipeline.clone().until(Handler::Commit),
-        Until::Stored => ws.pipeline.clone().until(Handler::Apply),
+        Until::Committed | Until::Written => ws.pipeline.clone().until(Point::Commit),
+        Until::Stored => ws.pipeline.clone().until(Point::Edits),
     }
 }
 
@@ -143,6 +139,9 @@ struct Driver<'a> {
     state: SessionState,
     gathered: Gathered,
     text: String,
+    /// The first turn's place and request, until it is opened with them.
+    begun: Option<Begun>,
+    prepared: Option<Prepared>,
     exchange: Option<TurnKey>,
     open: Option<Open>,
     last: Option<(Turn, Appended)>,
@@ -152,6 +151,14 @@ struct Driver<'a> {
     stored_as: ChangeStatus,
     /// What follows when they are written.
     then: Then,
+}
+
+/// Where the first turn goes.
+struct Begun {
+    header: Header,
+    place: Place,
+    /// The session's name, if it has one.
+    name: Option<String>,
 }
 
 /// The turn that is open, and its call.
@@ -172,6 +179,8 @@ impl<'a> Driver<'a> {
             state: SessionState::default(),
             gathered: Gathered::default(),
             text: String::new(),
+            begun: None,
+            prepared: None,
             exchange: None,
             open: None,
             last: None,
@@ -185,21 +194,48 @@ impl<'a> Driver<'a> {
         self.open.as_mut().ok_or_else(|| Error::Bug("no turn is open".to_owned()))
     }
 
-    fn open_first(&mut self) -> Result<Input, Error> {
-        let prepared = prepare::first(self.ws, self.message, &*self.model.provider)?;
-        self.state.clone_from(&prepared.state);
-        self.text.clone_from(&prepared.text);
+    async fn run(&mut self, builtin: Builtin, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
+        match builtin {
+            Builtin::Open => self.session(),
+            Builtin::Build => self.build(),
+            Builtin::Send => self.ask(interrupt).await,
+            Builtin::Parse => self.parse(),
+            Builtin::Store => self.store(),
+            Builtin::Apply => self.apply(),
+            Builtin::Commit => self.commit(),
+            Builtin::Check => Ok(Input::Checked),
+            // The machine says with which outcome: `Effect::Close`.
+            Builtin::Record => Err(Error::Bug("a turn was recorded without an outcome".to_owned())),
+        }
+    }
+
+    /// Says where the exchange's first turn goes.
+    fn session(&mut self) -> Result<Input, Error> {
         let start = &self.message.start;
-        let new = start.session.is_none();
-        let place = super::sessions::place(self.ws, start, &prepared.text)?;
-        let shown = match &place.name {
+        self.text = self.ws.redactor.redact(&self.message.text).into_owned();
+        let place = super::sessions::place(self.ws, start, &self.text)?;
+        let name = match &place.name {
             Some(name) => Some(name.clone()),
             None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
         };
         let header = self.header(start.session, start.parent)?;
-        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: shown.as_deref(), new });
-        let prompt = Some(prepared.text.clone().into_bytes());
-        self.open_turn(header, place, prompt, prepared.call)
+        self.begun = Some(Begun { header, place, name });
+        Ok(Input::Passed)
+    }
+
+    fn build(&mut self) -> Result<Input, Error> {
+        self.prepared = Some(prepare::first(self.ws, self.message, &*self.model.provider)?);
+        Ok(Input::Passed)
+    }
+
+    fn open_first(&mut self) -> Result<Input, Error> {
+        let (Some(prepared), Some(Begun { header, place, name })) = (self.prepared.take(), self.begun.take()) else {
+            return Err(Error::Bug("a turn was opened without a request".to_owned()));
+        };
+        self.state.clone_from(&prepared.state);
+        let new = self.message.start.session.is_none();
+        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: name.as_deref(), new });
+        self.open_turn(header, place, Some(prepared.text.into_bytes()), prepared.call)
     }
 
     fn open_reflection(&mut self) -> Result<Input, Error> {

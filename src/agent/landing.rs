@@ -10,7 +10,7 @@ use crate::base::id::{Oid, TurnKey};
 use crate::base::path::RepoPath;
 use crate::base::text::subject;
 use crate::config::{DirtyMode, MessageSource};
-use crate::hooks::{Handler, Pipeline};
+use crate::hooks::{Pipeline, Point};
 use crate::session::request::ModelId;
 use crate::session::turn::{ChangeStatus, FileStat, Turn};
 use crate::vcs::{Extent, Landed, Landing, VcsError};
@@ -85,7 +85,7 @@ pub enum Then {
 
 impl Then {
     pub fn of(steps: &Pipeline) -> Self {
-        if steps.next(Some(Handler::Apply)) == Some(Handler::Commit) { Self::Commit } else { Self::Leave }
+        if steps.has_point(Point::Commit) { Self::Commit } else { Self::Leave }
     }
 }
 

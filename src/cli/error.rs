@@ -28,6 +28,7 @@ pub const USAGE: u8 = 2;
 pub const PIPE: u8 = 3;
 pub const PROVIDER: u8 = 4;
 pub const REJECTED: u8 = 5;
+pub const DENIED: u8 = 6;
 pub const INTERRUPTED: u8 = 130;
 pub const BUG: u8 = 255;
 

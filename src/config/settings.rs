@@ -208,6 +208,12 @@ pub struct CheckSettings {
 /// `[hooks]`: handler names by point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookSettings {
+    /// Where a session opens.
+    pub session: Vec<String>,
+    /// Making the request.
+    pub prompt: Vec<String>,
+    /// Sending it.
+    pub request: Vec<String>,
     /// After the answer.
     pub response: Vec<String>,
     /// Before files change.
@@ -216,6 +222,8 @@ pub struct HookSettings {
     pub edits: Vec<String>,
     /// Committing.
     pub commit: Vec<String>,
+    /// Ending the turn.
+    pub turn: Vec<String>,
 }
 
 /// `[store]`
@@ -325,10 +333,14 @@ impl Merged<'_> {
                 max_reflections: self.small("check.max_reflections"),
             },
             hooks: HookSettings {
+                session: self.list("hooks.session"),
+                prompt: self.list("hooks.prompt"),
+                request: self.list("hooks.request"),
                 response: self.list("hooks.response"),
                 plan: self.list("hooks.plan"),
                 edits: self.list("hooks.edits"),
                 commit: self.list("hooks.commit"),
+                turn: self.list("hooks.turn"),
             },
             store: StoreSettings { path: self.path("store.path").unwrap_or_default() },
             ui: UiSettings { color: self.word("ui.color", Color::from_word) },

@@ -23,7 +23,7 @@ use crate::session::turn::Access;
 use crate::ui::{Style, Text, Ui};
 
 use super::super::context::Context;
-use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
+use super::super::error::{BUG, DENIED, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -170,6 +170,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     match finished.end {
         End::Done => Ok(()),
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
+        End::Blocked => Err(failure.unwrap_or_else(|| Failure::user("a hook did not let it be sent")).code(DENIED)),
         End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
         End::Rejected => {
             let rejects = finished.turn.edits.rejects.len();
