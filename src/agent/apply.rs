@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::change::ChangeSet;
+use crate::base::id::TurnKey;
 use crate::base::path::RepoPath;
 use crate::edit::EditFormat;
 use crate::session::event::Event;
@@ -116,6 +117,23 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange, in_files })
 }
 
+/// Records changes that are in the files already, as a part of an exchange.
+pub(super) fn in_files(
+    ws: &Workspace,
+    changes: ChangeSet,
+    subject: &str,
+    start: &Start,
+    exchange: TurnKey,
+    until: Until,
+) -> Result<Applied, Error> {
+    let state = ws.store().state(start.parent)?;
+    let in_files = changes.iter().map(|(path, _)| path.clone()).collect();
+    let counts = changes.iter().map(|(path, _)| (path.clone(), 1)).collect();
+    let gathered = Gathered { changes, counts, message: Some(subject.to_owned()), ..Gathered::default() };
+    let (subject, to_write, exchange) = (subject.to_owned(), Some(ChangeSet::default()), Some(exchange));
+    run(ws, Job { state, gathered, to_write, start, subject, until, answer: None, exchange, in_files })
+}
+
 struct Job<'a> {
     state: SessionState,
     gathered: Gathered,
@@ -127,7 +145,7 @@ struct Job<'a> {
     /// The foreign answer, kept as the response.
     answer: Option<&'a str>,
     /// The exchange that it continues.
-    exchange: Option<crate::base::id::TurnKey>,
+    exchange: Option<TurnKey>,
     /// Paths whose files have the edits already.
     in_files: BTreeSet<RepoPath>,
 }
@@ -189,7 +207,7 @@ fn write_and_commit(
     changes: &ChangeSet,
     to_write: Option<&ChangeSet>,
     wording: Wording<'_>,
-    key: crate::base::id::TurnKey,
+    key: TurnKey,
     until: Until,
 ) -> (Outcome, Option<Landed>, Option<Error>) {
     let then = Then::of(&pipeline(ws, until));

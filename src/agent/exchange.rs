@@ -4,6 +4,8 @@
 //! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
+mod checks;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::base::money::Tokens;
 use crate::config::CommitMode;
 use crate::hooks::{Builtin, Handler, Pipeline, Point};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
+use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
 use crate::session::turn::{
@@ -21,9 +24,10 @@ use crate::session::turn::{
 use crate::vcs::Landed;
 
 use super::Error;
+use super::check::{Broken, Checked};
 use super::edits::{Gathered, Rules};
 use super::landing::{self, Then, Wording};
-use super::machine::{Effect, End, Input, Machine};
+use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
@@ -40,10 +44,10 @@ pub enum Progress<'a> {
         name: Option<&'a str>,
         new: bool,
     },
-    /// What did not fit goes back to the model.
+    /// Something goes back to the model.
     Reflecting {
         turn: &'a Header,
-        gathered: &'a Gathered,
+        about: &'a str,
         tokens: Tokens,
         left: u32,
     },
@@ -55,6 +59,13 @@ pub enum Progress<'a> {
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
+    /// All edits fit, but with them a file no longer parses.
+    Broken(&'a [Broken]),
+    /// A command of the user's begins to look at what was written.
+    Checking {
+        command: &'a str,
+    },
+    Checked(&'a Checked),
     Written(&'a Gathered),
     NotWritten(&'a Error),
     Landed(&'a Landed),
@@ -138,6 +149,11 @@ struct Driver<'a> {
     observer: &'a mut dyn Observer,
     state: SessionState,
     gathered: Gathered,
+    /// What goes back to the model, if it is not edits that do not fit.
+    trouble: Option<Trouble>,
+    /// The check that failed last, and how.
+    failed: Option<(String, String)>,
+    tidied: Option<checks::Tidied>,
     text: String,
     /// The first turn's place and request, until it is opened with them.
     begun: Option<Begun>,
@@ -178,6 +194,9 @@ impl<'a> Driver<'a> {
             observer,
             state: SessionState::default(),
             gathered: Gathered::default(),
+            trouble: None,
+            failed: None,
+            tidied: None,
             text: String::new(),
             begun: None,
             prepared: None,
@@ -203,7 +222,7 @@ impl<'a> Driver<'a> {
             Builtin::Store => self.store(),
             Builtin::Apply => self.apply(),
             Builtin::Commit => self.commit(),
-            Builtin::Check => Ok(Input::Checked),
+            Builtin::Check => self.check(interrupt).await,
             // The machine says with which outcome: `Effect::Close`.
             Builtin::Record => Err(Error::Bug("a turn was recorded without an outcome".to_owned())),
         }
@@ -243,12 +262,21 @@ impl<'a> Driver<'a> {
             Some((_, appended)) => (appended.commit, appended.session),
             None => return Err(Error::Bug("nothing to reflect on".to_owned())),
         };
-        let provider = &*self.model.provider;
-        let (call, tokens) = prepare::reflection(self.ws, parent, &self.message.model, &mut self.state, &self.gathered, provider)?;
+        let (provider, model) = (&*self.model.provider, &self.message.model);
+        let trouble = self.trouble.take();
+        let about = about(trouble.as_ref(), &self.gathered);
+        let (call, tokens) = match &trouble {
+            Some(trouble) => prepare::again(self.ws, parent, model, &self.state, trouble, provider)?,
+            None => prepare::reflection(self.ws, parent, model, &mut self.state, &self.gathered, provider)?,
+        };
+        if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
+            // These edits are done with; what comes now is written against the files as they are.
+            self.gathered = Gathered::default();
+        }
         let header = self.header(Some(session), Some(parent))?;
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
-        self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
+        self.observer.observe(&Progress::Reflecting { turn: &header, about: &about, tokens, left });
         let place = Place::new(Some(parent), Begins::Nothing);
         self.open_turn(header, place, None, call)
     }
@@ -369,10 +397,15 @@ impl<'a> Driver<'a> {
             self.observer.observe(&Progress::Rejected(&self.gathered));
         }
         ws.faults.point("parsed");
+        if misfits + unseen == 0 {
+            return self.look_at_syntax(fit);
+        }
         Ok(Input::Parsed { fit, misfits, unseen })
     }
 
     fn store(&mut self) -> Result<Input, Error> {
+        // What the model was told of and left so is written.
+        self.trouble = None;
         let (stored, files) = (self.gathered.stored(self.stored_as), FileStat::of(&self.gathered.changes));
         let ws = self.ws;
         let open = self.open()?;
@@ -452,12 +485,30 @@ impl<'a> Driver<'a> {
         let (turn, appended) = turn.close(ws)?;
         self.observer.observe(&Progress::Closed { turn: &turn, appended: &appended });
         self.last = Some((turn, appended));
+        self.keep_tidied()?;
         Ok(Input::Closed)
     }
 
     fn finish(mut self, end: End) -> Result<Finished, Error> {
+        if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
+            self.error = Some(Error::CheckFailed { command, how });
+        }
         let (turn, appended) = self.last.take().ok_or_else(|| Error::Bug("no turn was made".to_owned()))?;
         Ok(Finished { end, turn, appended, error: self.error.take() })
+    }
+}
+
+/// What a model is asked about again, for people.
+fn about(trouble: Option<&Trouble>, gathered: &Gathered) -> String {
+    let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    match trouble {
+        None => counted(gathered.rejects.len() + gathered.unseen.len(), "edit"),
+        Some(Trouble::Syntax(places)) => counted(places.len(), "place") + " with broken syntax",
+        Some(Trouble::Checks(failed)) => {
+            let commands: Vec<&str> = failed.iter().map(|f| f.command.as_str()).collect();
+            commands.join(", ")
+        }
+        Some(Trouble::Refused { hunks, .. }) => counted(hunks.len(), "refused change"),
     }
 }
 

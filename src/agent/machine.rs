@@ -37,6 +37,8 @@ pub enum Input {
         /// Files that the answer edits (or asks for) without having seen them.
         unseen: usize,
     },
+    /// All edits fit, but with them a file no longer parses that did before.
+    Broken,
     /// The edits are durable.
     Stored,
     /// The files are written.
@@ -47,8 +49,10 @@ pub enum Input {
     Committed,
     /// It has not, and the driver knows why.
     NotCommitted,
-    /// The project's checks were run.
+    /// The project's checks went well.
     Checked,
+    /// One of them failed.
+    CheckFailed(Objection),
     /// The turn is recorded.
     Closed,
 }
@@ -83,6 +87,8 @@ pub enum End {
     NoAnswer,
     /// Edits did not fit, could not be written, or could not be committed.
     Rejected,
+    /// The edits are in the files, and a check still fails.
+    CheckFailed,
     /// A handler did not let it be sent.
     Blocked,
     Interrupted,
@@ -98,6 +104,10 @@ pub struct Machine {
     /// Whether the exchange has a turn.
     opened: bool,
     answered: bool,
+    /// Whether the model was told of broken syntax; it is told once.
+    told_syntax: bool,
+    /// Whether what is in the files fails a check.
+    check_failed: bool,
     /// What the open turn has come to.
     outcome: Outcome,
     /// What follows when the open turn is closed.
@@ -113,6 +123,8 @@ impl Machine {
             at: None,
             opened: false,
             answered: false,
+            told_syntax: false,
+            check_failed: false,
             outcome: Outcome::None,
             after: Effect::Finish(End::Done),
         }
@@ -121,7 +133,12 @@ impl Machine {
     /// Takes what happened and says what to do next.
     pub fn handle(&mut self, input: Input) -> Effect {
         match input {
-            Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Checked | Input::Closed => self.go(),
+            Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Closed => self.go(),
+            Input::Checked => {
+                self.check_failed = false;
+                self.go()
+            }
+            Input::CheckFailed(objection) => self.check_failed(objection),
             Input::Answered => {
                 self.answered = true;
                 self.go()
@@ -131,7 +148,14 @@ impl Machine {
             Input::Failed => self.close(Outcome::Failed, End::NoAnswer),
             Input::Interrupted => self.interrupted(),
             Input::Parsed { misfits, unseen, .. } if misfits + unseen > 0 => self.reject(Objection::Mend),
-            Input::Parsed { fit: 0, .. } => self.close(Outcome::None, End::Done),
+            // What failed before fails still.
+            Input::Parsed { fit: 0, .. } => self.close(Outcome::None, if self.check_failed { End::CheckFailed } else { End::Done }),
+            Input::Broken if !self.told_syntax && self.reflections_left > 0 => {
+                self.told_syntax = true;
+                self.reject(Objection::Mend)
+            }
+            // The model means it, or cannot do better.
+            Input::Broken => self.go(),
             Input::Parsed { .. } => self.go(),
             Input::Applied => self.went(Outcome::Uncommitted),
             Input::NotApplied => self.close(Outcome::Rejected, End::Rejected),
@@ -200,6 +224,18 @@ impl Machine {
             _ if self.outcome == Outcome::None => self.close(Outcome::Interrupted, End::Interrupted),
             _ => self.close(self.outcome, End::Interrupted),
         }
+    }
+
+    /// What is written stays; the model may go on from there.
+    fn check_failed(&mut self, objection: Objection) -> Effect {
+        self.check_failed = true;
+        self.after = if objection == Objection::Stop || self.reflections_left == 0 {
+            Effect::Finish(End::CheckFailed)
+        } else {
+            self.reflections_left -= 1;
+            Effect::Open { reflection: true }
+        };
+        self.go()
     }
 
     /// The edits are not wanted as they are; the model may try again.
@@ -377,13 +413,43 @@ mod tests {
         assert_eq!(ends(Point::Commit, 1, Objection::Mend), well, "it is committed already");
     }
 
+    #[test]
+    fn broken_syntax_goes_back_once_and_is_then_written() {
+        let again = [Input::Closed, Input::Opened, Input::Answered];
+        let written = [Input::Stored, Input::Applied, Input::Committed, Input::Checked, Input::Closed];
+        let inputs: Vec<Input> = [Input::Broken].into_iter().chain(again).chain([Input::Broken]).chain(written).collect();
+        let effects = script(Pipeline::default(), 3, &inputs);
+        assert_eq!(effects[5..8], [Effect::Close(Outcome::Rejected), Effect::Open { reflection: true }, run(Builtin::Send)]);
+        assert_eq!(effects[9], run(Builtin::Store));
+        assert_eq!(effects[13..], [Effect::Close(Outcome::Applied), Effect::Finish(End::Done)]);
+        assert_eq!(script(Pipeline::default(), 0, &[Input::Broken])[5], run(Builtin::Store), "nobody can be asked");
+    }
+
+    #[test]
+    fn a_failed_check_goes_back_with_the_edits_kept() {
+        let round = |checked| [parsed(1, 0, 0), Input::Stored, Input::Applied, Input::Committed, checked, Input::Closed];
+        let fails = Input::CheckFailed(Objection::Mend);
+        let more = [Input::Opened, Input::Answered];
+        let twice: Vec<Input> = round(fails).into_iter().chain(more).chain(round(fails)).collect();
+        let effects = script(Pipeline::default(), 1, &twice);
+        assert_eq!(effects[9..12], [Effect::Close(Outcome::Applied), Effect::Open { reflection: true }, run(Builtin::Send)]);
+        assert_eq!(effects[17..], [Effect::Close(Outcome::Applied), Effect::Finish(End::CheckFailed)]);
+        let mended: Vec<Input> = round(fails).into_iter().chain(more).chain(round(Input::Checked)).collect();
+        assert_eq!(script(Pipeline::default(), 1, &mended).last(), Some(&Effect::Finish(End::Done)));
+        // No further edits: it fails as before.
+        let given_up: Vec<Input> = round(fails).into_iter().chain(more).chain([parsed(0, 0, 0), Input::Closed]).collect();
+        assert_eq!(script(Pipeline::default(), 3, &given_up).last(), Some(&Effect::Finish(End::CheckFailed)));
+        let stop = script(Pipeline::default(), 3, &round(Input::CheckFailed(Objection::Stop)));
+        assert_eq!(stop[9..], [Effect::Close(Outcome::Applied), Effect::Finish(End::CheckFailed)]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..16, 0..60)) {
+        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..18, 0..60)) {
             let all = [
                 Input::Begin, Input::Opened, Input::Answered, Input::Cut, Input::Failed, Input::Interrupted, parsed(1, 0, 0), parsed(0, 0, 0),
                 parsed(1, 1, 0), Input::Stored, Input::Applied, Input::NotApplied, Input::Closed, Input::Checked, Input::Passed,
-                Input::Blocked(Objection::Mend),
+                Input::Blocked(Objection::Mend), Input::Broken, Input::CheckFailed(Objection::Mend),
             ];
             let mut machine = Machine::new(Pipeline::default(), 2);
             let mut before = None;

@@ -7,6 +7,7 @@
 //! - A turn that is open has a directory of its own until it is recorded; [`recover`] closes those of dead processes.
 
 pub mod apply;
+pub mod check;
 pub mod checkout;
 pub mod doctor;
 pub mod edits;

@@ -72,7 +72,9 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Env) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(env, &error, has_message),
     };
-    let ctx = Context::new(env, cli.global.clone());
+    let mut global = cli.global.clone();
+    global.config.extend(cli.ask.settings());
+    let ctx = Context::new(env, global);
     let result = dispatch(ctx, cli);
     match result {
         Ok(()) => 0,

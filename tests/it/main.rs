@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod checks;
 mod cli;
 mod crash;
 mod demo;

@@ -15,6 +15,7 @@ use crate::agent::{Error, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
+use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
 use crate::process::Spec;
@@ -69,6 +70,14 @@ pub struct AskArgs {
     #[arg(long = "read", value_name = "PATH")]
     pub read: Vec<String>,
 
+    /// Run a command when the edits are written, and let the model mend what fails; may be repeated
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    pub test: Vec<String>,
+
+    /// The same before those, with the edited files where `{files}` stands; may be repeated
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    pub lint: Vec<String>,
+
     /// Print the exact request and stop
     #[arg(long)]
     pub show_prompt: bool,
@@ -88,6 +97,12 @@ impl AskArgs {
         !self.message.is_empty() || self.from_file.is_some() || self.edit
     }
 
+    /// Settings that its flags stand for.
+    pub fn settings(&self) -> impl Iterator<Item = String> {
+        let one = |key: &str, list: &[String]| (!list.is_empty()).then(|| format!("{key}={}", serde_json::Value::from(list)));
+        [one("check.lint", &self.lint), one("check.test", &self.test)].into_iter().flatten()
+    }
+
     /// Whether any flag of a message was given.
     pub fn any(&self) -> bool {
         *self != Self::default()
@@ -97,6 +112,9 @@ impl AskArgs {
 pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let (text, stdin) = message(ctx, args)?;
     let ws = ctx.workspace_for_turn(Vec::new())?;
+    if args.settings().next().is_some() && !ws.pipeline.has(Builtin::Check) {
+        return Err(Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record"));
+    }
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
     let ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
@@ -172,6 +190,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
         End::Blocked => Err(failure.unwrap_or_else(|| Failure::user("a hook did not let it be sent")).code(DENIED)),
         End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
+        End::CheckFailed => Err(failure.unwrap_or_else(|| Failure::user("a check failed")).code(REJECTED)),
         End::Rejected => {
             let rejects = finished.turn.edits.rejects.len();
             let default = || Error::Partial { turn: finished.turn.header.key, rejects }.into();
