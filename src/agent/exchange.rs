@@ -31,6 +31,7 @@ use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
+use super::review::{Reviewed, Reviewer};
 use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
@@ -66,6 +67,8 @@ pub enum Progress<'a> {
         command: &'a str,
     },
     Checked(&'a Checked),
+    /// The user has looked at the edits.
+    Reviewed(&'a Reviewed),
     Written(&'a Gathered),
     NotWritten(&'a Error),
     Landed(&'a Landed),
@@ -103,13 +106,14 @@ pub struct Finished {
     pub error: Option<Error>,
 }
 
-/// Runs a message to its end.
-pub async fn run(
-    ws: &Workspace,
-    message: &Message,
-    model: &Model,
+/// Runs a message to its end. With a reviewer, nothing is written that they did not take.
+pub async fn run<'a>(
+    ws: &'a Workspace,
+    message: &'a Message,
+    model: &'a Model,
     until: Until,
-    observer: &mut dyn Observer,
+    observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     interrupt: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Finished, Error> {
     let pipeline = pipeline(ws, until);
@@ -118,7 +122,7 @@ pub async fn run(
     let stored_as = if pipeline.has_point(Point::Edits) { ChangeStatus::Written } else { ChangeStatus::Held };
     let then = Then::of(&pipeline);
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { stored_as, then, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { stored_as, then, reviewer, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
@@ -147,6 +151,7 @@ struct Driver<'a> {
     message: &'a Message,
     model: &'a Model,
     observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     state: SessionState,
     gathered: Gathered,
     /// What goes back to the model, if it is not edits that do not fit.
@@ -188,6 +193,7 @@ impl<'a> Driver<'a> {
         Self {
             stored_as: ChangeStatus::Held,
             then: Then::Leave,
+            reviewer: None,
             ws,
             message,
             model,
@@ -219,7 +225,7 @@ impl<'a> Driver<'a> {
             Builtin::Build => self.build(),
             Builtin::Send => self.ask(interrupt).await,
             Builtin::Parse => self.parse(),
-            Builtin::Store => self.store(),
+            Builtin::Store => self.review_and_store(interrupt).await,
             Builtin::Apply => self.apply(),
             Builtin::Commit => self.commit(),
             Builtin::Check => self.check(interrupt).await,
@@ -404,8 +410,6 @@ impl<'a> Driver<'a> {
     }
 
     fn store(&mut self) -> Result<Input, Error> {
-        // What the model was told of and left so is written.
-        self.trouble = None;
         let (stored, files) = (self.gathered.stored(self.stored_as), FileStat::of(&self.gathered.changes));
         let ws = self.ws;
         let open = self.open()?;

@@ -41,6 +41,13 @@ pub enum Input {
     Broken,
     /// The edits are durable.
     Stored,
+    /// The same, but the user took only some of them, and said of others why not.
+    StoredInPart,
+    /// The user took none of them.
+    Refused {
+        /// Whether they said why.
+        reasons: bool,
+    },
     /// The files are written.
     Applied,
     /// A file changed meanwhile, or cannot be written; none is.
@@ -108,6 +115,8 @@ pub struct Machine {
     told_syntax: bool,
     /// Whether what is in the files fails a check.
     check_failed: bool,
+    /// Whether the user has said something that goes back to the model when all else is done.
+    wanted: bool,
     /// What the open turn has come to.
     outcome: Outcome,
     /// What follows when the open turn is closed.
@@ -125,6 +134,7 @@ impl Machine {
             answered: false,
             told_syntax: false,
             check_failed: false,
+            wanted: false,
             outcome: Outcome::None,
             after: Effect::Finish(End::Done),
         }
@@ -149,7 +159,15 @@ impl Machine {
             Input::Interrupted => self.interrupted(),
             Input::Parsed { misfits, unseen, .. } if misfits + unseen > 0 => self.reject(Objection::Mend),
             // What failed before fails still.
-            Input::Parsed { fit: 0, .. } => self.close(Outcome::None, if self.check_failed { End::CheckFailed } else { End::Done }),
+            Input::Parsed { fit: 0, .. } | Input::Refused { reasons: false } => {
+                self.close(Outcome::None, if self.check_failed { End::CheckFailed } else { End::Done })
+            }
+            // Each costs the user a sentence, so they end by themselves.
+            Input::Refused { reasons: true } => self.end(Outcome::None, Effect::Open { reflection: true }),
+            Input::StoredInPart => {
+                self.wanted = true;
+                self.go()
+            }
             Input::Broken if !self.told_syntax && self.reflections_left > 0 => {
                 self.told_syntax = true;
                 self.reject(Objection::Mend)
@@ -184,7 +202,9 @@ impl Machine {
                 // The exchange's next turn has its request from the answer, not from the user's words.
                 self.at = self.pipeline.last_before(Point::Request);
                 (self.answered, self.outcome) = (false, Outcome::None);
-                std::mem::replace(&mut self.after, Effect::Finish(End::Done))
+                let after = std::mem::replace(&mut self.after, Effect::Finish(End::Done));
+                let may_go_on = matches!(after, Effect::Finish(End::Done | End::CheckFailed));
+                if std::mem::take(&mut self.wanted) && may_go_on { Effect::Open { reflection: true } } else { after }
             }
         }
     }
@@ -443,13 +463,25 @@ mod tests {
         assert_eq!(stop[9..], [Effect::Close(Outcome::Applied), Effect::Finish(End::CheckFailed)]);
     }
 
+    #[test]
+    fn what_the_user_says_of_an_edit_goes_back_when_the_others_are_written() {
+        let rest = [Input::Applied, Input::Committed, Input::Checked, Input::Closed];
+        let inputs: Vec<Input> = [parsed(2, 0, 0), Input::StoredInPart].into_iter().chain(rest).collect();
+        let effects = script(Pipeline::default(), 0, &inputs);
+        assert_eq!(effects[9..], [Effect::Close(Outcome::Applied), Effect::Open { reflection: true }]);
+        let none = |reasons| script(Pipeline::default(), 0, &[parsed(2, 0, 0), Input::Refused { reasons }, Input::Closed]);
+        assert_eq!(none(true)[6..], [Effect::Close(Outcome::None), Effect::Open { reflection: true }]);
+        assert_eq!(none(false)[6..], [Effect::Close(Outcome::None), Effect::Finish(End::Done)]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..18, 0..60)) {
+        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..20, 0..60)) {
             let all = [
                 Input::Begin, Input::Opened, Input::Answered, Input::Cut, Input::Failed, Input::Interrupted, parsed(1, 0, 0), parsed(0, 0, 0),
                 parsed(1, 1, 0), Input::Stored, Input::Applied, Input::NotApplied, Input::Closed, Input::Checked, Input::Passed,
                 Input::Blocked(Objection::Mend), Input::Broken, Input::CheckFailed(Objection::Mend),
+                Input::StoredInPart, Input::Refused { reasons: true },
             ];
             let mut machine = Machine::new(Pipeline::default(), 2);
             let mut before = None;

@@ -21,6 +21,7 @@ pub mod models;
 pub mod open;
 pub mod prepare;
 pub mod recover;
+pub mod review;
 mod scrub;
 pub mod sessions;
 pub mod steps;

@@ -9,12 +9,14 @@ mod applied;
 mod args;
 mod commands;
 mod context;
+mod editor;
 mod env;
 mod error;
 mod manual;
 mod observer;
 mod reference;
 mod render;
+mod review;
 
 use std::ffi::OsString;
 use std::io::Write as _;

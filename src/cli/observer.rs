@@ -10,6 +10,7 @@ use crate::agent::check::{Broken, Checked};
 use crate::agent::edits::Gathered;
 use crate::agent::exchange::{Observer, Progress};
 use crate::agent::prepare::{Prepared, Why};
+use crate::agent::review::Reviewed;
 use crate::base::clock::Clock;
 use crate::base::money::Tokens;
 use crate::project::syntax::SyntaxError;
@@ -227,6 +228,19 @@ impl<'a> Frame<'a> {
         self.written = true;
     }
 
+    fn reviewed(&mut self, looked: &Reviewed) {
+        let refused: Vec<Value> =
+            looked.refused.iter().map(|r| json!({ "path": r.path.to_string(), "why": r.reason, "diff": r.diff })).collect();
+        self.event("review", json!({ "taken": looked.taken, "edited": looked.edited, "refused": refused }));
+        let left = looked.refused.len();
+        let said = match (looked.taken, left) {
+            (0, _) => "every change was left out; nothing is written".to_owned(),
+            (_, 0) => return,
+            (taken, left) => format!("{} taken, {left} left out", counted(taken as u64, "change")),
+        };
+        self.ui.status(Text::new().add(Style::Dim, said));
+    }
+
     fn checked(&mut self, checked: &Checked) {
         self.ui.end_progress();
         self.event(
@@ -325,6 +339,7 @@ impl Observer for Frame<'_> {
                     self.ui.status(Text::new().add(Style::Bad, "does not parse  ").plain(place.line()));
                 }
             }
+            Progress::Reviewed(looked) => self.reviewed(looked),
             Progress::Checking { command } => {
                 self.ui.end_progress();
                 self.ui.begin_progress(*command, self.clock.now());

@@ -22,6 +22,7 @@ mod landing;
 mod model;
 mod private;
 mod repositories;
+mod review;
 mod running;
 mod secrets;
 mod shapes;

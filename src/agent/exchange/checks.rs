@@ -1,4 +1,5 @@
-//! The driver's part in checks: what breaks the syntax goes back before it is written, what fails a command after.
+//! The driver's part in checks: what breaks the syntax goes back before it is written, what fails a command after. In between
+//! stands the look of the user, if they want one.
 //!
 //! Invariants
 //! - Before a command runs, the turn's directory says what is written and committed already: whoever closes the turn of a
@@ -13,6 +14,7 @@ use crate::prompt::Trouble;
 use super::super::apply;
 use super::super::check::{self, Checked, Job, Kind};
 use super::super::prepare::Start;
+use super::super::review;
 use super::*;
 
 /// Edits as a lint command left them.
@@ -39,6 +41,35 @@ impl Driver<'_> {
         self.observer.observe(&Progress::Broken(&broken));
         self.trouble = Some(Trouble::Syntax(broken.iter().map(check::Broken::for_model).collect()));
         Ok(Input::Broken)
+    }
+
+    /// Lets the user look at the edits, and makes durable what they take.
+    pub(super) async fn review_and_store(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
+        let ws = self.ws;
+        // What the model was told of and left so is written.
+        self.trouble = None;
+        let Some(reviewer) = &mut self.reviewer else { return self.store() };
+        let looked = tokio::select! {
+            looked = review::review(&self.gathered.changes, &mut **reviewer) => looked.map_err(Error::Review)?,
+            () = &mut *interrupt => {
+                self.error = Some(Error::Interrupted);
+                return Ok(Input::Interrupted);
+            }
+        };
+        self.observer.observe(&Progress::Reviewed(&looked));
+        let events = looked.events(ws);
+        self.open()?.turn.turn.events.extend(events);
+        let (hunks, none) = (looked.for_model(ws), looked.changes.is_empty());
+        self.gathered.changes = looked.changes;
+        let reasons = !hunks.is_empty();
+        if reasons {
+            self.trouble = Some(Trouble::Refused { hunks, others: !none });
+        }
+        if none {
+            return Ok(Input::Refused { reasons });
+        }
+        let stored = self.store()?;
+        Ok(if reasons { Input::StoredInPart } else { stored })
     }
 
     /// Runs the user's commands on what was written.
