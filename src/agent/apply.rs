@@ -132,7 +132,21 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     // The same exchange, so that undo takes both back and nothing is left to retry.
     let exchange = Some(source.header.exchange);
     let to_write = Some(to_write);
-    run(ws, Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange, in_files, events: Vec::new() })
+    run(
+        ws,
+        Job {
+            state,
+            gathered,
+            to_write,
+            start,
+            subject: source.header.subject,
+            until,
+            answer: None,
+            exchange,
+            in_files,
+            events: Vec::new(),
+        },
+    )
 }
 
 /// Records changes that are in the files already, as a part of an exchange.

@@ -122,7 +122,7 @@ pub async fn run<'a>(
     let stored_as = if pipeline.has_point(Point::Edits) { ChangeStatus::Written } else { ChangeStatus::Held };
     let then = Then::of(&pipeline);
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { stored_as, then, reviewer, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { reviewer, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
@@ -156,6 +156,8 @@ struct Driver<'a> {
     gathered: Gathered,
     /// What goes back to the model, if it is not edits that do not fit.
     trouble: Option<Trouble>,
+    /// Whether the model was told of broken syntax.
+    told_syntax: bool,
     /// The check that failed last, and how.
     failed: Option<(String, String)>,
     tidied: Option<checks::Tidied>,
@@ -201,6 +203,7 @@ impl<'a> Driver<'a> {
             state: SessionState::default(),
             gathered: Gathered::default(),
             trouble: None,
+            told_syntax: false,
             failed: None,
             tidied: None,
             text: String::new(),

@@ -172,9 +172,8 @@ impl Machine {
                 self.told_syntax = true;
                 self.reject(Objection::Mend)
             }
-            // The model means it, or cannot do better.
-            Input::Broken => self.go(),
-            Input::Parsed { .. } => self.go(),
+            // With broken syntax: the model means it, or cannot do better.
+            Input::Parsed { .. } | Input::Broken => self.go(),
             Input::Applied => self.went(Outcome::Uncommitted),
             Input::NotApplied => self.close(Outcome::Rejected, End::Rejected),
             Input::Committed => self.went(Outcome::Applied),

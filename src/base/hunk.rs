@@ -36,16 +36,18 @@ pub fn hunks(old: &[&[u8]], new: &[&[u8]]) -> Vec<Hunk> {
 /// `old` with some of the hunks that lead from it to `new`: those for which `take` gives lines get these lines in the place
 /// of their old ones.
 pub fn patched<'a>(old: &[&'a [u8]], hunks: &[Hunk], mut take: impl FnMut(usize, &Hunk) -> Option<Vec<&'a [u8]>>) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut lines: Vec<&[u8]> = Vec::with_capacity(old.len());
     let mut at = 0;
     for (index, hunk) in hunks.iter().enumerate() {
-        old[at..hunk.old.start].iter().for_each(|line| out.extend_from_slice(line));
-        let lines = take(index, hunk).unwrap_or_else(|| old[hunk.old.clone()].to_vec());
-        lines.iter().for_each(|line| out.extend_from_slice(line));
+        lines.extend(&old[at..hunk.old.start]);
+        match take(index, hunk) {
+            Some(instead) => lines.extend(instead),
+            None => lines.extend(&old[hunk.old.clone()]),
+        }
         at = hunk.old.end;
     }
-    old[at..].iter().for_each(|line| out.extend_from_slice(line));
-    out
+    lines.extend(&old[at..]);
+    lines.concat()
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
     key("check.syntax", Bool, "true", Anyone, "false",
         "Whether edits that newly break the syntax of a file go back to the model once before they are written."),
     key("check.lint", List, "", Trusted, "python: ruff check",
-        "Commands that look at edited files once they are written; see README.md for the form. What one of them has to say goes back to the model."),
+        "Commands that look at edited files once they are written; docs/checks.md has the form. What one of them finds goes back to the model."),
     key("check.test", List, "", Trusted, "cargo test",
         "Commands that run after those, when all of them went well."),
     key("check.timeout", Duration, "10m", Trusted, "30s",

@@ -180,13 +180,23 @@ fn a_check_that_does_not_end_is_stopped_with_all_that_it_started() {
 }
 
 #[test]
+fn an_interrupt_ends_a_check_and_leaves_the_edits() {
+    let (world, _server) = world(&[edit("a.txt", "two\n", "A\n")]);
+    // Its parent is the program; then it waits for a pipe that nobody opens.
+    let ran = ask(&world, &["--test", "mkfifo ../gate; kill -INT $PPID; read x < ../gate"]).code(130);
+    assert_eq!(world.read("a.txt"), "one\nA\nthree\n", "{}", ran.err);
+    let shown = world.rt(&["show", "--json"]).ok().json().remove(0);
+    assert_eq!(shown["outcome"], "applied");
+}
+
+#[test]
 fn secrets_and_escapes_of_a_commands_output_go_nowhere() {
     let (mut world, server) = world(&[edit("a.txt", "two\n", "A\n"), "No idea.\n".to_owned()]);
     world.set("DEPLOY_TOKEN", "tok-4f9a8b7c6d5e4f3a2b1c");
-    let command = "printf '\\033[31mred %s\\033[0m\\n' $DEPLOY_TOKEN; seq 1 20000; false";
+    let command = "printf '\\033[31mred %s\\033[0m\\n' $DEPLOY_TOKEN; seq 1 400000; false";
     let ran = ask(&world, &["--test", command]).code(5);
     let asked = server.requests()[1].text();
-    assert!(asked.contains("red [") && asked.contains("lines left out here]") && asked.contains("19999\\n20000"), "{asked}");
+    assert!(asked.contains("red [") && asked.contains("lines left out here]") && asked.contains("399999\\n400000"), "{asked}");
     assert!(asked.len() < 40_000, "{}", asked.len());
     for place in [&ran.err, &asked, &ran.out] {
         assert!(!place.contains("tok-4f9a8b7c") && !place.contains("\u{1b}[31m"));

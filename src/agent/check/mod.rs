@@ -15,7 +15,7 @@ use crate::base::path::RepoPath;
 use crate::base::text::byte_lines;
 use crate::config::{CheckSettings, duration_text};
 use crate::process::Spec;
-use crate::process::bounded::{Ended, Limits};
+use crate::process::bounded::{Ended, Kept, Limits};
 use crate::project::syntax::{self, SyntaxError};
 use crate::prompt::{BrokenPlace, FailedCheck};
 use crate::session::event::Event;
@@ -26,8 +26,8 @@ use select::Command;
 /// How much of a command's output is kept and given to the model, in bytes.
 const MOST: usize = 12 << 10;
 
-/// How much of it is read.
-const READ: usize = 8 << 20;
+/// How much of its beginning is looked at; of the end of a longer one, [`Kept`] has a part too.
+const READ: usize = 1 << 20;
 
 /// How many places with broken syntax are told in one exchange.
 const MOST_PLACES: usize = 6;
@@ -153,12 +153,7 @@ impl Checked {
     }
 
     pub(super) fn for_model(&self) -> FailedCheck {
-        FailedCheck {
-            command: self.command.clone(),
-            how: self.how(),
-            output: self.output.clone(),
-            lint: self.kind == Kind::Lint,
-        }
+        FailedCheck { command: self.command.clone(), how: self.how(), output: self.output.clone(), lint: self.kind == Kind::Lint }
     }
 
     pub(super) fn event(&self, ws: &Workspace) -> Event {
@@ -210,11 +205,7 @@ impl Job {
             Err(error) => (Verdict::NotRun(error.to_string()), String::new()),
             Ok(ran) => {
                 // Secrets first: a cut could leave a part of one that nobody knows again.
-                let clean = ws.redactor.redact_bytes(&ran.stdout.bytes);
-                let mut output = trim::trimmed(&clean, MOST);
-                if ran.stdout.dropped > 0 {
-                    output.push_str(&format!("\n[{} more bytes were printed after this]", ran.stdout.dropped));
-                }
+                let output = trim::trimmed(&ws.redactor.redact_bytes(&whole_lines(ran.stdout)), MOST);
                 let verdict = match ran.ended {
                     Ended::Code(0) => Verdict::Passed,
                     // What a shell says of a program that it does not find or may not start.
@@ -227,5 +218,32 @@ impl Job {
             }
         };
         Checked { kind: self.kind, command: self.shown(ws), verdict, millis, output }
+    }
+}
+
+/// What is kept of an output. Where its middle is missing, so are the rests of the two lines around: one of them could be a
+/// part of a secret.
+fn whole_lines(kept: Kept) -> Vec<u8> {
+    let Kept { mut bytes, dropped, tail } = kept;
+    let lost = dropped.saturating_sub(tail.len() as u64);
+    if lost == 0 {
+        bytes.extend_from_slice(&tail);
+        return bytes;
+    }
+    bytes.truncate(bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1));
+    bytes.extend_from_slice(format!("[about {lost} bytes left out here]\n").as_bytes());
+    bytes.extend(tail.into_iter().skip_while(|b| *b != b'\n').skip(1));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_middle_is_missing_no_part_of_a_line_is_left() {
+        let kept = |dropped| Kept { bytes: b"one\ntok-4f9".to_vec(), dropped, tail: b"a8b7c\nlast\n".to_vec() };
+        assert_eq!(whole_lines(kept(11)), b"one\ntok-4f9a8b7c\nlast\n");
+        assert_eq!(whole_lines(kept(1011)), b"one\n[about 1000 bytes left out here]\nlast\n");
     }
 }

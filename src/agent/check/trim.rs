@@ -80,8 +80,20 @@ fn shortened(line: &str) -> String {
 /// Whether a line only says that something is under way.
 fn is_progress(line: &str) -> bool {
     const VERBS: [&str; 14] = [
-        "Adding", "Blocking", "Checking", "Compiling", "Documenting", "Downloaded", "Downloading", "Fresh", "Installing",
-        "Locking", "Preparing", "Unpacked", "Unpacking", "Updating",
+        "Adding",
+        "Blocking",
+        "Checking",
+        "Compiling",
+        "Documenting",
+        "Downloaded",
+        "Downloading",
+        "Fresh",
+        "Installing",
+        "Locking",
+        "Preparing",
+        "Unpacked",
+        "Unpacking",
+        "Updating",
     ];
     let line = line.trim();
     let mut words = line.split_whitespace();
@@ -188,14 +200,14 @@ mod tests {
 
     #[test]
     fn successes_go_first_when_it_is_long_and_then_the_middle() {
-        let ok: String = (0..400).map(|n| format!("test module::number_{n} ... ok\n")).collect();
+        let ok: String = (0..400).map(|n| ["test module::number_", &n.to_string(), " ... ok\n"].concat()).collect();
         let raw = format!("running 401 tests\n{ok}test x ... FAILED\n\nfailures:\n  left: 1\n");
         assert_eq!(
             trimmed(raw.as_bytes(), 2_000),
             "[400 lines about what went well are left out]\nrunning 401 tests\ntest x ... FAILED\n\nfailures:\n  left: 1"
         );
         assert!(trim(&raw[..2_000]).contains("number_3 ... ok"));
-        let long: String = (0..5_000).map(|n| format!("line {n}\n")).collect();
+        let long: String = (0..5_000).map(|n| ["line ", &n.to_string(), "\n"].concat()).collect();
         let cut = trimmed(long.as_bytes(), 1_000);
         assert!(cut.starts_with("line 0\nline 1\n") && cut.ends_with("line 4998\nline 4999"), "{cut}");
         let shown = cut.lines().count() - 1;

@@ -15,7 +15,7 @@ use super::super::apply;
 use super::super::check::{self, Checked, Job, Kind};
 use super::super::prepare::Start;
 use super::super::review;
-use super::*;
+use super::{Driver, Error, Event, Input, Objection, Observer as _, Outcome, Progress, Then, Until, Workspace};
 
 /// Edits as a lint command left them.
 pub(super) struct Tidied {
@@ -39,7 +39,9 @@ impl Driver<'_> {
         let events: Vec<Event> = broken.iter().map(|place| place.event(ws)).collect();
         self.open()?.turn.turn.events.extend(events);
         self.observer.observe(&Progress::Broken(&broken));
-        self.trouble = Some(Trouble::Syntax(broken.iter().map(check::Broken::for_model).collect()));
+        if !std::mem::replace(&mut self.told_syntax, true) {
+            self.trouble = Some(Trouble::Syntax(broken.iter().map(check::Broken::for_model).collect()));
+        }
         Ok(Input::Broken)
     }
 

@@ -120,7 +120,9 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let (text, stdin) = message(ctx, args)?;
     let ws = ctx.workspace_for_turn(Vec::new())?;
     if args.settings().next().is_some() && !ws.pipeline.has(Builtin::Check) {
-        return Err(Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record"));
+        return Err(
+            Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record")
+        );
     }
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;

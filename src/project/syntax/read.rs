@@ -161,7 +161,7 @@ fn error(text: &[u8], lines: &[&[u8]], at: usize, what: String) -> SyntaxError {
     let written = text.trim_ascii_end().len();
     let at = at.min(written);
     let start = text[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-    let row = text[..at].iter().filter(|b| **b == b'\n').count();
+    let row = byte_lines(&text[..start]).len();
     let column = String::from_utf8_lossy(&text[start..at]).chars().count() + 1;
     let line = lines.get(row).map(|line| String::from_utf8_lossy(line)).unwrap_or_default();
     SyntaxError { line: row + 1, column, text: ellipsis(line.trim_end(), 200), what }
