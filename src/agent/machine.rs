@@ -140,6 +140,11 @@ impl Machine {
         }
     }
 
+    /// What the open turn, or the last one, has come to.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
     /// Goes on with the next step of the configuration.
     fn go(&mut self) -> Effect {
         match self.pipeline.next(self.at) {

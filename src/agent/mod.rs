@@ -13,6 +13,7 @@ pub mod edits;
 mod error;
 pub mod exchange;
 pub mod fsck;
+pub mod hook;
 pub mod intent;
 pub mod landing;
 pub mod machine;

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use crate::agent::edits::Gathered;
 use crate::agent::exchange::{Observer, Progress};
+use crate::agent::hook;
 use crate::agent::prepare::{Prepared, Why};
 use crate::base::clock::Clock;
 use crate::base::money::Tokens;
+use crate::hooks::Ran;
 use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
 use crate::vcs::Landed;
@@ -168,6 +170,21 @@ impl<'a> Frame<'a> {
         self.ui.begin_progress("waiting for the answer", self.clock.now());
     }
 
+    fn hook(&mut self, ran: &Ran) {
+        self.end_text();
+        let (result, why, message) = (hook::result(ran), hook::why(ran), ran.answer.message.as_deref());
+        let (point, name) = (ran.point.name(), &ran.name);
+        self.event("hook", json!({ "point": point, "hook": name, "result": result, "why": why, "message": message }));
+        match (result, why) {
+            ("failed", Some(why)) => self.ui.warn(&format!("the hook {name} at {point} could not be used: {why}")),
+            (_, Some(why)) => self.ui.status(Text::new().add(Style::Bad, format!("{name} says no  ")).plain(why.to_owned())),
+            (_, None) => {}
+        }
+        if let Some(message) = message {
+            self.ui.status(Text::new().add(Style::Dim, format!("{name}: ")).plain(message.to_owned()));
+        }
+    }
+
     fn rejected(&mut self, gathered: &Gathered) {
         self.end_text();
         let rejects: Vec<Value> =
@@ -288,6 +305,7 @@ impl Observer for Frame<'_> {
                 self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
             }
             Progress::Rejected(gathered) => self.rejected(gathered),
+            Progress::Hook(ran) => self.hook(ran),
             Progress::Written(gathered) => {
                 self.end_text();
                 self.stats = FileStat::of(&gathered.changes);
