@@ -165,7 +165,11 @@ impl Driver<'_> {
     }
 
     fn note(&mut self, ran: &Ran) {
-        let event = hook::event(self.ws, ran);
+        let mut event = hook::event(self.ws, ran);
+        if ran.point == Point::Prompt && ran.answer.said.text.is_some() {
+            // The turn's prompt is what was made of them.
+            event = event.with("was", self.hooked.extra.words.as_ref().unwrap_or(&self.message.text));
+        }
         match &mut self.open {
             Some(open) => open.turn.turn.events.push(event),
             None => self.hooked.events.push(event),
