@@ -117,6 +117,9 @@ pub enum Error {
     NameTaken(String),
     #[error("there is no remote {0:?}")]
     NoRemote(String),
+    /// A command of the user's says no.
+    #[error("the hook {hook} at {point} says no: {why}")]
+    Blocked { point: &'static str, hook: String, why: String },
     /// A state that cannot be.
     #[error("bug: {0}")]
     Bug(String),

@@ -5,22 +5,21 @@
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
 mod checks;
+mod command;
+mod request;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
-use crate::hooks::{Builtin, Handler, Pipeline, Point};
+use crate::edit::EditPlan;
+use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
-use crate::session::turn::{
-    ChangeStatus, FileStat, ForkPoint, Header, Outcome, RequestDigest, RequestRecord, SessionState, StoredEdits, Turn, TurnKind,
-};
+use crate::session::turn::{ChangeStatus, FileStat, ForkPoint, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
 use super::Error;
@@ -35,6 +34,7 @@ use super::review::{Reviewed, Reviewer};
 use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
+use command::Hooked;
 
 /// What happens, for whoever watches.
 pub enum Progress<'a> {
@@ -69,6 +69,8 @@ pub enum Progress<'a> {
     Checked(&'a Checked),
     /// The user has looked at the edits.
     Reviewed(&'a Reviewed),
+    /// A command of the user's has run.
+    Hook(&'a Ran),
     Written(&'a Gathered),
     NotWritten(&'a Error),
     Landed(&'a Landed),
@@ -121,15 +123,16 @@ pub async fn run<'a>(
     // What recovery reads must say that files may be written, before the first one is.
     let stored_as = if pipeline.has_point(Point::Edits) { ChangeStatus::Written } else { ChangeStatus::Held };
     let then = Then::of(&pipeline);
+    let hooked = Hooked { pipeline: pipeline.clone(), ..Hooked::default() };
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { reviewer, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { reviewer, hooked, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
             Effect::Open { reflection: false } => driver.open_first()?,
             Effect::Open { reflection: true } => driver.open_reflection()?,
             Effect::Run(Handler::Builtin(builtin)) => driver.run(builtin, interrupt).await?,
-            Effect::Run(Handler::Command(_)) => Input::Passed,
+            Effect::Run(Handler::Command(id)) => driver.command(id, machine.outcome(), interrupt).await?,
             Effect::Close(outcome) => driver.close(outcome)?,
             Effect::Finish(end) => return driver.finish(end),
         };
@@ -165,6 +168,8 @@ struct Driver<'a> {
     /// The first turn's place and request, until it is opened with them.
     begun: Option<Begun>,
     prepared: Option<Prepared>,
+    /// What commands of the user's said.
+    hooked: Hooked,
     exchange: Option<TurnKey>,
     open: Option<Open>,
     last: Option<(Turn, Appended)>,
@@ -209,6 +214,7 @@ impl<'a> Driver<'a> {
             text: String::new(),
             begun: None,
             prepared: None,
+            hooked: Hooked::default(),
             exchange: None,
             open: None,
             last: None,
@@ -252,7 +258,7 @@ impl<'a> Driver<'a> {
     }
 
     fn build(&mut self) -> Result<Input, Error> {
-        self.prepared = Some(prepare::first(self.ws, self.message, &*self.model.provider)?);
+        self.prepared = Some(prepare::first(self.ws, self.message, &self.hooked.extra, &*self.model.provider)?);
         Ok(Input::Passed)
     }
 
@@ -273,7 +279,7 @@ impl<'a> Driver<'a> {
         };
         let (provider, model) = (&*self.model.provider, &self.message.model);
         let trouble = self.trouble.take();
-        let about = about(trouble.as_ref(), &self.gathered);
+        let about = checks::about(trouble.as_ref(), &self.gathered);
         let (call, tokens) = match &trouble {
             Some(trouble) => prepare::again(self.ws, parent, model, &self.state, trouble, provider)?,
             None => prepare::reflection(self.ws, parent, model, &mut self.state, &self.gathered, provider)?,
@@ -282,6 +288,8 @@ impl<'a> Driver<'a> {
             // These edits are done with; what comes now is written against the files as they are.
             self.gathered = Gathered::default();
         }
+        // What one answer was refused for is not what the next one comes to.
+        (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);
         let header = self.header(Some(session), Some(parent))?;
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
@@ -300,26 +308,16 @@ impl<'a> Driver<'a> {
     }
 
     fn open_turn(&mut self, mut header: Header, place: Place, prompt: Option<Vec<u8>>, call: WireCall) -> Result<Input, Error> {
-        let body = call.body.bytes();
-        check_request(self.ws, &call, &body)?;
-        header.request = Some(RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 });
-        let known = self.ws.store().known_manifest(place.parent)?;
-        let mut parts = BTreeMap::new();
-        for segment in &call.body.segments {
-            let label = Sha256::of(&segment.bytes);
-            if !known.contains(&label) {
-                parts.insert(label, segment.bytes.clone());
-            }
-        }
-        let manifest = call.body.manifest();
+        let (digest, request) = request::record_request(self.ws, place.parent, &call)?;
+        header.request = Some(digest);
         let turn = Turn {
             header,
             state: self.state.clone(),
             prompt,
-            request: Some(RequestRecord { envelope: call.envelope.clone(), manifest, parts }),
+            request: Some(request),
             response: None,
             edits: StoredEdits::default(),
-            events: Vec::new(),
+            events: std::mem::take(&mut self.hooked.events),
         };
         let turn = OpenTurn::create(self.ws, turn, place)?;
         self.open = Some(Open { turn, call });
@@ -392,12 +390,24 @@ impl<'a> Driver<'a> {
     }
 
     fn parse(&mut self) -> Result<Input, Error> {
-        let ws = self.ws;
-        let text = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
+        let (ws, text) = (self.ws, self.answer()?);
         let tree = ws.backend.worktree()?;
         let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
-        let read = |source| Error::Read { what: "a file that the answer edits".to_owned(), source };
-        self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(read)?;
+        self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(unreadable)?;
+        self.parsed()
+    }
+
+    fn parse_plan(&mut self, plan: &EditPlan) -> Result<Input, Error> {
+        let ws = self.ws;
+        let tree = ws.backend.worktree()?;
+        let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
+        self.gathered.take_plan(plan, &*tree, &rules).map_err(unreadable)?;
+        self.parsed()
+    }
+
+    /// What was read from the answer.
+    fn parsed(&mut self) -> Result<Input, Error> {
+        let ws = self.ws;
         let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
         let now = ws.now();
         let lines: Vec<Event> = self.gathered.rejects.iter().map(|r| Event::new(now, "reject").with("what", &r.line)).collect();
@@ -430,8 +440,7 @@ impl<'a> Driver<'a> {
         match landing::write(ws, &self.gathered.changes, key, self.then) {
             Ok(()) => {
                 ws.faults.point("applied");
-                self.state.keep(&self.gathered.changes);
-                self.observer.observe(&Progress::Written(&self.gathered));
+                self.written();
                 Ok(Input::Applied)
             }
             Err(error) => {
@@ -443,11 +452,22 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The edits are in the files.
+    fn written(&mut self) {
+        self.hooked.written = true;
+        self.state.keep(&self.gathered.changes);
+        self.observer.observe(&Progress::Written(&self.gathered));
+    }
+
+    fn wording(&self) -> Wording<'_> {
+        Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) }
+    }
+
     fn commit(&mut self) -> Result<Input, Error> {
         let ws = self.ws;
         let key = self.open()?.turn.turn.header.key;
-        let wording = Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) };
-        match landing::commit(ws, &self.gathered.changes, wording, key) {
+        let message = self.commit_message()?;
+        match landing::commit_saying(ws, &self.gathered.changes, message, key) {
             Ok(landed) => {
                 ws.faults.point("landed");
                 self.observer.observe(&Progress::Landed(&landed));
@@ -483,6 +503,10 @@ impl<'a> Driver<'a> {
         record.header.outcome = outcome;
         record.header.end = ws.now();
         record.state.clone_from(&self.state);
+        if !matches!(outcome, Outcome::Applied | Outcome::Uncommitted) {
+            // A command may have said no between storing and writing.
+            record.edits.changes.iter_mut().for_each(|change| change.status = ChangeStatus::Held);
+        }
         if record.edits == StoredEdits::default() && (!self.gathered.changes.is_empty() || outcome == Outcome::Rejected) {
             record.edits = self.gathered.stored(ChangeStatus::Held);
         }
@@ -500,34 +524,15 @@ impl<'a> Driver<'a> {
         if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
             self.error = Some(Error::CheckFailed { command, how });
         }
-        let (turn, appended) = self.last.take().ok_or_else(|| Error::Bug("no turn was made".to_owned()))?;
+        let Some((turn, appended)) = self.last.take() else {
+            return Err(self.error.take().unwrap_or_else(|| Error::Bug("no turn was made".to_owned())));
+        };
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
 }
 
-/// What a model is asked about again, for people.
-fn about(trouble: Option<&Trouble>, gathered: &Gathered) -> String {
-    let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
-    match trouble {
-        None => counted(gathered.rejects.len() + gathered.unseen.len(), "edit"),
-        Some(Trouble::Syntax(places)) => counted(places.len(), "place") + " with broken syntax",
-        Some(Trouble::Checks(failed)) => {
-            let commands: Vec<&str> = failed.iter().map(|f| f.command.as_str()).collect();
-            commands.join(", ")
-        }
-        Some(Trouble::Refused { hunks, .. }) => counted(hunks.len(), "refused change"),
-    }
-}
-
-/// Refuses a request that holds a secret. What goes into one was redacted where it came from, so this is the last look.
-fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
-    let segment = call.body.segments.iter().find(|segment| ws.redactor.holds(&segment.bytes));
-    let place = |what: &str| ws.redactor.redact(what).into_owned();
-    if let Some(secret) = ws.redactor.find(body).or_else(|| ws.redactor.find(call.envelope.url.as_bytes())) {
-        let part = segment.map_or_else(|| "the address or the model's name".to_owned(), |segment| place(&segment.kind.0));
-        return Err(Error::WouldSend { secret: secret.to_string(), part });
-    }
-    Ok(())
+fn unreadable(source: std::io::Error) -> Error {
+    Error::Read { what: "a file that the answer edits".to_owned(), source }
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

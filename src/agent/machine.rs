@@ -143,7 +143,6 @@ impl Machine {
     /// Takes what happened and says what to do next.
     pub fn handle(&mut self, input: Input) -> Effect {
         match input {
-            Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Closed => self.go(),
             Input::Checked => {
                 self.check_failed = false;
                 self.go()
@@ -172,13 +171,20 @@ impl Machine {
                 self.told_syntax = true;
                 self.reject(Objection::Mend)
             }
-            // With broken syntax: the model means it, or cannot do better.
-            Input::Parsed { .. } | Input::Broken => self.go(),
+            // With broken syntax, too: the model means it, or cannot do better.
+            Input::Parsed { .. } | Input::Broken | Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Closed => {
+                self.go()
+            }
             Input::Applied => self.went(Outcome::Uncommitted),
             Input::NotApplied => self.close(Outcome::Rejected, End::Rejected),
             Input::Committed => self.went(Outcome::Applied),
             Input::NotCommitted => self.close(Outcome::Uncommitted, End::Rejected),
         }
+    }
+
+    /// What the open turn, or the last one, has come to.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
     }
 
     /// Goes on with the next step of the configuration.

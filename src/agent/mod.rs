@@ -14,6 +14,7 @@ pub mod edits;
 mod error;
 pub mod exchange;
 pub mod fsck;
+pub mod hook;
 pub mod intent;
 pub mod landing;
 pub mod machine;

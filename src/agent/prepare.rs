@@ -92,13 +92,24 @@ pub struct Prepared {
     pub text: String,
 }
 
+/// What commands of the user's add to a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Text for the model, each with the command that gave it.
+    pub contexts: Vec<(String, String)>,
+    /// What stands in place of the user's words.
+    pub words: Option<String>,
+    /// Whether these words are all that is added to the conversation.
+    pub bare: bool,
+}
+
 /// Builds the first request of an exchange.
-pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Result<Prepared, Error> {
+pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Provider) -> Result<Prepared, Error> {
     let store = ws.store();
     let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
     let mut state = store.state(message.start.parent)?;
     let tree = ws.backend.worktree()?;
-    let text = ws.redactor.redact(&message.text).into_owned();
+    let text = ws.redactor.redact(extra.words.as_deref().unwrap_or(&message.text)).into_owned();
     let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
     let named = project::named_files(&text, &*tree);
     let mut files: Vec<Included> = Vec::new();
@@ -132,9 +143,10 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
     limit_history(ws, &previous)?;
     // A path can hold a secret as well as a file can.
     let tracked: Vec<RepoPath> = tree.paths().iter().filter(|path| !ws.redactor.holds(path.as_bytes())).cloned().collect();
-    let prompt = prompt::build(&Inputs {
+    let inputs = Inputs {
         previous: &previous,
         message: &text,
+        contexts: &extra.contexts,
         stdin: stdin.as_deref(),
         files: &inputs,
         tracked: &tracked,
@@ -143,7 +155,8 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
         commit_subject: asks_for_subject(ws),
         budget: budget(provider, &message.model),
         templates: &ws.templates,
-    })?;
+    };
+    let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
     let request = ModelRequest { model: message.model.clone(), parts: prompt.parts, max_output: None };
     let call = provider.encode(&request)?;

@@ -72,18 +72,7 @@ impl Workspace {
         if let (Some(text), Some(path)) = (config.system_text()?, &config.settings().model.system_file) {
             overrides.insert("system".to_owned(), Override { source: text, origin: path.display().to_string() });
         }
-        let hooks = &config.settings().hooks;
-        let lists = |point| match point {
-            Point::Session => &hooks.session[..],
-            Point::Prompt => &hooks.prompt,
-            Point::Request => &hooks.request,
-            Point::Response => &hooks.response,
-            Point::Plan => &hooks.plan,
-            Point::Edits => &hooks.edits,
-            Point::Commit => &hooks.commit,
-            Point::Turn => &hooks.turn,
-        };
-        let pipeline = Pipeline::new(lists, |_| false)?;
+        let pipeline = super::hook::pipeline(&config.settings().hooks)?;
         let pipeline = if backend.layout().private { pipeline.until(Point::Commit) } else { pipeline };
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());

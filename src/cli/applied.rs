@@ -20,6 +20,9 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
     let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
     let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
     let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, None, branch, dirty);
+    for ran in &done.hooks {
+        frame.observe(&Progress::Hook(ran));
+    }
     if !done.gathered.rejects.is_empty() {
         frame.observe(&Progress::Rejected(&done.gathered));
     }

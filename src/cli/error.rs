@@ -241,6 +241,9 @@ impl From<Error> for Failure {
             Error::WouldSend { .. } => {
                 user().hint("begin a new session: rt -n -m \"…\"   or, if it is no secret, unset that variable")
             }
+            Error::Blocked { .. } => {
+                user().hint("what the hooks are: rt config show --origin   what was done: rt show").code(DENIED)
+            }
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),
             Error::NoCode(_) => user().hint("fetch the branch that the session worked on, then try again"),

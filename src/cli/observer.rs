@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use crate::agent::check::{Broken, Checked};
 use crate::agent::edits::Gathered;
 use crate::agent::exchange::{Observer, Progress};
+use crate::agent::hook;
 use crate::agent::prepare::{Prepared, Why};
 use crate::agent::review::Reviewed;
 use crate::base::clock::Clock;
 use crate::base::money::Tokens;
+use crate::hooks::Ran;
 use crate::project::syntax::SyntaxError;
 use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
@@ -172,6 +174,21 @@ impl<'a> Frame<'a> {
             self.ui.warn(&format!("{path} holds a secret of your environment: it is not sent and not edited"));
         }
         self.ui.begin_progress("waiting for the answer", self.clock.now());
+    }
+
+    fn hook(&mut self, ran: &Ran) {
+        self.end_text();
+        let (result, why, message) = (hook::result(ran), hook::why(ran), ran.answer.message.as_deref());
+        let (point, name) = (ran.point.name(), &ran.name);
+        self.event("hook", json!({ "point": point, "hook": name, "result": result, "why": why, "message": message }));
+        match (result, why) {
+            ("failed", Some(why)) => self.ui.warn(&format!("the hook {name} at {point} could not be used: {why}")),
+            (_, Some(why)) => self.ui.status(Text::new().add(Style::Bad, format!("{name} says no  ")).plain(why.to_owned())),
+            (_, None) => {}
+        }
+        if let Some(message) = message {
+            self.ui.status(Text::new().add(Style::Dim, format!("{name}: ")).plain(message.to_owned()));
+        }
     }
 
     fn rejected(&mut self, gathered: &Gathered) {
@@ -345,6 +362,7 @@ impl Observer for Frame<'_> {
                 self.ui.begin_progress(*command, self.clock.now());
             }
             Progress::Checked(checked) => self.checked(checked),
+            Progress::Hook(ran) => self.hook(ran),
             Progress::Written(gathered) => {
                 self.end_text();
                 self.stats = FileStat::of(&gathered.changes);

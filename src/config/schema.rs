@@ -3,7 +3,7 @@
 //! Invariants
 //! - Every key here does something. A key for something that is not built is absent, so that setting it is an error and
 //!   not a silent promise.
-//! - `<name>` in a key stands for the name of a provider.
+//! - `<name>` in a key stands for the name of a provider or of a hook's command.
 //! - Defaults are written as the text that a user would write, and pass the key's own check.
 
 use super::value::{Kind, Raw, Value};
@@ -45,7 +45,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope
     Key { name, kind, default, scope, doc, example }
 }
 
-use Kind::{Bool, Choice, Duration, Int, List, Path, Text, Time, Url};
+use Kind::{Bool, Choice, Command, Duration, Int, List, Path, Text, Time, Url};
 use Scope::{Anyone, Session, Trusted};
 
 /// Every key, in the order of the manual.
@@ -114,6 +114,12 @@ pub const KEYS: &[Key] = &[
         "Handlers that commit what was written."),
     key("hooks.turn", List, "check,record", Trusted, "record",
         "Handlers that end the turn: the project's checks, then the record."),
+    key("hook.<name>.command", Command, "", Trusted, "scripts/check-edits",
+        "A command that can stand in the lists of `hooks` by this name: a line for the shell, or a list of a program and its arguments. See docs/hooks.md."),
+    key("hook.<name>.timeout", Duration, "60s", Trusted, "10s",
+        "When the command is killed, with all that it started."),
+    key("hook.<name>.on_failure", Choice(&["warn", "block"]), "warn", Trusted, "block",
+        "What it means when the command fails or takes too long: it is shown, or it counts as a no."),
     key("store.path", Path, "data/retort.db", Trusted, "/var/tmp/retort.db",
         "The index database. It can be deleted: it is rebuilt from the repositories."),
     key("ui.color", Choice(&["auto", "always", "never"]), "auto", Anyone, "never",
@@ -137,8 +143,8 @@ pub(super) enum Found {
     Unknown,
 }
 
-/// Whether a provider can have this name: it must fit in a variable and in `provider/model`.
-fn is_provider_name(name: &str) -> bool {
+/// Whether a provider or a hook can have this name: it must fit in a variable and in `provider/model`.
+fn is_own_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
@@ -147,12 +153,12 @@ fn is_provider_name(name: &str) -> bool {
 pub(super) fn local_server(entry: &str) -> Option<(&str, u16)> {
     let (name, port) = entry.split_once('=')?;
     let (name, port) = (name.trim(), port.trim().parse().ok()?);
-    let own = is_provider_name(name) && BUILT_IN_PROVIDERS.iter().all(|(known, _)| *known != name);
+    let own = is_own_name(name) && BUILT_IN_PROVIDERS.iter().all(|(known, _)| *known != name);
     (own && port > 0).then_some((name, port))
 }
 
 fn fits(pattern: &str, part: &str) -> bool {
-    pattern == part || (pattern == "<name>" && is_provider_name(part))
+    pattern == part || (pattern == "<name>" && is_own_name(part))
 }
 
 pub(super) fn find_parts(parts: &[&str]) -> Found {
@@ -206,7 +212,7 @@ pub fn nearest(name: &str) -> Option<String> {
             .split('.')
             .enumerate()
             .map(|(at, part)| match given.get(at) {
-                Some(own) if part == "<name>" && is_provider_name(own) => own,
+                Some(own) if part == "<name>" && is_own_name(own) => own,
                 _ => part,
             })
             .collect();

@@ -86,6 +86,15 @@ words! {
     }
 }
 words! {
+    /// What the failure of a hook's command means.
+    OnFailure {
+        /// It is shown.
+        Warn = "warn",
+        /// The same as a no.
+        Block = "block",
+    }
+}
+words! {
     /// When output is coloured.
     Color {
         /// On terminals.
@@ -224,6 +233,19 @@ pub struct HookSettings {
     pub commit: Vec<String>,
     /// Ending the turn.
     pub turn: Vec<String>,
+    /// `[hook.<name>]`: the commands.
+    pub commands: BTreeMap<String, HookCommand>,
+}
+
+/// `[hook.<name>]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCommand {
+    /// The program and its arguments; a line of text is given to a shell.
+    pub argv: Vec<String>,
+    /// When it is killed.
+    pub timeout: Duration,
+    /// What its failure means.
+    pub on_failure: OnFailure,
 }
 
 /// `[store]`
@@ -302,8 +324,8 @@ impl Merged<'_> {
         }
     }
 
-    /// All settings. `configured` names the providers that any layer mentions.
-    pub(super) fn settings(&self, configured: &BTreeSet<String>) -> Settings {
+    /// All settings. `configured` names the providers that any layer mentions, `hooks` the commands.
+    pub(super) fn settings(&self, configured: &BTreeSet<String>, hooks: &BTreeSet<String>) -> Settings {
         let built_in = schema::BUILT_IN_PROVIDERS.iter().map(|(name, _)| (*name).to_owned());
         let providers = built_in.chain(configured.iter().cloned()).map(|name| (name.clone(), self.provider(&name))).collect();
         Settings {
@@ -341,6 +363,7 @@ impl Merged<'_> {
                 edits: self.list("hooks.edits"),
                 commit: self.list("hooks.commit"),
                 turn: self.list("hooks.turn"),
+                commands: hooks.iter().map(|name| (name.clone(), self.hook(name))).collect(),
             },
             store: StoreSettings { path: self.path("store.path").unwrap_or_default() },
             ui: UiSettings { color: self.word("ui.color", Color::from_word) },
@@ -364,6 +387,16 @@ impl Merged<'_> {
                 (name.to_owned(), settings)
             })
             .collect()
+    }
+
+    fn hook(&self, name: &str) -> HookCommand {
+        let key = |rest: &str| format!("hook.{name}.{rest}");
+        let argv = match (self.0)(&key("command")) {
+            Value::Text(line) => vec!["sh".to_owned(), "-c".to_owned(), line],
+            Value::List(argv) => argv,
+            _ => Vec::new(),
+        };
+        HookCommand { argv, timeout: self.time(&key("timeout")), on_failure: self.word(&key("on_failure"), OnFailure::from_word) }
     }
 
     fn provider(&self, name: &str) -> ProviderSettings {

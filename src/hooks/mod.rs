@@ -5,10 +5,15 @@
 //! - Each built-in handler belongs to one point, so the steps of a turn keep their order: open, build, send, parse, store,
 //!   apply, commit, check, record.
 //! - A turn is opened and recorded whatever is configured, and nothing is written that is not stored.
+//! - Without a command in the configuration, nothing here starts a process or costs anything.
 
+mod answer;
+mod command;
 mod pipeline;
 
-pub use pipeline::{HookError, Pipeline};
+pub use answer::{Answer, FileText, Said, Verdict};
+pub use command::{Command, Ran, Surroundings};
+pub use pipeline::{HookError, Pipeline, Side};
 
 /// A place in a turn where handlers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,6 +13,8 @@ pub enum HookError {
     Broken { earlier: &'static str, later: &'static str, missing: &'static str },
     #[error("hooks.{point} must list {name}: there is no turn without it")]
     Needed { point: &'static str, name: &'static str },
+    #[error("hook.{name}: a step of the program has this name")]
+    Reserved { name: String },
     #[error("hooks.{point}: {second} must stand after {first}")]
     Order { point: &'static str, first: &'static str, second: &'static str },
 }
@@ -27,6 +29,13 @@ impl Default for Pipeline {
     fn default() -> Self {
         Self { steps: Builtin::ALL.into_iter().map(Handler::Builtin).collect() }
     }
+}
+
+/// Before or after the program's own step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Before,
+    After,
 }
 
 /// What works on what: each needs something at the point before.
@@ -100,6 +109,32 @@ impl Pipeline {
     pub fn next(&self, handler: Option<Handler>) -> Option<Handler> {
         let at = handler.map_or(Some(0), |h| self.steps.iter().position(|s| *s == h).map(|at| at + 1));
         at.and_then(|at| self.steps.get(at)).copied()
+    }
+
+    /// The commands that run at a point before the program's own step (those that run after it with `After`).
+    pub fn commands(&self, point: Point, side: Side) -> Vec<CommandId> {
+        let here = || self.steps.iter().filter(|step| step.point() == point);
+        let own = here().position(|step| matches!(step, Handler::Builtin(builtin) if *builtin != Builtin::Check));
+        here()
+            .enumerate()
+            .filter(|(at, _)| match side {
+                Side::Before => own.is_none_or(|own| *at < own),
+                Side::After => own.is_some_and(|own| *at > own),
+            })
+            .filter_map(|(_, step)| match step {
+                Handler::Command(command) => Some(*command),
+                Handler::Builtin(_) => None,
+            })
+            .collect()
+    }
+
+    /// Whether a command does what the program's own step of its point does otherwise: that step is not in the list, and
+    /// the command is the last one there.
+    pub fn replaces(&self, command: CommandId) -> bool {
+        let point = command.point;
+        let own = |step: &Handler| step.point() == point && matches!(step, Handler::Builtin(_));
+        let last = self.steps.iter().rev().find(|step| step.point() == point);
+        point != Point::Turn && !self.steps.iter().any(own) && last == Some(&Handler::Command(command))
     }
 
     /// The last step before a point.

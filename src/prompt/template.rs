@@ -19,7 +19,7 @@ macro_rules! builtin {
     };
 }
 
-const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "file" "format-search-replace" "format-whole-file" "list" "project" "request"
+const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "file" "format-search-replace" "format-whole-file" "hook" "list" "project" "request"
     "reflection" "refused" "stdin" "syntax" "system"];
 
 /// Where a built-in template comes from, as errors say it.

@@ -26,6 +26,7 @@ fn inputs<'a>(templates: &'a Templates, message: &'a str) -> Inputs<'a> {
         previous: &[],
         message,
         stdin: None,
+        contexts: &[],
         files: &[],
         tracked: &[],
         instructions: &[],

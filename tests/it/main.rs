@@ -13,6 +13,7 @@ mod failures;
 mod format;
 mod fsck;
 mod fuzz;
+mod hooks;
 mod hostile;
 mod hostile_answers;
 mod hostile_names;

@@ -13,9 +13,10 @@ use crate::prompt::Trouble;
 
 use super::super::apply;
 use super::super::check::{self, Checked, Job, Kind};
+use super::super::edits::Gathered;
 use super::super::prepare::Start;
 use super::super::review;
-use super::{Driver, Error, Event, Input, Objection, Observer as _, Outcome, Progress, Then, Until, Workspace};
+use super::{Driver, Error, Event, Input, Objection, Outcome, Progress, Then, Until, Workspace};
 
 /// Edits as a lint command left them.
 pub(super) struct Tidied {
@@ -188,6 +189,20 @@ impl Driver<'_> {
             Err(error) => self.observer.observe(&Progress::NotCommitted(&error)),
         }
         Ok(())
+    }
+}
+
+/// What a model is asked about again, for people.
+pub(super) fn about(trouble: Option<&Trouble>, gathered: &Gathered) -> String {
+    let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    match trouble {
+        None => counted(gathered.rejects.len() + gathered.unseen.len(), "edit"),
+        Some(Trouble::Syntax(places)) => counted(places.len(), "place") + " with broken syntax",
+        Some(Trouble::Checks(failed)) => {
+            let commands: Vec<&str> = failed.iter().map(|f| f.command.as_str()).collect();
+            commands.join(", ")
+        }
+        Some(Trouble::Refused { hunks, .. }) => counted(hunks.len(), "refused change"),
     }
 }
 

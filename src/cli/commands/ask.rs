@@ -8,7 +8,7 @@ use clap::Args;
 use crate::agent::exchange::{self, Until};
 use crate::agent::machine::End;
 use crate::agent::models::{self, Special};
-use crate::agent::prepare::{self, Message, Start};
+use crate::agent::prepare::{self, Extra, Message, Start};
 use crate::agent::review::Reviewer;
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
@@ -160,7 +160,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
     let message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
-        let prepared = prepare::first(&ws, &message, &*model.provider)?;
+        let prepared = prepare::first(&ws, &message, &Extra::default(), &*model.provider)?;
         ctx.ui.raw(&prepared.call.body.bytes())?;
         ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens, about; nothing was sent", prepared.tokens)));
         return Ok(());
