@@ -407,7 +407,7 @@ _rt() {
 
     case "${cmd}" in
         rt)
-            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --show-prompt --dry-run --no-commit --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
+            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --show-prompt --dry-run --no-commit --review --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +453,14 @@ _rt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --test)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -465,7 +473,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__apply)
-            opts="-n -q -y -h --edit-format --dry-run --no-commit --new --config --json --quiet --yes --help"
+            opts="-n -q -y -h --edit-format --dry-run --no-commit --review --new --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rt_global_optspecs
-    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= show-prompt dry-run no-commit config= json q/quiet y/yes h/help V/version
+    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= show-prompt dry-run no-commit review config= json q/quiet y/yes h/help V/version
 end
 
 function __fish_rt_needs_command
@@ -33,6 +33,8 @@ search-replace\t''
 whole-file\t''"
 complete -c rt -n "__fish_rt_needs_command" -l file -d 'Send a file that may be edited; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l read -d 'Send a file for reference only; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l test -d 'Run a command when the edits are written, and let the model mend what fails; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l lint -d 'The same before those, with the edited files where `{files}` stands; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -s e -l edit -d 'Write the message in your editor'
 complete -c rt -n "__fish_rt_needs_command" -s c -l continue -d 'Go on with this worktree\'s session'
@@ -40,6 +42,7 @@ complete -c rt -n "__fish_rt_needs_command" -s n -l new -d 'Begin a new session'
 complete -c rt -n "__fish_rt_needs_command" -l show-prompt -d 'Print the exact request and stop'
 complete -c rt -n "__fish_rt_needs_command" -l dry-run -d 'Ask and store, but write no file'
 complete -c rt -n "__fish_rt_needs_command" -l no-commit -d 'Write the files, but do not commit'
+complete -c rt -n "__fish_rt_needs_command" -l review -d 'Look at each change before it is written, and take it, leave it out or edit it'
 complete -c rt -n "__fish_rt_needs_command" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_needs_command" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_needs_command" -s y -l yes -d 'Answer every question with yes'
@@ -73,6 +76,7 @@ whole-file\t''"
 complete -c rt -n "__fish_rt_using_subcommand apply" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand apply" -l dry-run -d 'Read and store the edits, but write no file'
 complete -c rt -n "__fish_rt_using_subcommand apply" -l no-commit -d 'Write the files, but do not commit'
+complete -c rt -n "__fish_rt_using_subcommand apply" -l review -d 'Look at each change before it is written, and take it, leave it out or edit it'
 complete -c rt -n "__fish_rt_using_subcommand apply" -s n -l new -d 'Begin a new session'
 complete -c rt -n "__fish_rt_using_subcommand apply" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_using_subcommand apply" -s q -l quiet -d 'Say nothing but results, warnings and errors'

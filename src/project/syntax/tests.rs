@@ -1,3 +1,5 @@
+//! What is said of right and wrong texts in every language.
+
 use super::*;
 
 fn path(name: &str) -> RepoPath {

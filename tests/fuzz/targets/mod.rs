@@ -12,6 +12,7 @@ mod config;
 mod edits;
 mod reply;
 mod stored;
+mod syntax;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ targets! {
     sse = reply::sse, reply::sse_seeds;
     stream_chat = reply::chat, reply::chat_seeds;
     stream_gemini = reply::gemini, reply::gemini_seeds;
+    syntax = syntax::syntax, syntax::seeds;
     texts = words::texts, words::text_seeds;
     turn = stored::turn, stored::turn_seeds;
     unfinished = stored::unfinished, stored::unfinished_seeds;
