@@ -53,7 +53,7 @@ use Scope::{Anyone, Session, Trusted};
 pub const KEYS: &[Key] = &[
     key("model.default", Text, "auto", Session, "gemini/flash",
         "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first, else a server of this machine."),
-    key("model.edit_format", Choice(&["auto", "search-replace", "whole-file"]), "auto", Anyone, "whole-file",
+    key("model.edit_format", Choice(&["auto", "search-replace", "whole-file", "unified-diff", "patch"]), "auto", Anyone, "whole-file",
         "How the model is asked to write edits; `auto` chooses by model."),
     key("model.local_servers", List, "local=9931,llama-server=8080,ollama=11434,lmstudio=1234",
         Trusted, "llama-server=8080",

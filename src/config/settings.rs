@@ -45,6 +45,24 @@ words! {
         SearchReplace = "search-replace",
         /// Whole files; here, and only here, a path line above a plain fenced block is one.
         WholeFile = "whole-file",
+        /// Unified diffs.
+        UnifiedDiff = "unified-diff",
+        /// Patches between `*** Begin Patch` and `*** End Patch`.
+        Patch = "patch",
+    }
+}
+
+impl EditFormat {
+    /// The variant of a word, or of the name that other programs give it.
+    pub fn from_spelling(word: &str) -> Option<Self> {
+        match word {
+            "search_replace" | "diff" | "diff-fenced" => Some(Self::SearchReplace),
+            "whole" | "whole_file" => Some(Self::WholeFile),
+            "udiff" | "unified_diff" => Some(Self::UnifiedDiff),
+            "v4a" | "apply_patch" => Some(Self::Patch),
+            "json" | "tool" | "tools" | "tool_calls" | "tags" | "xml" => Some(Self::Auto),
+            word => Self::from_word(word),
+        }
     }
 }
 words! {

@@ -10,11 +10,13 @@ use crate::base::path::RepoPath;
 use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 
-use super::ladder::{self, Found};
+use super::change::Change;
+use super::elide::{leaves_out, says_so};
+use super::ladder::{self, Found, Hint};
 use super::lines::{File, Splice, texts};
 use super::names::Names;
 use super::nearest::{Region, nearest, region};
-use super::plan::{Edit, Op, Replacement};
+use super::plan::{BadTarget, Edit, Hunk, Op, Replacement};
 use super::reject::{Reason, Reject};
 
 /// What may not be edited.
@@ -95,9 +97,8 @@ struct World<'t> {
 }
 
 impl World<'_> {
-    /// Makes one edit; whether it changed anything.
-    fn edit(&mut self, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
-        let path = edit.path.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
+    /// Whether anything may be at `path` at all.
+    fn check(&self, path: &RepoPath, rules: &Rules) -> Result<(), Stop> {
         if rules.withheld.contains(path) {
             return Err(Reason::Withheld.into());
         }
@@ -110,16 +111,20 @@ impl World<'_> {
         {
             return Err(Reason::Obstacle(why).into());
         }
-        if self.names.is_directory(path) {
-            return Err(Reason::Directory.into());
-        }
+        if self.names.is_directory(path) { Err(Reason::Directory.into()) } else { Ok(()) }
+    }
+
+    /// Makes one edit; whether it changed anything.
+    fn edit(&mut self, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
+        let path = edit.path.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
+        self.check(path, rules)?;
         let now = self.read(path)?;
         if let Some(file) = &now {
             self.check_spelling(path)?;
             if file.mode == FileMode::Symlink {
                 return Err(Reason::Symlink.into());
             }
-            if is_binary(&file.bytes) && edit.op != Op::Delete {
+            if is_binary(&file.bytes) && !matches!(edit.op, Op::Delete | Op::Rename { .. } | Op::Executable(_)) {
                 return Err(Reason::Binary.into());
             }
         }
@@ -127,18 +132,27 @@ impl World<'_> {
         if self.work > self.most {
             return Err(Reason::TooMuch.into());
         }
+        match &edit.op {
+            Op::Rename { to } => return self.rename(path, to, now, rules),
+            Op::Executable(yes) => {
+                let Some(mut file) = now else { return Err(Reason::Missing(self.names.similar(path)).into()) };
+                let mode = if *yes { FileMode::Executable } else { FileMode::Regular };
+                let changed = std::mem::replace(&mut file.mode, mode) != mode;
+                self.put(path, Some(file));
+                return Ok(changed);
+            }
+            _ => {}
+        }
         let text = now.as_ref().map(|file| std::str::from_utf8(&file.bytes).unwrap_or_default());
-        let after = match &edit.op {
-            Op::Delete if now.is_none() => return Err(Reason::Missing(self.names.similar(path)).into()),
-            Op::Delete => None,
-            Op::Write { content } => Some(written(text, content)),
-            Op::Replace(replacement) => match replaced(text, replacement) {
-                Ok(after) => Some(after),
-                Err(Stop::Misfit(misfit)) if misfit.reason == Reason::Missing(Vec::new()) => {
-                    return Err(Reason::Missing(self.names.similar(path)).into());
-                }
-                Err(stop) => return Err(stop),
-            },
+        if now.is_none() && edit.crlf {
+            return self.create_in_crlf(path, edit);
+        }
+        let after = match content(path, text, &edit.op) {
+            Ok(after) => after,
+            Err(Stop::Misfit(misfit)) if misfit.reason == Reason::Missing(Vec::new()) => {
+                return Err(Reason::Missing(self.names.similar(path)).into());
+            }
+            Err(stop) => return Err(stop),
         };
         if after.as_deref() == text {
             return Ok(false);
@@ -146,11 +160,76 @@ impl World<'_> {
         if now.is_none() {
             self.names.check_creatable(path)?;
         }
-        self.names.set(path, after.is_some());
-        if let Some((before, now)) = self.files.get_mut(path) {
-            let mode = now.as_ref().or(before.as_ref()).map_or(FileMode::Regular, |file| file.mode);
-            *now = after.map(|text| FileState { mode, bytes: text.into_bytes() });
+        let before = self.files.get(path).and_then(|(before, _)| before.as_ref());
+        let mode = now.as_ref().or(before).map_or(FileMode::Regular, |file| file.mode);
+        self.put(path, after.map(|text| FileState { mode, bytes: text.into_bytes() }));
+        Ok(true)
+    }
+
+    /// Creates a file from an answer whose own lines end with CRLF: whether those of the file are meant to, the files beside
+    /// it tell.
+    fn create_in_crlf(&mut self, path: &RepoPath, edit: &Edit) -> Result<bool, Stop> {
+        let Some(text) = content(path, None, &edit.op)? else { return Ok(false) };
+        self.names.check_creatable(path)?;
+        let text = match self.line_ends_beside(path)? {
+            _ if !text.contains('\n') => text,
+            Some(true) => text.replace("\r\n", "\n").replace('\n', "\r\n"),
+            Some(false) => text,
+            None => return Err(Reason::LineEnds.into()),
+        };
+        self.put(path, Some(FileState { mode: FileMode::Regular, bytes: text.into_bytes() }));
+        Ok(true)
+    }
+
+    /// Whether files of the same kind, or else any, have CRLF line ends.
+    fn line_ends_beside(&self, path: &RepoPath) -> Result<Option<bool>, Stop> {
+        let kind = |path: &RepoPath| path.file_name().rsplit(|byte| *byte == b'.').next().map(<[u8]>::to_vec);
+        let own = kind(path);
+        let same = self.tree.paths().iter().filter(|other| kind(other) == own);
+        for other in same.take(8).chain(self.tree.paths().iter().take(8)) {
+            if self.tree.obstacle(other).is_some() {
+                continue;
+            }
+            let file = self.tree.read(other).map_err(Stop::Io)?;
+            if let Some(file) = file.filter(|file| !is_binary(&file.bytes) && file.bytes.contains(&b'\n')) {
+                return Ok(Some(file.bytes.windows(2).any(|two| two == b"\r\n")));
+            }
         }
+        Ok(None)
+    }
+
+    /// The file is this now; it was read before.
+    fn put(&mut self, path: &RepoPath, state: Option<FileState>) {
+        self.names.set(path, state.is_some());
+        if let Some((_, now)) = self.files.get_mut(path) {
+            *now = state;
+        }
+    }
+
+    fn rename(
+        &mut self,
+        from: &RepoPath,
+        to: &Result<RepoPath, BadTarget>,
+        now: Option<FileState>,
+        rules: &Rules,
+    ) -> Result<bool, Stop> {
+        let to = to.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
+        let Some(file) = now else { return Err(Reason::Missing(self.names.similar(from)).into()) };
+        if to == from {
+            return Ok(false);
+        }
+        self.check(to, rules)?;
+        if self.read(to)?.is_some() {
+            return Err(Reason::Taken(to.to_string()).into());
+        }
+        // The name that it leaves is free: it may differ in case only, or be a directory from now on.
+        self.names.set(from, false);
+        if let Err(reason) = self.names.check_creatable(to) {
+            self.names.set(from, true);
+            return Err(reason.into());
+        }
+        self.put(from, None);
+        self.put(to, Some(file));
         Ok(true)
     }
 
@@ -179,6 +258,81 @@ impl World<'_> {
     }
 }
 
+/// The content after an edit; `None` when the file is gone.
+fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>, Stop> {
+    let fits = |result: Result<String, Misfit>| result.map(Some).map_err(|misfit| Stop::Misfit(Box::new(misfit)));
+    match op {
+        Op::Delete if old.is_none() => Err(Reason::Missing(Vec::new()).into()),
+        Op::Delete | Op::Rename { .. } | Op::Executable(_) => Ok(None),
+        Op::Write { content, told } => {
+            if old.is_none()
+                && let Some(at) = content.lines().position(says_so)
+            {
+                return Err(Reason::LeftOut(at + 1).into());
+            }
+            if let Some(old) = old
+                && let Some(why) = doubtful_whole(path, old, content, *told)
+            {
+                return Err(why.into());
+            }
+            Ok(Some(written(old, content)))
+        }
+        Op::Replace(replacement) => {
+            check_markers(old, replacement)?;
+            let (search, replace) = replacement.parts();
+            let hint = Hint { dots_are_code: dots_are_code(path), ..Hint::default() };
+            fits(replaced(old, search, replace, hint))
+        }
+        Op::Hunk(hunk) => fits(patched(old, hunk, dots_are_code(path))),
+        Op::Text { old: sought, new, all } => fits(retold(path, old, sought, new, *all)),
+    }
+}
+
+/// Whether a line of three dots means something in this language: a body in Python, an end in YAML.
+fn dots_are_code(path: &RepoPath) -> bool {
+    let name = path.file_name();
+    [".py", ".pyi", ".yml", ".yaml"].iter().any(|end| name.ends_with(end.as_bytes()))
+}
+
+/// Why this is hardly the whole content of the file.
+fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Option<Reason> {
+    let (here, there) = (texts(old), texts(content));
+    if there.iter().any(|line| leaves_out(line)) {
+        let known: BTreeSet<&str> = here.iter().map(|line| line.trim_ascii()).collect();
+        let code = |line: &str| dots_are_code(path) && line.trim_ascii() == "...";
+        let stray = |line: &&str| leaves_out(line) && !known.contains(line.trim_ascii()) && !code(line);
+        if let Some(at) = there.iter().position(|line| stray(line)) {
+            return Some(Reason::LeftOut(at + 1));
+        }
+    }
+    if told || here.is_empty() {
+        return None;
+    }
+    // A piece of a file has neither its beginning nor its end, and little of it.
+    let solid = |lines: &[&'_ str]| {
+        lines.iter().map(|line| line.trim_ascii().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    let (here, there) = (solid(&here), solid(&there));
+    let begins = here.first() == there.first() && (here.first().is_some_and(|line| line.len() > 7) || here.get(1) == there.get(1));
+    let ends = here.len() > 2 && there.len() > 2 && here[here.len() - 3..] == there[there.len() - 3..];
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    here.iter().for_each(|line| *left.entry(line).or_default() += 1);
+    let kept = there
+        .iter()
+        .filter(|line| {
+            left.get_mut(line.as_str()).is_some_and(|n| {
+                *n > 0 && {
+                    *n -= 1;
+                    true
+                }
+            })
+        })
+        .count();
+    let most = kept * 2 >= here.len();
+    (!(begins && ends || (begins || ends) && kept * 4 >= here.len() || most && (begins || ends || kept * 5 >= here.len() * 4)))
+        .then_some(Reason::NotWhole)
+}
+
 /// The whole content in the manner of the file that it replaces: its line ends, and with or without a last one.
 fn written(old: Option<&str>, content: &str) -> String {
     match old {
@@ -192,23 +346,23 @@ fn written(old: Option<&str>, content: &str) -> String {
     }
 }
 
-fn replaced(old: Option<&str>, replacement: &Replacement) -> Result<String, Stop> {
-    let old_lines = || old.into_iter().flat_map(texts);
+/// Whether the block can be told from the file's text.
+fn check_markers(old: Option<&str>, replacement: &Replacement) -> Result<(), Reason> {
+    let old_lines = || old.into_iter().flat_map(str::lines);
     // The text between the markers may have been cut short at such a line.
     if let Some(at) = old_lines().position(|line| replacement.is_marker(line)) {
-        return Err(Reason::Markers(at + 1).into());
+        return Err(Reason::Markers(at + 1));
     }
     // A search that has the divider's look-alike in it can only be meant for a file that has one. Whether it is found
     // there proves nothing: of a search with a slip in it, the part above the look-alike may still be found.
-    if replacement.is_ambiguous() && replacement.has_divider(old_lines()) {
-        return Err(Reason::Dividers.into());
-    }
-    let (search, replace) = replacement.parts();
-    one_reading(old, search, replace).map_err(|misfit| Stop::Misfit(Box::new(misfit)))
+    if replacement.is_ambiguous() && replacement.has_divider(old_lines()) { Err(Reason::Dividers) } else { Ok(()) }
 }
 
-fn one_reading(old: Option<&str>, search: &str, replace: &str) -> Result<String, Misfit> {
-    let plain = |reason| Misfit { reason, nearest: None, already: None };
+fn plain(reason: Reason) -> Misfit {
+    Misfit { reason, nearest: None, already: None }
+}
+
+fn replaced(old: Option<&str>, search: &str, replace: &str, hint: Hint<'_>) -> Result<String, Misfit> {
     if search.trim().is_empty() {
         return match old {
             None | Some("") => Ok(replace.to_owned()),
@@ -223,17 +377,87 @@ fn one_reading(old: Option<&str>, search: &str, replace: &str) -> Result<String,
     if search == replace {
         return Ok(old.to_owned());
     }
-    match ladder::find(&here, &search, &replace) {
-        Found::One(splice) => Ok(file.spliced(&splice)),
+    let change = unfenced(&here, Change::replacing(search, replace));
+    Ok(file.spliced(&located(&here, &change, hint)?))
+}
+
+/// A search and a replacement, each in a fence of its own, without the fences, unless the file has such lines.
+fn unfenced<'a>(here: &[&'a str], change: Change<'a>) -> Change<'a> {
+    let fenced = |lines: &[&str]| {
+        lines.len() > 2
+            && lines[0].trim_ascii_start().starts_with("```")
+            && lines.last().is_some_and(|line| line.trim_ascii() == "```")
+    };
+    let bare = |lines: &[&'a str]| lines[1..lines.len() - 1].to_vec();
+    if fenced(&change.old) && (change.new.is_empty() || fenced(&change.new)) && ladder::places(here, &change.old).is_empty() {
+        let new = if change.new.is_empty() { Vec::new() } else { bare(&change.new) };
+        return Change::replacing(bare(&change.old), new);
+    }
+    change
+}
+
+fn patched(old: Option<&str>, hunk: &Hunk, dots_are_code: bool) -> Result<String, Misfit> {
+    let Some(old) = old else { return Err(plain(Reason::Missing(Vec::new()))) };
+    let file = File::new(old);
+    let here = file.texts();
+    let change = Change::of(hunk.lines());
+    let splice = if change.old.is_empty() {
+        if !hunk.at_end && !here.is_empty() {
+            return Err(plain(Reason::NoContext));
+        }
+        Splice { at: here.len(), len: 0, with: change.new.iter().map(|line| (*line).into()).collect() }
+    } else {
+        let hint = Hint { line: hunk.line, scopes: &hunk.scopes, at_end: hunk.at_end, dots_are_code };
+        located(&here, &change, hint)?
+    };
+    let mut out = file.spliced(&splice);
+    if let Some(ends) = hunk.last_end.filter(|_| splice.at + splice.len == here.len()) {
+        let bare = out.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text).len());
+        match bare {
+            Some(length) if !ends => out.truncate(length),
+            None if ends && !out.is_empty() => out.push_str(if old.contains("\r\n") { "\r\n" } else { "\n" }),
+            _ => {}
+        }
+    }
+    Ok(out)
+}
+
+/// A text for another one. It need not begin where a line does; if it is not there as it stands, whole lines are meant.
+fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool) -> Result<String, Misfit> {
+    if sought.is_empty() {
+        return replaced(old, "", new, Hint::default());
+    }
+    let Some(text) = old else { return Err(plain(Reason::Missing(Vec::new()))) };
+    if sought == new {
+        return if text.contains(sought) { Ok(text.to_owned()) } else { Err(not_found(&texts(text), &texts(sought), &[])) };
+    }
+    let crlf = text.contains("\r\n") && !sought.contains('\r');
+    let ended = |text: &str| if crlf { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text.to_owned() };
+    let (needle, put) = (ended(sought), ended(new));
+    let mut places = text.match_indices(&needle).map(|(at, _)| at);
+    match (places.next(), places.next()) {
+        (Some(_), Some(_)) if !all => {
+            let lines = |at: usize| text[..at].matches('\n').count() + 1;
+            let found: Vec<usize> = text.match_indices(&needle).take(200).map(|(at, _)| lines(at)).collect();
+            Err(plain(Reason::Ambiguous(found)))
+        }
+        (Some(_), _) => Ok(text.replace(&needle, &put)),
+        _ => replaced(old, sought, new, Hint { dots_are_code: dots_are_code(path), ..Hint::default() }),
+    }
+}
+
+fn located<'a>(here: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Result<Splice<'a>, Misfit> {
+    match ladder::find(here, change, hint) {
+        Found::One(splice) => Ok(splice),
         Found::Many(places) => {
-            let at = places.first().and_then(|at| region(&here, *at..at + search.len().min(10)));
+            let at = places.first().and_then(|at| region(here, *at..(at + change.old.len().min(10)).min(here.len())));
             Err(Misfit { reason: Reason::Ambiguous(places.iter().map(|at| at + 1).collect()), nearest: at, already: None })
         }
-        Found::Unsure(at) => {
-            let nearest = region(&here, at..at + search.len());
-            Err(Misfit { reason: Reason::Indentation(at + 1), nearest, already: None })
+        Found::Unsure(at, doubt) => {
+            let nearest = region(here, at..(at + change.old.len()).min(here.len()));
+            Err(Misfit { reason: Reason::Unsure(at + 1, doubt), nearest, already: None })
         }
-        Found::None => Err(not_found(&here, &search, &replace)),
+        Found::None => Err(not_found(here, &change.old, &change.new)),
     }
 }
 

@@ -42,7 +42,7 @@ impl Known {
         self.0.get(name.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub(super) fn has(&self, path: &str) -> bool {
         self.named(path).iter().any(|known| known.as_bytes() == path.as_bytes())
     }
 

@@ -18,9 +18,9 @@ impl Marker {
     }
 }
 
-/// `<<<<<<< SEARCH`
+/// `<<<<<<< SEARCH`, also drawn as `------- SEARCH`
 pub(super) fn head(line: &str) -> Option<Marker> {
-    marker(line, '<', "SEARCH")
+    marker(line, '<', "SEARCH").or_else(|| marker(line, '-', "SEARCH"))
 }
 
 /// `=======`
@@ -28,9 +28,9 @@ pub(super) fn divider(line: &str) -> Option<Marker> {
     marker(line, '=', "")
 }
 
-/// `>>>>>>> REPLACE`
+/// `>>>>>>> REPLACE`, also drawn as `+++++++ REPLACE`
 pub(super) fn end(line: &str) -> Option<Marker> {
-    marker(line, '>', "REPLACE")
+    marker(line, '>', "REPLACE").or_else(|| marker(line, '+', "REPLACE"))
 }
 
 fn marker(line: &str, sign: char, word: &str) -> Option<Marker> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::base::path::{BadPath, RepoPath};
 use crate::base::text::ellipsis;
 
+use super::change::LineOp;
 use super::marker::{self, Marker};
 
 /// What a block named, when that is no path inside the repository.
@@ -24,6 +25,8 @@ pub struct Edit {
     pub op: Op,
     /// The edit's own text in the answer.
     pub source: String,
+    /// Its lines end with CRLF in the answer, which says nothing about the file's.
+    pub crlf: bool,
 }
 
 impl Edit {
@@ -42,11 +45,69 @@ impl Edit {
 pub enum Op {
     /// Lines for lines; a blank search creates the file.
     Replace(Replacement),
+    /// Lines that stay, go and come.
+    Hunk(Hunk),
+    /// A piece of text for another, wherever lines begin.
+    Text {
+        old: String,
+        new: String,
+        /// At every place instead of the only one.
+        all: bool,
+    },
     /// The whole content.
     Write {
         content: String,
+        /// It was said to be a file's whole content; else it only looks so, and a file that is there must look alike.
+        told: bool,
     },
+    /// The file gets another path.
+    Rename {
+        to: Result<RepoPath, BadTarget>,
+    },
+    /// The file becomes executable, or no longer is.
+    Executable(bool),
     Delete,
+}
+
+impl Op {
+    /// One word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Replace(_) | Self::Hunk(_) | Self::Text { .. } => "replace",
+            Self::Write { .. } => "write",
+            Self::Rename { .. } => "rename",
+            Self::Executable(_) => "mode",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// A run of lines of a diff.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hunk {
+    /// Each line with its sign: a space for a line that stays, `-` for one that goes, `+` for one that comes.
+    pub body: String,
+    /// The index of its first line in the file as the hunks before it leave it, if it is said and the counts agree.
+    pub line: Option<usize>,
+    /// Lines that stand above it, each inside the one before.
+    pub scopes: Vec<String>,
+    /// It is at the end of the file.
+    pub at_end: bool,
+    /// Whether the file ends with a line end afterwards, if that is said.
+    pub last_end: Option<bool>,
+}
+
+impl Hunk {
+    /// Its lines.
+    pub(super) fn lines(&self) -> Vec<LineOp<'_>> {
+        let op = |line| match str::split_at_checked(line, 1) {
+            Some(("-", text)) => LineOp::Drop(text),
+            Some(("+", text)) => LineOp::Add(text),
+            Some((_, text)) => LineOp::Keep { old: text, new: text },
+            None => LineOp::Keep { old: "", new: "" },
+        };
+        self.body.split_terminator('\n').map(op).collect()
+    }
 }
 
 /// Lines to find and lines to put in their place. In a block several lines can look like the divider between them; the
@@ -143,6 +204,16 @@ pub enum IssueKind {
     NoFence,
     #[error("this line stands inside a fenced block and was not acted on; if it is meant, put it outside")]
     Quoted,
+    #[error("this part of the patch cannot be read: after `*** Update File`, each line begins with a space, `-`, `+` or `@@`")]
+    Unprefixed,
+    #[error("the diff has a change of a binary file, which is not made")]
+    BinaryPatch,
+    #[error("it is not clear which file this diff is for; begin it with `--- a/path` and `+++ b/path`")]
+    NoDiffPath,
+    #[error("`<{0}>` must be followed by `<{1}>`, each closed; this edit and all after it were not read")]
+    Tag(&'static str, &'static str),
+    #[error("this is no edit that can be made: {0}")]
+    Call(&'static str),
     #[error("the fenced block has no path on the line above it, so it was not taken as a file")]
     Unnamed,
 }
@@ -160,8 +231,8 @@ impl ParseIssue {
 /// Reported while the answer still arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParseEvent {
-    /// An edit was closed. Later text can still take it back, so the plan counts, not the events.
-    Edit(Edit),
+    /// The edit with this index was closed. Later text can still take it back, so the plan counts, not the events.
+    Edit(usize),
 }
 
 /// An answer, read.

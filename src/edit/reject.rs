@@ -3,6 +3,7 @@
 use crate::session::turn::StoredReject;
 
 use super::nearest::Region;
+use super::settle::Doubt;
 
 /// An edit that was not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +58,22 @@ pub enum Reason {
     PartialLine(usize),
     #[error("the SEARCH text stands in the file {} times, at lines {}; add lines until it is unique", count(.0), places(.0))]
     Ambiguous(Vec<usize>),
+    #[error("the SEARCH text stands at line {0} with other white space, and {1}; repeat the edit with the file's own lines")]
+    Unsure(usize, Doubt),
+    #[error("line {0} of the content leaves lines out; repeat it with all of them, or change only what changes")]
+    LeftOut(usize),
     #[error(
-        "the SEARCH text stands at line {0} with another indentation, and it is not clear how to indent the replacement; repeat both with the file's own indentation"
+        "the fenced block has little in common with the file, so it was not taken for its whole content; announce it with `=== FILE: path ===` if it is"
     )]
-    Indentation(usize),
+    NotWhole,
+    #[error(
+        "all lines of the answer end with CRLF, and no other file tells whether those of a new file are meant to; give it LF line ends"
+    )]
+    LineEnds,
+    #[error("there is a file at {0} already")]
+    Taken(String),
+    #[error("the hunk has no line of the file, so it is not clear where it belongs; repeat it with some lines around it")]
+    NoContext,
     #[error(
         "several lines of `=======` in the block could be the divider; repeat the block with 9 characters in all three markers"
     )]

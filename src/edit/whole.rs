@@ -36,7 +36,9 @@ impl Whole {
         }
         match marker::fence(text).filter(|f| f.indent == self.indent && f.reaches(self.fence)) {
             None => Step::More,
-            Some(close) if close.info.is_empty() => Step::Done(Op::Write { content: self.source[self.content..start].to_owned() }),
+            Some(close) if close.info.is_empty() => {
+                Step::Done(Op::Write { content: self.source[self.content..start].to_owned(), told: true })
+            }
             Some(_) => Step::Lost(IssueKind::UnclearFence),
         }
     }

@@ -1,7 +1,15 @@
 //! `rt debug`: the value at each seam, for whoever works on retort.
 
+use std::collections::BTreeMap;
+use std::io::BufRead as _;
+
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::base::change::{FileMode, FileState};
+use crate::base::path::RepoPath;
+use crate::base::tree::{MemoryTree, SourceTree as _};
 
 use crate::config::schema;
 use crate::edit;
@@ -24,6 +32,14 @@ pub enum DebugCommand {
         /// Which one
         what: String,
     },
+    /// Make the edits of answers: JSON lines with files, answer and format in, files and issues out
+    ///
+    /// In:  {"files": {"PATH": "TEXT"}, "answer": "TEXT", "format": "auto"}
+    /// Out: {"files": {"PATH": "TEXT"}, "applied": N, "issues": ["TEXT"]}
+    ///
+    /// As in a project, nothing is written unless all edits of the answer fit.
+    #[command(verbatim_doc_comment)]
+    Edits,
     /// Read an answer on standard input and print the edits in it as JSON
     Reply,
     /// Print the stored files of a turn as JSON
@@ -45,16 +61,21 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             }
             other => Err(Failure::usage(format!("there is no document {other:?}")).hint("cli.md, config.md, config.schema.json")),
         },
+        DebugCommand::Edits => {
+            for line in std::io::stdin().lock().lines() {
+                let line = line.map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
+                if !line.trim().is_empty() {
+                    let case: Case = serde_json::from_str(&line).map_err(|e| Failure::user(format!("this is no case: {e}")))?;
+                    ctx.ui.json(&case.made())?;
+                }
+            }
+            Ok(())
+        }
         DebugCommand::Reply => {
             let bytes = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
             let plan = edit::parse(edit::EditFormat::Auto, &[], &String::from_utf8_lossy(&bytes), true);
             for one in &plan.edits {
-                let op = match &one.op {
-                    edit::Op::Replace(_) => "replace",
-                    edit::Op::Write { .. } => "write",
-                    edit::Op::Delete => "delete",
-                };
-                ctx.ui.json(&json!({ "path": one.path_text(), "op": op, "source": one.source }))?;
+                ctx.ui.json(&json!({ "path": one.path_text(), "op": one.op.word(), "source": one.source }))?;
             }
             for issue in &plan.issues {
                 ctx.ui.json(&json!({ "issue": issue.line() }))?;
@@ -71,5 +92,49 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             }
             Ok(())
         }
+    }
+}
+
+/// An answer and the files that it is about.
+#[derive(Deserialize)]
+struct Case {
+    files: BTreeMap<String, String>,
+    answer: String,
+    #[serde(default)]
+    format: Option<String>,
+}
+
+impl Case {
+    fn made(self) -> Value {
+        let failed =
+            |files: &BTreeMap<String, String>, issues: Vec<String>| json!({ "files": files, "applied": 0, "issues": issues });
+        let format = self.format.as_deref().map_or(Some(edit::EditFormat::Auto), edit::EditFormat::from_spelling);
+        let Some(format) = format else { return failed(&self.files, vec!["there is no such format".to_owned()]) };
+        let mut files = Vec::new();
+        for (path, text) in &self.files {
+            match RepoPath::new(path.as_str()) {
+                Ok(path) => files.push((path, FileState { mode: FileMode::Regular, bytes: text.clone().into_bytes() })),
+                Err(why) => return failed(&self.files, vec![why.to_string()]),
+            }
+        }
+        let tree = MemoryTree::new(files);
+        let plan = edit::parse(format, tree.paths(), &self.answer, true);
+        let applied = match edit::apply(&plan.edits, &tree, &edit::Rules::default()) {
+            Ok(applied) => applied,
+            Err(error) => return failed(&self.files, vec![error.to_string()]),
+        };
+        let mut issues: Vec<String> = plan.issues.iter().map(edit::ParseIssue::line).collect();
+        issues.extend(applied.rejects.iter().map(edit::Reject::line));
+        if !issues.is_empty() {
+            return failed(&self.files, issues);
+        }
+        let mut after = self.files;
+        for (path, change) in applied.changes.iter() {
+            match &change.after {
+                Some(file) => after.insert(path.to_string(), String::from_utf8_lossy(&file.bytes).into_owned()),
+                None => after.remove(&path.to_string()),
+            };
+        }
+        json!({ "files": after, "applied": applied.landed.len(), "issues": [] })
     }
 }

@@ -1,0 +1,99 @@
+//! Edits as JSON, as models give them to tools: an object, an array of them, or one a line.
+//!
+//! The names of the fields differ from tool to tool; what they mean does not.
+
+use serde_json::{Map, Value};
+
+use super::plan::{Op, Replacement};
+
+/// An edit, or text in another form that stands in a field.
+pub(super) enum Call {
+    Edit { path: String, op: Op, source: String },
+    Text(String),
+    Issue(&'static str, Option<String>, String),
+}
+
+const PATH: [&str; 6] = ["path", "file_path", "file", "filename", "filepath", "target_file"];
+const OLD: [&str; 7] = ["old_str", "old_string", "old_text", "old", "search", "find", "oldText"];
+const NEW: [&str; 7] = ["new_str", "new_string", "new_text", "new", "replace", "replacement", "newText"];
+const CONTENT: [&str; 5] = ["content", "file_text", "contents", "code", "text"];
+
+/// The edits in `text`; none if it is no JSON, or has no edit in it.
+pub(super) fn read(text: &str) -> Option<Vec<Call>> {
+    let mut calls = Vec::new();
+    for value in serde_json::Deserializer::from_str(text.trim()).into_iter::<Value>() {
+        walk(&value.ok()?, None, &mut calls, 0);
+    }
+    (!calls.is_empty()).then_some(calls)
+}
+
+fn text<'v>(object: &'v Map<String, Value>, keys: &[&str]) -> Option<&'v str> {
+    keys.iter().find_map(|key| object.get(*key)?.as_str())
+}
+
+fn walk(value: &Value, path: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| walk(value, path, calls, depth + 1)),
+        Value::Object(object) if depth < 12 => object_(object, value, path, calls, depth),
+        _ => {}
+    }
+}
+
+fn object_(object: &Map<String, Value>, value: &Value, outer: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
+    let path = text(object, &PATH).or(outer);
+    let command = text(object, &["command", "type", "action", "operation", "op"]).unwrap_or_default();
+    let source = || serde_json::to_string(value).unwrap_or_default() + "\n";
+    let mut edit = |path: &str, op: Op| calls.push(Call::Edit { path: path.to_owned(), op, source: source() });
+    if let (Some(path), Some(old), Some(new)) = (path, text(object, &OLD), text(object, &NEW)) {
+        let all = ["replace_all", "replaceAll", "all"].iter().any(|key| object.get(*key).and_then(Value::as_bool) == Some(true));
+        // An empty text is everywhere; a file is created so.
+        let op = if old.is_empty() {
+            Op::Replace(Replacement::new("", new))
+        } else {
+            Op::Text { old: old.to_owned(), new: new.to_owned(), all }
+        };
+        return edit(path, op);
+    }
+    let to = text(object, &["new_path", "to", "destination", "move_path"]);
+    let from = path.or_else(|| text(object, &["old_path", "from", "source"]));
+    if let (Some(from), Some(to)) = (from, to) {
+        let to = crate::base::path::RepoPath::new(to).map_err(|why| super::plan::BadTarget { written: to.to_owned(), why });
+        return edit(from, Op::Rename { to });
+    }
+    if let Some(path) = path {
+        if ["delete", "remove", "delete_file", "remove_file"].contains(&command) {
+            return edit(path, Op::Delete);
+        }
+        if command == "insert" {
+            calls.push(Call::Issue(
+                "text is put in by what stands around it, not by a line number",
+                Some(path.to_owned()),
+                source(),
+            ));
+            return;
+        }
+        if let Some(content) = text(object, &CONTENT) {
+            return edit(path, Op::Write { content: content.to_owned(), told: true });
+        }
+    }
+    if let Some(patch) = text(object, &["patch", "input", "diff"]).filter(|text| text.contains("*** ") || text.contains("@@")) {
+        return calls.push(Call::Text(patch.to_owned()));
+    }
+    // A call's arguments are an object, or a text that is one.
+    for (key, value) in object {
+        match value {
+            Value::String(text) if ["arguments", "args", "parameters"].contains(&key.as_str()) => {
+                if let Ok(value) = serde_json::from_str::<Value>(text) {
+                    walk(&value, path, calls, depth + 1);
+                }
+            }
+            Value::Object(_) | Value::Array(_) => walk(value, path, calls, depth + 1),
+            _ => {}
+        }
+    }
+}
+
+/// Whether this is the beginning of edits as JSON.
+pub(super) fn looks_so(text: &str) -> bool {
+    [&OLD[..], &CONTENT[..], &["patch", "input", "arguments"]].concat().iter().any(|key| text.contains(&format!("\"{key}\"")))
+}

@@ -1,0 +1,67 @@
+//! A file's lines that are not blank, by what is left of them without white space.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::change::{is_blank, same, solid};
+use super::near::elected;
+
+/// The lines that are not blank.
+pub(super) struct Keys<'a> {
+    file: &'a [&'a str],
+    /// Their places in the file.
+    lines: Vec<usize>,
+    keys: Vec<u64>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(file: &'a [&'a str]) -> Self {
+        let lines: Vec<usize> = (0..file.len()).filter(|at| !is_blank(file[*at])).collect();
+        let keys = lines.iter().map(|at| Self::of(file[*at])).collect();
+        Self { file, lines, keys }
+    }
+
+    /// A number for a line without its white space; equal lines have equal ones, and others hardly ever.
+    pub(super) fn of(line: &str) -> u64 {
+        // FNV-1a; nothing rests on it but speed.
+        solid(line).fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn key(&self, n: usize) -> u64 {
+        self.keys[n]
+    }
+
+    /// The place of the `n`th of them in the file.
+    pub(super) fn line(&self, n: usize) -> usize {
+        self.lines[n]
+    }
+
+    /// The `n`th of them.
+    pub(super) fn text(&self, n: usize) -> &'a str {
+        self.file[self.lines[n]]
+    }
+
+    /// The file lines of each place where these lines, none of them blank, stand in a row but for white space.
+    pub(super) fn places(&self, quoted: &[&str]) -> Vec<Vec<usize>> {
+        let keys: Vec<u64> = quoted.iter().map(|line| Self::of(line)).collect();
+        let is_there = |from: &usize| {
+            let lines = &self.lines[*from..*from + quoted.len()];
+            lines.iter().zip(quoted).all(|(at, line)| same(self.file[*at], line))
+        };
+        let found = super::ladder::places(&self.keys, &keys).into_iter().filter(is_there);
+        found.map(|from| self.lines[from..from + quoted.len()].to_vec()).collect()
+    }
+
+    /// Where most of these lines stand, in a region that no other one comes near.
+    pub(super) fn vote(&self, quoted: &[u64], weight: impl Fn(usize) -> usize) -> Option<isize> {
+        let wanted: BTreeSet<u64> = quoted.iter().copied().collect();
+        let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (at, key) in self.keys.iter().enumerate().filter(|(_, key)| wanted.contains(key)) {
+            places.entry(*key).or_default().push(at);
+        }
+        elected(quoted, weight, &places)
+    }
+}

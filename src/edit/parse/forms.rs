@@ -1,0 +1,136 @@
+//! The forms other than blocks and whole files: where they begin, and what they bring.
+
+use super::super::calls::{self, Call};
+use super::super::diff::{Diff, Made};
+use super::super::plan::{IssueKind, Op};
+use super::super::tags::{self, Tag, Tags};
+use super::{NESTED, Names, Parser, State};
+
+impl Parser {
+    /// The fence around a diff is a part of it; whether there is one.
+    pub(super) fn enter_diff(&mut self) -> bool {
+        self.last_block = None;
+        let Some(open) = &mut self.fence else { return false };
+        if !open.edits && !open.quotes {
+            self.plan.prose.truncate(open.mark);
+        }
+        open.edits = true;
+        true
+    }
+
+    /// Behind the line of a shell that gives a patch to its program.
+    pub(super) fn in_shell(&self) -> bool {
+        self.label.is_some_and(|label| self.labelled(label).starts_with("apply_patch"))
+    }
+
+    /// A hunk in a fence for diffs, whose file other lines name.
+    pub(super) fn bare_hunk(&mut self, raw: &str) -> bool {
+        if !self.fence.as_ref().is_some_and(|open| (open.edits || !open.quotes) && open.takes_diffs()) {
+            return false;
+        }
+        let names = self.names();
+        self.enter_diff();
+        match names {
+            Names::Path(path) | Names::Whole(path) => {
+                self.state = State::Diff { line: self.at, diff: Box::new(Diff::of(path, raw)) };
+            }
+            Names::None => self.lost(self.at, IssueKind::NoDiffPath, None, raw),
+            Names::Several(paths) => self.lost(self.at, IssueKind::TwoPaths, Some(paths), raw),
+        }
+        true
+    }
+
+    pub(super) fn tag_line(&mut self, raw: &str) -> bool {
+        if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
+            return false;
+        }
+        if raw.trim_end() == "<tool_call>" {
+            self.state = State::Json { line: self.at, text: String::new(), end: Some("</tool_call>") };
+            return true;
+        }
+        match tags::read(raw) {
+            None => return false,
+            Some(Tag::Path(path)) => self.tagged = Some(path),
+            Some(Tag::Open(word, path)) => {
+                let names = if let Some(path) = path { Names::Path(path) } else { self.names() };
+                if let Some(open) = &mut self.fence {
+                    open.edits = true;
+                }
+                let (tags, step) = Tags::open(raw, word);
+                self.tag_step(raw, self.at, names, Box::new(tags), step);
+            }
+        }
+        true
+    }
+
+    pub(super) fn tag_step(&mut self, raw: &str, line: usize, names: Names, tags: Box<Tags>, step: tags::Step) {
+        match step {
+            tags::Step::More => self.state = State::Tags { line, names, tags },
+            tags::Step::Done(op) => {
+                // Further edits in the same tag are for the same file.
+                if let Names::Path(path) = &names {
+                    self.last = Some(path.clone());
+                }
+                self.close_block(line, names, op, tags.source);
+            }
+            tags::Step::Container => {
+                self.tagged = names.shown();
+                self.outside(raw);
+            }
+            tags::Step::Lost(kind) => self.lost(line, kind, names.shown(), &tags.source),
+        }
+    }
+
+    pub(super) fn take_made(&mut self, line: usize, made: &mut Vec<Made>, issue: Option<(IssueKind, Option<String>, String)>) {
+        for Made { path, op, source, crlf } in made.drain(..) {
+            self.crlf = crlf;
+            self.push(path, op, source);
+        }
+        if let Some((kind, path, source)) = issue {
+            self.issue(line, kind, path, &source);
+        }
+    }
+
+    /// Takes edits as JSON; whether there are any.
+    pub(super) fn take_calls(&mut self, line: usize, text: &str) -> bool {
+        let Some(found) = calls::read(text) else { return false };
+        for call in found {
+            match call {
+                Call::Edit { path, op, source } => self.push(path, op, source),
+                Call::Issue(why, path, source) => self.issue(line, IssueKind::Call(why), path, &source),
+                Call::Text(text) if self.nested < NESTED => {
+                    let mut inner = Self { nested: self.nested + 1, ..Self::new(self.format, &[]) };
+                    std::mem::swap(&mut inner.known, &mut self.known);
+                    inner.feed(&text);
+                    if !inner.partial.is_empty() {
+                        inner.feed("\n");
+                    }
+                    inner.end_state(true);
+                    std::mem::swap(&mut inner.known, &mut self.known);
+                    self.plan.edits.append(&mut inner.plan.edits);
+                    self.plan.issues.append(&mut inner.plan.issues);
+                }
+                Call::Text(_) => {}
+            }
+        }
+        true
+    }
+
+    /// What only looks like a file is taken for one if there is nothing else.
+    pub(super) fn take_guesses(&mut self) {
+        let guesses = std::mem::take(&mut self.guesses);
+        if let Some((line, path, source)) = guesses.doubt() {
+            let (path, source) = (path.to_owned(), source.to_owned());
+            return self.issue(line, IssueKind::UnclearFence, Some(path), &source);
+        }
+        for (line, text) in guesses.calls {
+            self.take_calls(line, &text);
+        }
+        for guess in guesses.files.iter().rev() {
+            self.plan.prose.replace_range(guess.prose.clone(), "");
+        }
+        for guess in guesses.files {
+            self.push(guess.path, Op::Write { content: guess.content, told: false }, guess.source);
+        }
+    }
+}

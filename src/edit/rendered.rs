@@ -1,0 +1,154 @@
+//! Real changes, written in every form and read again: the file becomes the child's, and back the parent's.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::base::change::{FileMode, FileState};
+use crate::base::path::RepoPath;
+use crate::base::text::unified;
+use crate::base::tree::{MemoryTree, SourceTree as _};
+
+const NAME: &str = "src/some file.rs";
+
+/// Lines as programs have them: some are unique, some are everywhere.
+fn line() -> impl Strategy<Value = String> {
+    let common =
+        prop::sample::select(vec!["}", "", "    }", "    return;", "{", "\tbreak;", "/// Same.", "        });", "# a", "..  b"]);
+    let indent = prop::sample::select(vec!["", "    ", "        ", "\t", "\t\t", "  "]);
+    prop_oneof![
+        2 => common.prop_map(str::to_owned),
+        5 => (indent, 0_u32..5000, "[a-z]{1,8}").prop_map(|(indent, n, word)| format!("{indent}let {word}_{n} = call({n}, {word:?});")),
+    ]
+}
+
+/// A file, and some runs of its lines with what takes their place.
+fn edited() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+    let places = prop::collection::vec((any::<prop::sample::Index>(), 0_usize..4, prop::collection::vec(line(), 0..4)), 1..4);
+    (prop::collection::vec(line(), 8..60), places).prop_map(|(old, places)| {
+        let mut new = old.clone();
+        for (at, len, lines) in places {
+            let at = at.index(new.len() + 1);
+            let upto = (at + len).min(new.len());
+            new.splice(at..upto, lines);
+        }
+        (old, new)
+    })
+}
+
+fn text(lines: &[String], end: &str, last: bool) -> String {
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), end]).collect();
+    if last { text } else { text.strip_suffix(end).unwrap_or(&text).to_owned() }
+}
+
+/// The hunks of a unified diff with so many lines around: where each begins in the old file, and its lines with their signs.
+fn hunks(old: &[String], new: &[String], around: usize) -> Vec<(usize, Vec<(char, String)>)> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
+    let groups = similar::group_diff_ops(similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new), around);
+    let lines = |group: Vec<similar::DiffOp>| {
+        let at = group.first().map_or(0, |op| op.old_range().start);
+        let mut out = Vec::new();
+        for op in group {
+            if matches!(op, similar::DiffOp::Equal { .. }) {
+                out.extend(op.old_range().map(|n| (' ', old[n].to_owned())));
+            } else {
+                out.extend(op.old_range().map(|n| ('-', old[n].to_owned())));
+                out.extend(op.new_range().map(|n| ('+', new[n].to_owned())));
+            }
+        }
+        (at, out)
+    };
+    groups.into_iter().map(lines).collect()
+}
+
+fn side(lines: &[(char, String)], sign: char) -> String {
+    lines.iter().filter(|(s, _)| *s == ' ' || *s == sign).map(|(_, line)| format!("{line}\n")).collect()
+}
+
+/// The change in each form that can say it.
+fn forms(old: &[String], new: &[String], around: usize) -> Vec<(&'static str, String)> {
+    let (before, after) = (text(old, "\n", true), text(new, "\n", true));
+    let hunks = hunks(old, new, around);
+    let parts: Vec<(String, String)> = hunks.iter().map(|(_, lines)| (side(lines, '-'), side(lines, '+'))).collect();
+    let signed = |lines: &[(char, String)]| lines.iter().map(|(sign, line)| format!("{sign}{line}\n")).collect::<String>();
+    let bare: String = hunks.iter().map(|(_, lines)| format!("@@\n{}", signed(lines))).collect();
+    let mut forms = vec![
+        ("blocks", parts.iter().map(|(a, b)| format!("{NAME}\n<<<<<<< SEARCH\n{a}=======\n{b}>>>>>>> REPLACE\n\n")).collect()),
+        ("diff", format!("```diff\n{}```\n", unified(&before, &after, &format!("a/{NAME}"), &format!("b/{NAME}")))),
+        ("diff without numbers", format!("--- a/{NAME}\n+++ b/{NAME}\n{bare}")),
+        (
+            "git's diff",
+            format!("diff --git a/{NAME} b/{NAME}\nindex 1..2 100644\n--- a/{NAME}\n+++ b/{NAME}\n{bare}\nSo much for that.\n"),
+        ),
+        ("patch", format!("*** Begin Patch\n*** Update File: {NAME}\n{bare}*** End Patch\n")),
+        ("announced", format!("=== FILE: {NAME} ===\n````\n{after}````\n")),
+        (
+            "tags",
+            parts
+                .iter()
+                .map(|(a, b)| format!("<edit path=\"{NAME}\">\n<search>\n{a}</search>\n<replace>\n{b}</replace>\n</edit>\n"))
+                .collect(),
+        ),
+        ("file in tags", format!("<file path=\"{NAME}\">\n{after}</file>\n")),
+        ("calls", parts.iter().map(|(a, b)| json!({ "path": NAME, "old_str": a, "new_str": b }).to_string() + "\n").collect()),
+        ("calls in a fence", format!("So:\n\n```json\n{}\n```\n", json!({ "edits": [{ "file_path": NAME, "content": after }] }))),
+    ];
+    if new.iter().filter(|line| old.contains(line)).count() * 5 > old.len() * 4 && old[..2] == new[..2.min(new.len())] {
+        forms.push(("whole", format!("**{NAME}**\n````\n{after}````\n")));
+    }
+    forms
+}
+
+fn applied(before: &str, answer: &str) -> Result<String, String> {
+    let file = FileState { mode: FileMode::Executable, bytes: before.into() };
+    let path = RepoPath::new(NAME).expect("a path");
+    let tree = MemoryTree::new([(path.clone(), file)]);
+    let plan = parse(EditFormat::Auto, tree.paths(), answer, true);
+    let done = apply(&plan.edits, &tree, &Rules::default()).expect("memory can be read");
+    let wrong: Vec<String> = plan.issues.iter().map(ParseIssue::line).chain(done.rejects.iter().map(Reject::line)).collect();
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n"));
+    }
+    let Some(change) = done.changes.get(&path) else { return Ok(before.to_owned()) };
+    let after = change.after.as_ref().ok_or("deleted")?;
+    assert_eq!(after.mode, FileMode::Executable);
+    Ok(String::from_utf8(after.bytes.clone()).expect("text"))
+}
+
+/// Whether each hunk's old lines stand in the file once, so that the change can be said without more.
+fn is_plain(old: &[String], new: &[String], around: usize) -> bool {
+    let mut now = old.to_vec();
+    for (_, lines) in hunks(old, new, around) {
+        let sought: Vec<&str> = lines.iter().filter(|(sign, _)| *sign != '+').map(|(_, line)| line.as_str()).collect();
+        let put: Vec<String> = lines.iter().filter(|(sign, _)| *sign != '-').map(|(_, line)| line.clone()).collect();
+        if sought.iter().all(|line| line.trim().is_empty()) {
+            return false;
+        }
+        let there: Vec<usize> =
+            (0..(now.len() + 1).saturating_sub(sought.len())).filter(|at| now[*at..at + sought.len()] == sought[..]).collect();
+        let [at] = there[..] else { return false };
+        now.splice(at..at + sought.len(), put);
+    }
+    now == new
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_change_in_any_form_makes_the_child_and_back_the_parent((old, new) in edited(), around in 1_usize..4, crlf: bool, last: bool) {
+        let end = if crlf { "\r\n" } else { "\n" };
+        prop_assume!(last || (old.last() != Some(&String::new()) && new.last() != Some(&String::new())));
+        for (old, new) in [(&old, &new), (&new, &old)] {
+            prop_assume!(!new.is_empty() && !old.is_empty());
+            let (before, after) = (text(old, end, last), text(new, end, last));
+            let plain = is_plain(old, new, around);
+            for (form, answer) in forms(old, new, around) {
+                match applied(&before, &answer) {
+                    Ok(got) => prop_assert_eq!(&got, &after, "{}:\n{}", form, answer),
+                    Err(why) => prop_assert!(!plain && !form.contains("announced") && form != "whole", "{form}: {why}\n{answer}"),
+                }
+            }
+        }
+    }
+}
