@@ -158,6 +158,8 @@ impl Machine {
                 match next {
                     Handler::Builtin(Builtin::Record) => Effect::Close(self.outcome),
                     Handler::Builtin(Builtin::Check) if !self.as_meant() => self.go(),
+                    // Who stops it does not want to wait for what comes after it.
+                    Handler::Command(_) if self.after == Effect::Finish(End::Interrupted) => self.go(),
                     next => Effect::Run(next),
                 }
             }

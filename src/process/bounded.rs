@@ -87,11 +87,19 @@ impl Drop for Group {
 impl Spec {
     /// Runs it within limits. Dropping the future kills it.
     pub async fn run_bounded(&self, limits: Limits) -> io::Result<Bounded> {
+        self.run_bounded_noted(limits, |_| {}).await
+    }
+
+    /// The same; `started` is told the process's number.
+    pub async fn run_bounded_noted(&self, limits: Limits, started: impl FnOnce(u32)) -> io::Result<Bounded> {
         let mut command = Command::from(self.command());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
         let mut group = Group(id);
+        if let Some(id) = child.id() {
+            started(id);
+        }
         let (mut out, mut errors) = (Kept::default(), Kept::default());
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ended = {
