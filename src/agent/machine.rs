@@ -384,6 +384,16 @@ mod tests {
         assert_eq!(ends(Point::Commit, 1, Objection::Mend), well, "it is committed already");
     }
 
+    #[test]
+    fn after_an_interruption_no_command_runs() {
+        let (pipeline, commands) = around(Point::Turn);
+        let mut machine = Machine::new(pipeline, 1);
+        let inputs = START[..4].iter().chain(&[Input::Interrupted, Input::Closed]);
+        let effects: Vec<Effect> = inputs.map(|input| machine.handle(*input)).collect();
+        assert_eq!(effects[4..], [Effect::Close(Outcome::Interrupted), Effect::Finish(End::Interrupted)]);
+        assert!(commands.iter().all(|command| !effects.contains(command)));
+    }
+
     proptest::proptest! {
         #[test]
         fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..16, 0..60)) {
