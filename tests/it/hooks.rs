@@ -418,6 +418,7 @@ fn json_shows_what_ran_and_the_turn_keeps_it() {
     let field = |name: &str| event[name].as_str().unwrap_or_default();
     assert_eq!((field("point"), field("hook"), field("result"), field("message")), want);
     assert_eq!(events(&world)[0]["message"], "looked");
+    assert!(world.rt(&["show"]).ok().out.contains("mine at plan passed"));
 }
 
 #[test]
