@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use serde_json::Map;
 
 use crate::base::change::ChangeSet;
+use crate::base::id::TurnKey;
 use crate::base::path::RepoPath;
 use crate::edit::EditFormat;
-use crate::hooks::{Builtin, Point, Ran, Side};
+use crate::hooks::{Builtin, Pipeline, Point, Ran, Side};
 use crate::session::event::Event;
 use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
@@ -22,6 +23,7 @@ use super::hook::{self, Line};
 use super::landing::{self, Then, Wording};
 use super::open::{OpenTurn, Place};
 use super::prepare::Start;
+use super::review::Reviewed;
 use super::steps::merged;
 use super::store::{Appended, Link};
 use super::workspace::Workspace;
@@ -39,8 +41,18 @@ pub struct Applied {
     pub error: Option<Error>,
 }
 
-/// Takes an answer from anywhere: parses, applies, commits.
-pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, until: Until) -> Result<Applied, Error> {
+/// How the user looks at edits before they are written.
+pub type Look<'a> = &'a mut dyn FnMut(&ChangeSet) -> Result<Reviewed, Error>;
+
+/// Takes an answer from anywhere: parses, applies, commits. With a look at it, only what was taken there.
+pub fn answer(
+    ws: &Workspace,
+    text: &str,
+    format: EditFormat,
+    start: &Start,
+    until: Until,
+    look: Option<Look<'_>>,
+) -> Result<Applied, Error> {
     let state = ws.store().state(start.parent)?;
     let mut gathered = Gathered::default();
     let tree = ws.backend.worktree()?;
@@ -69,6 +81,12 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
     let whole = gathered.rejects.is_empty();
     let until = if whole { until } else { Until::Stored };
+    let mut events = Vec::new();
+    if let (true, false, Some(look)) = (whole, gathered.changes.is_empty(), look) {
+        let looked = look(&gathered.changes)?;
+        events = looked.events(ws);
+        gathered.changes = looked.changes;
+    }
     let job = Job {
         state,
         gathered,
@@ -79,6 +97,7 @@ pub fn answer(ws: &Workspace, text: &str, format: EditFormat, start: &Start, unt
         answer: Some(text),
         exchange: None,
         in_files: BTreeSet::new(),
+        events,
     };
     let mut applied = run(ws, job, line)?;
     if !whole {
@@ -135,8 +154,39 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     // The same exchange, so that undo takes both back and nothing is left to retry.
     let exchange = Some(source.header.exchange);
     let to_write = Some(to_write);
-    let job = Job { state, gathered, to_write, start, subject: source.header.subject, until, answer: None, exchange, in_files };
+    let job = Job {
+        state,
+        gathered,
+        to_write,
+        start,
+        subject: source.header.subject,
+        until,
+        answer: None,
+        exchange,
+        in_files,
+        events: Vec::new(),
+    };
     run(ws, job, Line::new(ws, pipeline(ws, until)))
+}
+
+/// Records changes that are in the files already, as a part of an exchange.
+pub(super) fn in_files(
+    ws: &Workspace,
+    changes: ChangeSet,
+    subject: &str,
+    start: &Start,
+    exchange: TurnKey,
+    until: Until,
+) -> Result<Applied, Error> {
+    let state = ws.store().state(start.parent)?;
+    let in_files = changes.iter().map(|(path, _)| path.clone()).collect();
+    let counts = changes.iter().map(|(path, _)| (path.clone(), 1)).collect();
+    let gathered = Gathered { changes, counts, message: Some(subject.to_owned()), ..Gathered::default() };
+    let (subject, to_write, exchange) = (subject.to_owned(), Some(ChangeSet::default()), Some(exchange));
+    let job = Job { state, gathered, to_write, start, subject, until, answer: None, exchange, in_files, events: Vec::new() };
+    // The user's commands had their say about the edits; this is what came of them.
+    let all = Pipeline::default();
+    run(ws, job, Line::new(ws, if until == Until::Committed { all } else { all.until(Point::Commit) }))
 }
 
 struct Job<'a> {
@@ -150,13 +200,14 @@ struct Job<'a> {
     /// The foreign answer, kept as the response.
     answer: Option<&'a str>,
     /// The exchange that it continues.
-    exchange: Option<crate::base::id::TurnKey>,
+    exchange: Option<TurnKey>,
     /// Paths whose files have the edits already.
     in_files: BTreeSet<RepoPath>,
+    events: Vec<Event>,
 }
 
 fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Error> {
-    let Job { mut state, mut gathered, to_write, start, subject, until, answer, exchange, in_files } = job;
+    let Job { mut state, mut gathered, to_write, start, subject, until, answer, exchange, in_files, events } = job;
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
@@ -170,7 +221,7 @@ fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Erro
     });
     let status = if until == Until::Stored { ChangeStatus::Held } else { ChangeStatus::Written };
     let edits: StoredEdits = gathered.stored(status);
-    let turn = Turn { header, state: state.clone(), prompt: None, request: None, response, edits, events: Vec::new() };
+    let turn = Turn { header, state: state.clone(), prompt: None, request: None, response, edits, events };
     line.place = Some(hook::Where::from(&turn.header));
     let mut open = OpenTurn::create(ws, turn, place)?;
     let mut landed = None;

@@ -4,32 +4,33 @@
 //! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
+mod checks;
 mod command;
+mod request;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
 use crate::edit::EditPlan;
 use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
+use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
-use crate::session::turn::{
-    ChangeStatus, FileStat, ForkPoint, Header, Outcome, RequestDigest, RequestRecord, SessionState, StoredEdits, Turn, TurnKind,
-};
+use crate::session::turn::{ChangeStatus, FileStat, ForkPoint, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
 use super::Error;
+use super::check::{Broken, Checked};
 use super::edits::{Gathered, Rules};
 use super::landing::{self, Then, Wording};
-use super::machine::{Effect, End, Input, Machine};
+use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
+use super::review::{Reviewed, Reviewer};
 use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
@@ -44,10 +45,10 @@ pub enum Progress<'a> {
         name: Option<&'a str>,
         new: bool,
     },
-    /// What did not fit goes back to the model.
+    /// Something goes back to the model.
     Reflecting {
         turn: &'a Header,
-        gathered: &'a Gathered,
+        about: &'a str,
         tokens: Tokens,
         left: u32,
     },
@@ -59,6 +60,15 @@ pub enum Progress<'a> {
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
+    /// All edits fit, but with them a file no longer parses.
+    Broken(&'a [Broken]),
+    /// A command of the user's begins to look at what was written.
+    Checking {
+        command: &'a str,
+    },
+    Checked(&'a Checked),
+    /// The user has looked at the edits.
+    Reviewed(&'a Reviewed),
     /// A command of the user's has run.
     Hook(&'a Ran),
     Written(&'a Gathered),
@@ -98,13 +108,14 @@ pub struct Finished {
     pub error: Option<Error>,
 }
 
-/// Runs a message to its end.
-pub async fn run(
-    ws: &Workspace,
-    message: &Message,
-    model: &Model,
+/// Runs a message to its end. With a reviewer, nothing is written that they did not take.
+pub async fn run<'a>(
+    ws: &'a Workspace,
+    message: &'a Message,
+    model: &'a Model,
     until: Until,
-    observer: &mut dyn Observer,
+    observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     interrupt: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Finished, Error> {
     let pipeline = pipeline(ws, until);
@@ -114,7 +125,7 @@ pub async fn run(
     let then = Then::of(&pipeline);
     let hooked = Hooked { pipeline: pipeline.clone(), ..Hooked::default() };
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { stored_as, then, hooked, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { reviewer, hooked, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
@@ -143,8 +154,16 @@ struct Driver<'a> {
     message: &'a Message,
     model: &'a Model,
     observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     state: SessionState,
     gathered: Gathered,
+    /// What goes back to the model, if it is not edits that do not fit.
+    trouble: Option<Trouble>,
+    /// Whether the model was told of broken syntax.
+    told_syntax: bool,
+    /// The check that failed last, and how.
+    failed: Option<(String, String)>,
+    tidied: Option<checks::Tidied>,
     text: String,
     /// The first turn's place and request, until it is opened with them.
     begun: Option<Begun>,
@@ -181,12 +200,17 @@ impl<'a> Driver<'a> {
         Self {
             stored_as: ChangeStatus::Held,
             then: Then::Leave,
+            reviewer: None,
             ws,
             message,
             model,
             observer,
             state: SessionState::default(),
             gathered: Gathered::default(),
+            trouble: None,
+            told_syntax: false,
+            failed: None,
+            tidied: None,
             text: String::new(),
             begun: None,
             prepared: None,
@@ -210,10 +234,10 @@ impl<'a> Driver<'a> {
             Builtin::Build => self.build(),
             Builtin::Send => self.ask(interrupt).await,
             Builtin::Parse => self.parse(),
-            Builtin::Store => self.store(),
+            Builtin::Store => self.review_and_store(interrupt).await,
             Builtin::Apply => self.apply(),
             Builtin::Commit => self.commit(),
-            Builtin::Check => Ok(Input::Checked),
+            Builtin::Check => self.check(interrupt).await,
             // The machine says with which outcome: `Effect::Close`.
             Builtin::Record => Err(Error::Bug("a turn was recorded without an outcome".to_owned())),
         }
@@ -253,14 +277,23 @@ impl<'a> Driver<'a> {
             Some((_, appended)) => (appended.commit, appended.session),
             None => return Err(Error::Bug("nothing to reflect on".to_owned())),
         };
-        let provider = &*self.model.provider;
-        let (call, tokens) = prepare::reflection(self.ws, parent, &self.message.model, &mut self.state, &self.gathered, provider)?;
+        let (provider, model) = (&*self.model.provider, &self.message.model);
+        let trouble = self.trouble.take();
+        let about = checks::about(trouble.as_ref(), &self.gathered);
+        let (call, tokens) = match &trouble {
+            Some(trouble) => prepare::again(self.ws, parent, model, &self.state, trouble, provider)?,
+            None => prepare::reflection(self.ws, parent, model, &mut self.state, &self.gathered, provider)?,
+        };
+        if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
+            // These edits are done with; what comes now is written against the files as they are.
+            self.gathered = Gathered::default();
+        }
         // What one answer was refused for is not what the next one comes to.
         (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);
         let header = self.header(Some(session), Some(parent))?;
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
-        self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
+        self.observer.observe(&Progress::Reflecting { turn: &header, about: &about, tokens, left });
         let place = Place::new(Some(parent), Begins::Nothing);
         self.open_turn(header, place, None, call)
     }
@@ -275,7 +308,7 @@ impl<'a> Driver<'a> {
     }
 
     fn open_turn(&mut self, mut header: Header, place: Place, prompt: Option<Vec<u8>>, call: WireCall) -> Result<Input, Error> {
-        let (digest, request) = record_request(self.ws, place.parent, &call)?;
+        let (digest, request) = request::record_request(self.ws, place.parent, &call)?;
         header.request = Some(digest);
         let turn = Turn {
             header,
@@ -383,6 +416,9 @@ impl<'a> Driver<'a> {
             self.observer.observe(&Progress::Rejected(&self.gathered));
         }
         ws.faults.point("parsed");
+        if misfits + unseen == 0 {
+            return self.look_at_syntax(fit);
+        }
         Ok(Input::Parsed { fit, misfits, unseen })
     }
 
@@ -480,10 +516,14 @@ impl<'a> Driver<'a> {
         let (turn, appended) = turn.close(ws)?;
         self.observer.observe(&Progress::Closed { turn: &turn, appended: &appended });
         self.last = Some((turn, appended));
+        self.keep_tidied()?;
         Ok(Input::Closed)
     }
 
     fn finish(mut self, end: End) -> Result<Finished, Error> {
+        if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
+            self.error = Some(Error::CheckFailed { command, how });
+        }
         let Some((turn, appended)) = self.last.take() else {
             return Err(self.error.take().unwrap_or_else(|| Error::Bug("no turn was made".to_owned())));
         };
@@ -493,33 +533,6 @@ impl<'a> Driver<'a> {
 
 fn unreadable(source: std::io::Error) -> Error {
     Error::Read { what: "a file that the answer edits".to_owned(), source }
-}
-
-/// What is kept of a request, which must hold no secret.
-fn record_request(ws: &Workspace, parent: Option<Oid>, call: &WireCall) -> Result<(RequestDigest, RequestRecord), Error> {
-    let body = call.body.bytes();
-    check_request(ws, call, &body)?;
-    let digest = RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 };
-    let known = ws.store().known_manifest(parent)?;
-    let mut parts = BTreeMap::new();
-    for segment in &call.body.segments {
-        let label = Sha256::of(&segment.bytes);
-        if !known.contains(&label) {
-            parts.insert(label, segment.bytes.clone());
-        }
-    }
-    Ok((digest, RequestRecord { envelope: call.envelope.clone(), manifest: call.body.manifest(), parts }))
-}
-
-/// Refuses a request that holds a secret. What goes into one was redacted where it came from, so this is the last look.
-fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
-    let segment = call.body.segments.iter().find(|segment| ws.redactor.holds(&segment.bytes));
-    let place = |what: &str| ws.redactor.redact(what).into_owned();
-    if let Some(secret) = ws.redactor.find(body).or_else(|| ws.redactor.find(call.envelope.url.as_bytes())) {
-        let part = segment.map_or_else(|| "the address or the model's name".to_owned(), |segment| place(&segment.kind.0));
-        return Err(Error::WouldSend { secret: secret.to_string(), part });
-    }
-    Ok(())
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

@@ -37,8 +37,17 @@ pub enum Input {
         /// Files that the answer edits (or asks for) without having seen them.
         unseen: usize,
     },
+    /// All edits fit, but with them a file no longer parses that did before.
+    Broken,
     /// The edits are durable.
     Stored,
+    /// The same, but the user took only some of them, and said of others why not.
+    StoredInPart,
+    /// The user took none of them.
+    Refused {
+        /// Whether they said why.
+        reasons: bool,
+    },
     /// The files are written.
     Applied,
     /// A file changed meanwhile, or cannot be written; none is.
@@ -47,8 +56,10 @@ pub enum Input {
     Committed,
     /// It has not, and the driver knows why.
     NotCommitted,
-    /// The project's checks were run.
+    /// The project's checks went well.
     Checked,
+    /// One of them failed.
+    CheckFailed(Objection),
     /// The turn is recorded.
     Closed,
 }
@@ -83,6 +94,8 @@ pub enum End {
     NoAnswer,
     /// Edits did not fit, could not be written, or could not be committed.
     Rejected,
+    /// The edits are in the files, and a check still fails.
+    CheckFailed,
     /// A handler did not let it be sent.
     Blocked,
     Interrupted,
@@ -98,6 +111,12 @@ pub struct Machine {
     /// Whether the exchange has a turn.
     opened: bool,
     answered: bool,
+    /// Whether the model was told of broken syntax; it is told once.
+    told_syntax: bool,
+    /// Whether what is in the files fails a check.
+    check_failed: bool,
+    /// Whether the user has said something that goes back to the model when all else is done.
+    wanted: bool,
     /// What the open turn has come to.
     outcome: Outcome,
     /// What follows when the open turn is closed.
@@ -113,6 +132,9 @@ impl Machine {
             at: None,
             opened: false,
             answered: false,
+            told_syntax: false,
+            check_failed: false,
+            wanted: false,
             outcome: Outcome::None,
             after: Effect::Finish(End::Done),
         }
@@ -121,7 +143,11 @@ impl Machine {
     /// Takes what happened and says what to do next.
     pub fn handle(&mut self, input: Input) -> Effect {
         match input {
-            Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Checked | Input::Closed => self.go(),
+            Input::Checked => {
+                self.check_failed = false;
+                self.go()
+            }
+            Input::CheckFailed(objection) => self.check_failed(objection),
             Input::Answered => {
                 self.answered = true;
                 self.go()
@@ -131,8 +157,24 @@ impl Machine {
             Input::Failed => self.close(Outcome::Failed, End::NoAnswer),
             Input::Interrupted => self.interrupted(),
             Input::Parsed { misfits, unseen, .. } if misfits + unseen > 0 => self.reject(Objection::Mend),
-            Input::Parsed { fit: 0, .. } => self.close(Outcome::None, End::Done),
-            Input::Parsed { .. } => self.go(),
+            // What failed before fails still.
+            Input::Parsed { fit: 0, .. } | Input::Refused { reasons: false } => {
+                self.close(Outcome::None, if self.check_failed { End::CheckFailed } else { End::Done })
+            }
+            // Each costs the user a sentence, so they end by themselves.
+            Input::Refused { reasons: true } => self.end(Outcome::None, Effect::Open { reflection: true }),
+            Input::StoredInPart => {
+                self.wanted = true;
+                self.go()
+            }
+            Input::Broken if !self.told_syntax && self.reflections_left > 0 => {
+                self.told_syntax = true;
+                self.reject(Objection::Mend)
+            }
+            // With broken syntax, too: the model means it, or cannot do better.
+            Input::Parsed { .. } | Input::Broken | Input::Begin | Input::Passed | Input::Opened | Input::Stored | Input::Closed => {
+                self.go()
+            }
             Input::Applied => self.went(Outcome::Uncommitted),
             Input::NotApplied => self.close(Outcome::Rejected, End::Rejected),
             Input::Committed => self.went(Outcome::Applied),
@@ -167,7 +209,9 @@ impl Machine {
                 // The exchange's next turn has its request from the answer, not from the user's words.
                 self.at = self.pipeline.last_before(Point::Request);
                 (self.answered, self.outcome) = (false, Outcome::None);
-                std::mem::replace(&mut self.after, Effect::Finish(End::Done))
+                let after = std::mem::replace(&mut self.after, Effect::Finish(End::Done));
+                let may_go_on = matches!(after, Effect::Finish(End::Done | End::CheckFailed));
+                if std::mem::take(&mut self.wanted) && may_go_on { Effect::Open { reflection: true } } else { after }
             }
         }
     }
@@ -207,6 +251,18 @@ impl Machine {
             _ if self.outcome == Outcome::None => self.close(Outcome::Interrupted, End::Interrupted),
             _ => self.close(self.outcome, End::Interrupted),
         }
+    }
+
+    /// What is written stays; the model may go on from there.
+    fn check_failed(&mut self, objection: Objection) -> Effect {
+        self.check_failed = true;
+        self.after = if objection == Objection::Stop || self.reflections_left == 0 {
+            Effect::Finish(End::CheckFailed)
+        } else {
+            self.reflections_left -= 1;
+            Effect::Open { reflection: true }
+        };
+        self.go()
     }
 
     /// The edits are not wanted as they are; the model may try again.
@@ -291,7 +347,7 @@ mod tests {
                     Builtin::Check => Input::Checked,
                     Builtin::Open | Builtin::Build | Builtin::Record => Input::Passed,
                 },
-                effect if effect == commands[at] && !objected => {
+                Effect::Run(Handler::Command(_)) if effect == commands[at] && !objected => {
                     objected = true;
                     Input::Blocked(objection)
                 }
@@ -394,13 +450,55 @@ mod tests {
         assert!(commands.iter().all(|command| !effects.contains(command)));
     }
 
+    #[test]
+    fn broken_syntax_goes_back_once_and_is_then_written() {
+        let again = [Input::Closed, Input::Opened, Input::Answered];
+        let written = [Input::Stored, Input::Applied, Input::Committed, Input::Checked, Input::Closed];
+        let inputs: Vec<Input> = [Input::Broken].into_iter().chain(again).chain([Input::Broken]).chain(written).collect();
+        let effects = script(Pipeline::default(), 3, &inputs);
+        assert_eq!(effects[5..8], [Effect::Close(Outcome::Rejected), Effect::Open { reflection: true }, run(Builtin::Send)]);
+        assert_eq!(effects[9], run(Builtin::Store));
+        assert_eq!(effects[13..], [Effect::Close(Outcome::Applied), Effect::Finish(End::Done)]);
+        assert_eq!(script(Pipeline::default(), 0, &[Input::Broken])[5], run(Builtin::Store), "nobody can be asked");
+    }
+
+    #[test]
+    fn a_failed_check_goes_back_with_the_edits_kept() {
+        let round = |checked| [parsed(1, 0, 0), Input::Stored, Input::Applied, Input::Committed, checked, Input::Closed];
+        let fails = Input::CheckFailed(Objection::Mend);
+        let more = [Input::Opened, Input::Answered];
+        let twice: Vec<Input> = round(fails).into_iter().chain(more).chain(round(fails)).collect();
+        let effects = script(Pipeline::default(), 1, &twice);
+        assert_eq!(effects[9..12], [Effect::Close(Outcome::Applied), Effect::Open { reflection: true }, run(Builtin::Send)]);
+        assert_eq!(effects[17..], [Effect::Close(Outcome::Applied), Effect::Finish(End::CheckFailed)]);
+        let mended: Vec<Input> = round(fails).into_iter().chain(more).chain(round(Input::Checked)).collect();
+        assert_eq!(script(Pipeline::default(), 1, &mended).last(), Some(&Effect::Finish(End::Done)));
+        // No further edits: it fails as before.
+        let given_up: Vec<Input> = round(fails).into_iter().chain(more).chain([parsed(0, 0, 0), Input::Closed]).collect();
+        assert_eq!(script(Pipeline::default(), 3, &given_up).last(), Some(&Effect::Finish(End::CheckFailed)));
+        let stop = script(Pipeline::default(), 3, &round(Input::CheckFailed(Objection::Stop)));
+        assert_eq!(stop[9..], [Effect::Close(Outcome::Applied), Effect::Finish(End::CheckFailed)]);
+    }
+
+    #[test]
+    fn what_the_user_says_of_an_edit_goes_back_when_the_others_are_written() {
+        let rest = [Input::Applied, Input::Committed, Input::Checked, Input::Closed];
+        let inputs: Vec<Input> = [parsed(2, 0, 0), Input::StoredInPart].into_iter().chain(rest).collect();
+        let effects = script(Pipeline::default(), 0, &inputs);
+        assert_eq!(effects[9..], [Effect::Close(Outcome::Applied), Effect::Open { reflection: true }]);
+        let none = |reasons| script(Pipeline::default(), 0, &[parsed(2, 0, 0), Input::Refused { reasons }, Input::Closed]);
+        assert_eq!(none(true)[6..], [Effect::Close(Outcome::None), Effect::Open { reflection: true }]);
+        assert_eq!(none(false)[6..], [Effect::Close(Outcome::None), Effect::Finish(End::Done)]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..16, 0..60)) {
+        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..20, 0..60)) {
             let all = [
                 Input::Begin, Input::Opened, Input::Answered, Input::Cut, Input::Failed, Input::Interrupted, parsed(1, 0, 0), parsed(0, 0, 0),
                 parsed(1, 1, 0), Input::Stored, Input::Applied, Input::NotApplied, Input::Closed, Input::Checked, Input::Passed,
-                Input::Blocked(Objection::Mend),
+                Input::Blocked(Objection::Mend), Input::Broken, Input::CheckFailed(Objection::Mend),
+                Input::StoredInPart, Input::Refused { reasons: true },
             ];
             let mut machine = Machine::new(Pipeline::default(), 2);
             let mut before = None;

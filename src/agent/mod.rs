@@ -7,6 +7,7 @@
 //! - A turn that is open has a directory of its own until it is recorded; [`recover`] closes those of dead processes.
 
 pub mod apply;
+pub mod check;
 pub mod checkout;
 pub mod doctor;
 pub mod edits;
@@ -21,6 +22,7 @@ pub mod models;
 pub mod open;
 pub mod prepare;
 pub mod recover;
+pub mod review;
 mod scrub;
 pub mod sessions;
 pub mod steps;

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::id::{Oid, SessionId, TurnKey};
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::base::path::RepoPath;
+use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 use crate::edit::EditFormat;
 use crate::llm::{Provider, WireCall};
 use crate::project;
-use crate::prompt::{self, Budget, FileInput, Fragment, Inputs};
+use crate::prompt::{self, Budget, FileInput, Fragment, Inputs, Trouble};
 use crate::session::request::{ModelId, ModelRequest, Part};
 use crate::session::turn::{Access, SessionState};
 
@@ -187,6 +188,33 @@ pub fn reflection(
         rejects: &rejects,
         held: &gathered.held(),
         files: &inputs,
+        commit_subject: asks_for_subject(ws),
+        budget: budget(provider, model),
+        templates: &ws.templates,
+    })?;
+    let tokens = prompt.tokens();
+    let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
+    Ok((provider.encode(&request)?, tokens))
+}
+
+/// Builds the request that says what is wrong with edits that fit.
+pub fn again(
+    ws: &Workspace,
+    parent: Oid,
+    model: &ModelId,
+    state: &SessionState,
+    trouble: &Trouble,
+    provider: &dyn Provider,
+) -> Result<(WireCall, Tokens), Error> {
+    let previous = ws.store().conversation(parent)?;
+    let tree = ws.backend.worktree()?;
+    let (mut files, _) = file_inputs(ws, &*tree, state.files.iter().map(|(path, access)| (path.clone(), *access)))?;
+    // A check may have made something else of one; then it is not shown, and nobody can edit it.
+    files.retain(|file| file.content.as_ref().is_none_or(|bytes| !is_binary(bytes)));
+    let prompt = prompt::again(&prompt::Again {
+        previous: &previous,
+        trouble,
+        files: &files,
         commit_subject: asks_for_subject(ws),
         budget: budget(provider, model),
         templates: &ws.templates,

@@ -198,6 +198,8 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     }
     let whole = turn.response.as_ref().is_some_and(|r| r.stop.is_some()) || turn.header.kind != TurnKind::Turn;
     turn.header.outcome = match whole {
+        // It had come to its end but for the checks.
+        true if done.committed && turn.header.outcome == Outcome::Applied => Outcome::Applied,
         _ if !done.committed && !place.in_files.is_empty() => Outcome::Uncommitted,
         true => Outcome::Recovered,
         false => Outcome::Interrupted,

@@ -210,6 +210,9 @@ impl From<Error> for Failure {
                 user().hint("only text files can be sent; leave it out: rt files rm PATH")
             }
             Error::NoModel { tried } => no_model(&tried),
+            Error::CheckFailed { .. } => {
+                user().hint("the edits stay; all that it printed: rt show   take the whole exchange back: rt undo").code(REJECTED)
+            }
             Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")

@@ -200,9 +200,17 @@ pub struct ContextSettings {
 }
 
 /// `[check]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckSettings {
-    /// How often rejected edits go back to the model.
+    /// Whether edits that break the syntax go back to the model once.
+    pub syntax: bool,
+    /// Commands that look at edited files.
+    pub lint: Vec<String>,
+    /// Commands that run after those.
+    pub test: Vec<String>,
+    /// How long one of them may run.
+    pub timeout: Duration,
+    /// How often something goes back to the model in one exchange.
     pub max_reflections: u32,
 }
 
@@ -339,7 +347,13 @@ impl Merged<'_> {
                 history_tokens: self.int("context.history_tokens").filter(|n| *n > 0),
                 instructions: self.yes("context.instructions"),
             },
-            check: CheckSettings { max_reflections: self.small("check.max_reflections") },
+            check: CheckSettings {
+                syntax: self.yes("check.syntax"),
+                lint: self.list("check.lint"),
+                test: self.list("check.test"),
+                timeout: self.time("check.timeout"),
+                max_reflections: self.small("check.max_reflections"),
+            },
             hooks: HookSettings {
                 session: self.list("hooks.session"),
                 prompt: self.list("hooks.prompt"),

@@ -199,7 +199,7 @@ mod tests {
     use crate::process::bounded::Kept;
 
     fn ran(ended: Ended, stdout: &str, stderr: &str) -> Bounded {
-        let kept = |text: &str| Kept { bytes: text.into(), dropped: 0 };
+        let kept = |text: &str| Kept { bytes: text.into(), ..Kept::default() };
         Bounded { ended, stdout: kept(stdout), stderr: kept(stderr) }
     }
 

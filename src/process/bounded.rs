@@ -39,7 +39,12 @@ pub struct Kept {
     pub bytes: Vec<u8>,
     /// How many bytes more there were.
     pub dropped: u64,
+    /// The last of these, for whoever looks for a summary at the end.
+    pub tail: Vec<u8>,
 }
+
+/// How much of an output's end is kept when there is more than was to be kept.
+const TAIL: usize = 1 << 18;
 
 /// What a command left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +66,11 @@ impl Kept {
                     let keep = read.min(most.saturating_sub(self.bytes.len()));
                     self.bytes.extend_from_slice(&buffer[..keep]);
                     self.dropped += (read - keep) as u64;
+                    self.tail.extend_from_slice(&buffer[keep..read]);
+                    // Not with every piece: each time, what is left is moved.
+                    if self.tail.len() > 2 * TAIL {
+                        self.tail.drain(..self.tail.len() - TAIL);
+                    }
                 }
             }
         }
@@ -120,21 +130,17 @@ impl Spec {
                     }
                 }
             };
-            let status = timeout(limits.time, running).await;
-            match status {
-                Ok(status) => {
-                    // From here on its number may be another's.
-                    group.0 = None;
-                    if open {
-                        let _ = timeout(AFTERWARDS, &mut pipes).await;
-                    }
-                    status?.code().map_or(Ended::Signal, Ended::Code)
+            if let Ok(status) = timeout(limits.time, running).await {
+                // From here on its number may be another's.
+                group.0 = None;
+                if open {
+                    let _ = timeout(AFTERWARDS, &mut pipes).await;
                 }
-                Err(_) => {
-                    group.kill();
-                    let _ = timeout(AFTERWARDS, child.wait()).await;
-                    Ended::TimedOut
-                }
+                status?.code().map_or(Ended::Signal, Ended::Code)
+            } else {
+                group.kill();
+                let _ = timeout(AFTERWARDS, child.wait()).await;
+                Ended::TimedOut
             }
         };
         Ok(Bounded { ended, stdout: out, stderr: errors })
@@ -158,6 +164,8 @@ mod tests {
         let ran = run("cat; head -c 300000 /dev/zero >&2; exit 3", LONG, 1000);
         assert_eq!((ran.ended, ran.stdout.bytes.len(), ran.stderr.bytes.len()), (Ended::Code(3), 1000, 1000));
         assert_eq!((ran.stdout.dropped, ran.stderr.dropped), ((1 << 20) - 1000, 299_000));
+        let ran = run("head -c 3000000 /dev/zero; echo end", LONG, 1000);
+        assert!(ran.stdout.tail.ends_with(b"\0end\n") && ran.stdout.tail.len() <= 2 * TAIL, "{}", ran.stdout.tail.len());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!   shrinks by itself, and says that it did.
 //! - Every part but the user's words ends in a blank line, so parts may be sent apart or one after the other.
 
+mod again;
 mod file;
 mod list;
 mod reflect;
@@ -22,6 +23,7 @@ use crate::base::path::RepoPath;
 use crate::session::request::{Kind, Part, Role};
 use crate::session::turn::Access;
 
+pub use again::{Again, BrokenPlace, FailedCheck, RefusedHunk, Trouble, again};
 pub use reflect::{Held, Nearest, Reflection, RejectInfo, reflect};
 pub use template::{Override, TemplateError, TemplateText, Templates};
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod checks;
 mod cli;
 mod crash;
 mod demo;
@@ -22,6 +23,7 @@ mod landing;
 mod model;
 mod private;
 mod repositories;
+mod review;
 mod running;
 mod secrets;
 mod shapes;

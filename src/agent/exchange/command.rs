@@ -201,6 +201,7 @@ impl Driver<'_> {
         let stored = self.gathered.stored(ChangeStatus::Held);
         self.open()?.turn.turn.edits = stored;
         self.error = Some(hook::blocked(ran));
+        self.trouble = None;
         self.observer.observe(&Progress::Rejected(&self.gathered));
         self.gathered.changes = crate::base::change::ChangeSet::default();
         self.gathered.counts.clear();
@@ -262,7 +263,7 @@ impl Driver<'_> {
         parts.push(Part::text(Role::User, format!("hook:{name}").as_str(), text));
         let request = ModelRequest { model: self.message.model.clone(), parts, max_output: None };
         let call = self.model.provider.encode(&request)?;
-        let (digest, record) = super::record_request(self.ws, self.open()?.turn.place.parent, &call)?;
+        let (digest, record) = super::request::record_request(self.ws, self.open()?.turn.place.parent, &call)?;
         let ws = self.ws;
         let open = self.open()?;
         open.turn.turn.header.request = Some(digest);
