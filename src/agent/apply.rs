@@ -63,6 +63,7 @@ pub fn answer(
     line.run(
         Point::Response,
         Side::Before,
+        None,
         || data(text),
         |said| {
             words = said.text.unwrap_or_else(|| words.clone());
@@ -74,7 +75,7 @@ pub fn answer(
         None => gathered.take(&words, format, &*tree, &rules),
     };
     taken.map_err(|source| Error::Read { what: "a file that the answer edits".to_owned(), source })?;
-    line.run(Point::Response, Side::After, || data(text), |_| {})?;
+    line.run(Point::Response, Side::After, None, || data(text), |_| {})?;
     // The edits are taken from the answer as it is, and refused if they hold a secret; what is stored has none.
     let text = &*ws.redactor.redact(text);
     let subject = gathered.message.clone().unwrap_or_else(|| "apply an answer".to_owned());
@@ -237,7 +238,7 @@ fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Erro
     let mut told = hook::outcome(&open.turn.header, outcome);
     told.insert("commit".to_owned(), landed.as_ref().and_then(|l| l.commit).map(|c| c.to_string()).into());
     // What is done is done; a no is shown.
-    let _ = line.run(Point::Turn, Side::Before, || told.clone(), |_| {});
+    let _ = line.run(Point::Turn, Side::Before, Some(&open), || told.clone(), |_| {});
     open.turn.events.append(&mut line.events);
     if outcome == Outcome::Rejected {
         open.turn.edits = gathered.stored(ChangeStatus::Held);
@@ -260,7 +261,7 @@ fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Erro
     open.turn.header.end = end;
     let (turn, appended) = open.close(ws)?;
     told.insert("turn_commit".to_owned(), appended.commit.to_string().into());
-    let _ = line.run(Point::Turn, Side::After, || told.clone(), |_| {});
+    let _ = line.run(Point::Turn, Side::After, None, || told.clone(), |_| {});
     Ok(Applied { turn, appended, gathered, landed, hooks: line.ran, error })
 }
 
@@ -278,13 +279,13 @@ fn write_and_commit(
     let no = |outcome, error| Ok((outcome, None, Some(error)));
     let plan = hook::data(Point::Plan, gathered, "");
     for side in [Side::Before, Side::After] {
-        if let Err(error) = line.run(Point::Plan, side, || plan.clone(), |_| {}) {
+        if let Err(error) = line.run(Point::Plan, side, Some(open), || plan.clone(), |_| {}) {
             return no(Outcome::Rejected, error);
         }
     }
     let mut files = Vec::new();
     let told = hook::data(Point::Edits, gathered, "");
-    if let Err(error) = line.run(Point::Edits, Side::Before, || told.clone(), |said| files.extend(said.files)) {
+    if let Err(error) = line.run(Point::Edits, Side::Before, Some(open), || told.clone(), |said| files.extend(said.files)) {
         return no(Outcome::Rejected, error);
     }
     // What is tried again is what was stored.
@@ -311,7 +312,7 @@ fn write_and_commit(
         open.save(ws)?;
     }
     ws.faults.point("applied");
-    if let Err(error) = line.run(Point::Edits, Side::After, || told.clone(), |_| {}) {
+    if let Err(error) = line.run(Point::Edits, Side::After, Some(open), || told.clone(), |_| {}) {
         return no(Outcome::Uncommitted, error);
     }
     if then == Then::Leave {
@@ -323,6 +324,7 @@ fn write_and_commit(
     let taken = line.run(
         Point::Commit,
         Side::Before,
+        Some(open),
         || told.clone(),
         |said| {
             message = said.message.map_or_else(|| message.clone(), |text| landing::with_trailer(&text, key));
@@ -341,7 +343,7 @@ fn write_and_commit(
         Ok(landed) if landed.commit.is_some() => {
             let mut told = told;
             told.insert("commit".to_owned(), landed.commit.map(|c| c.to_string()).into());
-            let _ = line.run(Point::Commit, Side::After, || told.clone(), |_| {});
+            let _ = line.run(Point::Commit, Side::After, Some(open), || told.clone(), |_| {});
             Ok((Outcome::Applied, Some(landed), None))
         }
         Ok(landed) => {

@@ -18,6 +18,7 @@ use crate::session::turn::{Header, Outcome};
 
 use super::Error;
 use super::edits::Gathered;
+use super::open::OpenTurn;
 use super::workspace::Workspace;
 
 /// A point's list of names.
@@ -56,7 +57,14 @@ impl From<&Header> for Where {
 }
 
 /// Runs a command. Dropping the future kills it.
-pub(super) async fn call(ws: &Workspace, id: CommandId, place: Option<Where>, data: Map<String, Value>) -> Result<Ran, Error> {
+pub(super) async fn call(
+    ws: &Workspace,
+    pipeline: &Pipeline,
+    id: CommandId,
+    place: Option<Where>,
+    open: Option<&OpenTurn>,
+    data: Map<String, Value>,
+) -> Result<Ran, Error> {
     let hooks = &ws.config.settings().hooks;
     let name = names(hooks, id.point).get(usize::from(id.at)).map(String::as_str).unwrap_or_default();
     let Some(settings) = hooks.commands.get(name) else { return Err(Error::Bug(format!("there is no hook {name:?}"))) };
@@ -68,10 +76,14 @@ pub(super) async fn call(ws: &Workspace, id: CommandId, place: Option<Where>, da
         turn: place.map(|place| place.turn.to_string()),
     };
     ws.faults.point("hook.before");
-    let mut ran = Command { name, settings }.run(id.point, &around, data).await;
+    let started = |pid| open.into_iter().for_each(|open| open.note_command(pid));
+    let mut ran = Command { name, settings }.run(id.point, &around, data, started).await;
+    if let Some(open) = open {
+        open.end_command();
+    }
     ws.faults.point("hook.after");
     redact(&mut ran, &ws.redactor);
-    let unused = ran.answer.said.unused(id.point);
+    let unused = ran.answer.said.unused(id.point, pipeline.side(id));
     if !unused.is_empty() && ran.answer.failed.is_none() {
         ran.answer.failed = Some(format!("it gave {}, of which this point makes nothing", unused.join(", ")));
     }
@@ -252,24 +264,28 @@ impl<'a> Line<'a> {
         Self { ws, pipeline, place: None, ran: Vec::new(), events: Vec::new() }
     }
 
-    /// Runs what stands before or after the program's step of a point (in its place is before). `take` gets what each
+    /// Runs what stands on this side of the program's step of a point, or in its place. `take` gets what each
     /// gives; the first no is the error.
     pub fn run(
         &mut self,
         point: Point,
         side: Side,
+        open: Option<&OpenTurn>,
         mut data: impl FnMut() -> Map<String, Value>,
         mut take: impl FnMut(Said),
     ) -> Result<(), Error> {
-        let commands = self.pipeline.commands(point, side);
+        let mut commands = self.pipeline.commands(point, side);
+        if side == Side::Before {
+            commands.extend(self.pipeline.commands(point, Side::Instead));
+        }
         if commands.is_empty() {
             return Ok(());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| Error::Read { what: "the runtime".to_owned(), source })?;
         for id in commands {
-            let mut ran = runtime.block_on(call(self.ws, id, self.place, data()))?;
-            if self.pipeline.replaces(id) {
+            let mut ran = runtime.block_on(call(self.ws, &self.pipeline, id, self.place, open, data()))?;
+            if self.pipeline.side(id) == Side::Instead {
                 must_give(&mut ran);
             }
             self.events.push(event(self.ws, &ran));

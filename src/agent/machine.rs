@@ -200,6 +200,8 @@ impl Machine {
                 match next {
                     Handler::Builtin(Builtin::Record) => Effect::Close(self.outcome),
                     Handler::Builtin(Builtin::Check) if !self.as_meant() => self.go(),
+                    // Who stops it does not want to wait for what comes after it.
+                    Handler::Command(_) if self.after == Effect::Finish(End::Interrupted) => self.go(),
                     next => Effect::Run(next),
                 }
             }
@@ -345,7 +347,7 @@ mod tests {
                     Builtin::Check => Input::Checked,
                     Builtin::Open | Builtin::Build | Builtin::Record => Input::Passed,
                 },
-                effect if effect == commands[at] && !objected => {
+                Effect::Run(Handler::Command(_)) if effect == commands[at] && !objected => {
                     objected = true;
                     Input::Blocked(objection)
                 }
@@ -436,6 +438,16 @@ mod tests {
         assert_eq!(ends(Point::Edits, 1, Objection::Mend), kept);
         assert_eq!(ends(Point::Commit, 0, Objection::Mend), kept);
         assert_eq!(ends(Point::Commit, 1, Objection::Mend), well, "it is committed already");
+    }
+
+    #[test]
+    fn after_an_interruption_no_command_runs() {
+        let (pipeline, commands) = around(Point::Turn);
+        let mut machine = Machine::new(pipeline, 1);
+        let inputs = START[..4].iter().chain(&[Input::Interrupted, Input::Closed]);
+        let effects: Vec<Effect> = inputs.map(|input| machine.handle(*input)).collect();
+        assert_eq!(effects[4..], [Effect::Close(Outcome::Interrupted), Effect::Finish(End::Interrupted)]);
+        assert!(commands.iter().all(|command| !effects.contains(command)));
     }
 
     #[test]

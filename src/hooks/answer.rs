@@ -10,7 +10,7 @@ use crate::base::text::ellipsis;
 use crate::config::OnFailure;
 use crate::process::bounded::{Bounded, Ended};
 
-use super::Point;
+use super::{Point, Side};
 
 /// The exit code that says no.
 const BLOCK: i32 = 2;
@@ -160,16 +160,17 @@ impl Said {
         held.into_iter().filter(|(_, held)| *held).map(|(name, _)| name).collect()
     }
 
-    /// The names of what it holds and a point does not take.
-    pub fn unused(&self, point: Point) -> Vec<&'static str> {
-        let used: &[&str] = match point {
-            Point::Session => &["additionalContext"],
-            Point::Prompt => &["additionalContext", "text"],
-            Point::Request => &["additionalContext", "text"],
-            Point::Response => &["text", "files"],
-            Point::Edits => &["files"],
-            Point::Commit => &["message", "commit"],
-            Point::Plan | Point::Turn => &[],
+    /// The names of what it holds and nobody takes who stands there.
+    pub fn unused(&self, point: Point, side: Side) -> Vec<&'static str> {
+        let used: &[&str] = match (point, side) {
+            (Point::Session, _) | (Point::Request, Side::Before) => &["additionalContext"],
+            (Point::Prompt, Side::Before) => &["additionalContext", "text"],
+            (Point::Prompt | Point::Request, Side::Instead) => &["text"],
+            (Point::Response, Side::Before | Side::Instead) => &["text", "files"],
+            (Point::Response, Side::After) | (Point::Edits, Side::Before) => &["files"],
+            (Point::Commit, Side::Before) => &["message"],
+            (Point::Commit, Side::Instead) => &["commit"],
+            _ => &[],
         };
         self.names().into_iter().filter(|name| !used.contains(name)).collect()
     }
@@ -234,7 +235,7 @@ mod tests {
         );
         assert_eq!((answer.message.as_deref(), answer.said.message.as_deref()), (Some("m"), Some("x")));
         assert_eq!(answer.said.files.as_ref().map(Vec::len), Some(2));
-        assert_eq!(answer.said.unused(Point::Commit), ["files"]);
+        assert_eq!(answer.said.unused(Point::Commit, Side::Before), ["files"]);
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub struct Ran {
 }
 
 impl Command<'_> {
-    /// Runs it with what its point has to say. Dropping the future kills it.
-    pub async fn run(&self, point: Point, around: &Surroundings<'_>, data: Map<String, Value>) -> Ran {
+    /// Runs it with what its point has to say; `started` is told its number. Dropping the future kills it.
+    pub async fn run(&self, point: Point, around: &Surroundings<'_>, data: Map<String, Value>, started: impl FnOnce(u32)) -> Ran {
         let mut input = data;
         for (key, value) in [
             ("hook_event_name", point.name()),
@@ -60,7 +60,7 @@ impl Command<'_> {
         let on_failure = self.settings.on_failure;
         let ran = self.spec(point, around, Value::Object(input).to_string());
         let limits = Limits { time: self.settings.timeout, output: MOST_OUTPUT };
-        let answer = match ran.run_bounded(limits).await {
+        let answer = match ran.run_bounded_noted(limits, started).await {
             Ok(ran) => Answer::read(point, &ran, on_failure),
             Err(error) => Answer::failed(format!("it cannot be started: {error}"), on_failure),
         };

@@ -31,10 +31,12 @@ impl Default for Pipeline {
     }
 }
 
-/// Before or after the program's own step.
+/// Where a command stands, as seen from the program's own step of its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Before,
+    /// It does what that step would do.
+    Instead,
     After,
 }
 
@@ -111,30 +113,30 @@ impl Pipeline {
         at.and_then(|at| self.steps.get(at)).copied()
     }
 
-    /// The commands that run at a point before the program's own step (those that run after it with `After`).
+    /// The commands of a point that stand on this side of the program's own step.
     pub fn commands(&self, point: Point, side: Side) -> Vec<CommandId> {
-        let here = || self.steps.iter().filter(|step| step.point() == point);
-        let own = here().position(|step| matches!(step, Handler::Builtin(builtin) if *builtin != Builtin::Check));
-        here()
-            .enumerate()
-            .filter(|(at, _)| match side {
-                Side::Before => own.is_none_or(|own| *at < own),
-                Side::After => own.is_some_and(|own| *at > own),
-            })
-            .filter_map(|(_, step)| match step {
-                Handler::Command(command) => Some(*command),
-                Handler::Builtin(_) => None,
-            })
-            .collect()
+        let command = |step: &Handler| match step {
+            Handler::Command(command) if command.point == point => Some(*command),
+            _ => None,
+        };
+        self.steps.iter().filter_map(command).filter(|id| self.side(*id) == side).collect()
     }
 
-    /// Whether a command does what the program's own step of its point does otherwise: that step is not in the list, and
-    /// the command is the last one there.
-    pub fn replaces(&self, command: CommandId) -> bool {
-        let point = command.point;
-        let own = |step: &Handler| step.point() == point && matches!(step, Handler::Builtin(_));
-        let last = self.steps.iter().rev().find(|step| step.point() == point);
-        point != Point::Turn && !self.steps.iter().any(own) && last == Some(&Handler::Command(command))
+    /// Where a command stands. Without a step of the program's own at its point, the last command there is in its place.
+    pub fn side(&self, command: CommandId) -> Side {
+        let place = |wanted: &dyn Fn(&Handler) -> bool| self.steps.iter().position(wanted);
+        let own = |step: &Handler| {
+            step.point() == command.point && matches!(step, Handler::Builtin(builtin) if *builtin != Builtin::Check)
+        };
+        let at = place(&|step| *step == Handler::Command(command));
+        match place(&own) {
+            Some(own) if at > Some(own) => Side::After,
+            Some(_) => Side::Before,
+            None => {
+                let last = self.steps.iter().rposition(|step| step.point() == command.point);
+                if at == last { Side::Instead } else { Side::Before }
+            }
+        }
     }
 
     /// The last step before a point.
@@ -197,6 +199,9 @@ mod tests {
         assert_eq!(steps.next(Some(first)), Some(Handler::Builtin(Builtin::Parse)));
         assert_eq!(steps.next(Some(last)), Some(Handler::Builtin(Builtin::Store)));
         assert_eq!(steps.last_before(Point::Turn), Some(command(Point::Commit, 0)));
+        let sides =
+            [(Point::Response, 0), (Point::Response, 2), (Point::Commit, 0)].map(|(point, at)| steps.side(CommandId { point, at }));
+        assert_eq!(sides, [Side::Before, Side::After, Side::Instead]);
     }
 
     #[test]

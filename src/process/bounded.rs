@@ -97,11 +97,19 @@ impl Drop for Group {
 impl Spec {
     /// Runs it within limits. Dropping the future kills it.
     pub async fn run_bounded(&self, limits: Limits) -> io::Result<Bounded> {
+        self.run_bounded_noted(limits, |_| {}).await
+    }
+
+    /// The same; `started` is told the process's number.
+    pub async fn run_bounded_noted(&self, limits: Limits, started: impl FnOnce(u32)) -> io::Result<Bounded> {
         let mut command = Command::from(self.command());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
         let mut group = Group(id);
+        if let Some(id) = child.id() {
+            started(id);
+        }
         let (mut out, mut errors) = (Kept::default(), Kept::default());
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ended = {
@@ -122,21 +130,17 @@ impl Spec {
                     }
                 }
             };
-            let status = timeout(limits.time, running).await;
-            match status {
-                Ok(status) => {
-                    // From here on its number may be another's.
-                    group.0 = None;
-                    if open {
-                        let _ = timeout(AFTERWARDS, &mut pipes).await;
-                    }
-                    status?.code().map_or(Ended::Signal, Ended::Code)
+            if let Ok(status) = timeout(limits.time, running).await {
+                // From here on its number may be another's.
+                group.0 = None;
+                if open {
+                    let _ = timeout(AFTERWARDS, &mut pipes).await;
                 }
-                Err(_) => {
-                    group.kill();
-                    let _ = timeout(AFTERWARDS, child.wait()).await;
-                    Ended::TimedOut
-                }
+                status?.code().map_or(Ended::Signal, Ended::Code)
+            } else {
+                group.kill();
+                let _ = timeout(AFTERWARDS, child.wait()).await;
+                Ended::TimedOut
             }
         };
         Ok(Bounded { ended, stdout: out, stderr: errors })

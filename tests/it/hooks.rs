@@ -418,6 +418,7 @@ fn json_shows_what_ran_and_the_turn_keeps_it() {
     let field = |name: &str| event[name].as_str().unwrap_or_default();
     assert_eq!((field("point"), field("hook"), field("result"), field("message")), want);
     assert_eq!(events(&world)[0]["message"], "looked");
+    assert!(world.rt(&["show"]).ok().out.contains("mine at plan passed"));
 }
 
 #[test]
@@ -503,4 +504,33 @@ fn lists_that_make_no_sense_are_said_before_anything_is_sent() {
         assert!(ran.err.contains(said), "{text}: {}", ran.err);
         assert!(model.requests().is_empty());
     }
+}
+
+#[test]
+fn a_turn_whose_command_outlives_us_is_closed_after_it() {
+    let (world, _model) = world(&[&good()]);
+    example(&world, "committer");
+    let script = std::fs::read_to_string(world.top().join("home/.retort/hooks/my-commit")).expect("written");
+    let wait = "input=$(cat)\nmkfifo ~/gate ~/end\necho > ~/new; mv ~/new ~/up\nread line < ~/gate\n\
+                printf '%s\\n' \"$input\" | ~/.retort/hooks/real\nread line < ~/end";
+    world.program("../home/.retort/hooks/real", script.strip_prefix("#!/bin/sh\n").expect("a script"));
+    world.program("../home/.retort/hooks/my-commit", wait);
+    let mut child = world.start(&["-m", "change a.txt"]);
+    while !world.top().join("home/up").exists() {
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed");
+    child.wait().expect("dead");
+    let open = |gate: &str| std::fs::write(world.top().join("home").join(gate), "go\n").expect("it reads");
+    let status = || world.rt_with(&["status"], b"", &[("RT__DEBUG__CLOCK", "2026-03-02T00:00:00Z")]).ok();
+    let said = status();
+    assert!(said.err.contains("still runs"), "{}", said.err);
+    assert_eq!(world.read("a.txt"), "one\nTWO\nthree\n", "nothing is taken back under its feet");
+    open("gate");
+    open("end");
+    assert!((0..1000).any(|_| !status().err.contains("still runs")), "it has ended");
+    assert_eq!(world.git(&["log", "--format=%s"]), "Update a.txt\nfirst\n");
+    let shown = world.rt(&["show", "--json"]).ok().json();
+    assert_eq!(shown[0]["commit"], world.git(&["rev-parse", "HEAD"]).trim());
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
 }

@@ -190,10 +190,8 @@ fn hooks(given: &Given<'_>) -> Vec<Check> {
     }
     let root = given.git.map_or(given.directory, |git| git.layout().root.as_path());
     let path = given.env.get("PATH").map(String::as_str).unwrap_or_default();
-    let is_there = |program: &str| match program.contains('/') {
-        true => root.join(program).is_file(),
-        false => std::env::split_paths(path).any(|dir| dir.join(program).is_file()),
-    };
+    let on_path = |program: &str| std::env::split_paths(path).any(|dir| dir.join(program).is_file());
+    let is_there = |program: &str| if program.contains('/') { root.join(program).is_file() } else { on_path(program) };
     let home = given.env.get("HOME").map(String::as_str).unwrap_or_default();
     let missing = settings.commands.iter().filter_map(|(name, command)| {
         let program = match &command.argv[..] {

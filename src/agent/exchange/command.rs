@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::edit::EditPlan;
-use crate::hooks::{CommandId, Pipeline, Point, Ran, Verdict};
+use crate::hooks::{CommandId, Pipeline, Point, Ran, Side, Verdict};
 use crate::session::event::Event;
 use crate::session::request::{ModelRequest, Part, Role};
 use crate::session::stream::Stop;
@@ -44,8 +44,9 @@ impl Driver<'_> {
         let data = self.told(id.point, outcome)?;
         let header = self.begun.as_ref().map(|begun| &begun.header).or(self.open.as_ref().map(|open| &open.turn.turn.header));
         let place = header.or(self.last.as_ref().map(|(turn, _)| &turn.header)).map(hook::Where::from);
+        let open = self.open.as_ref().map(|open| &open.turn);
         let ran = tokio::select! {
-            ran = hook::call(self.ws, id, place, data) => ran?,
+            ran = hook::call(self.ws, &self.hooked.pipeline, id, place, open, data) => ran?,
             () = &mut *interrupt => {
                 self.error = Some(Error::Interrupted);
                 return Ok(Input::Interrupted);
@@ -145,7 +146,7 @@ impl Driver<'_> {
 
     /// Keeps and shows what a command said, and does it.
     fn take(&mut self, id: CommandId, mut ran: Ran) -> Result<Input, Error> {
-        let own = self.hooked.pipeline.replaces(id);
+        let own = self.hooked.pipeline.side(id) == Side::Instead;
         if own {
             // Nobody else does what it should have done.
             hook::must_give(&mut ran);
@@ -200,6 +201,7 @@ impl Driver<'_> {
         let stored = self.gathered.stored(ChangeStatus::Held);
         self.open()?.turn.turn.edits = stored;
         self.error = Some(hook::blocked(ran));
+        self.trouble = None;
         self.observer.observe(&Progress::Rejected(&self.gathered));
         self.gathered.changes = crate::base::change::ChangeSet::default();
         self.gathered.counts.clear();
@@ -292,9 +294,6 @@ impl Driver<'_> {
 
     /// Edits on top of those that fit. What does not fit is the command's fault, so nothing of it goes back to the model.
     fn more_edits(&mut self, name: &str, plan: EditPlan) -> Result<Input, Error> {
-        if self.hooked.written {
-            return Ok(Input::Passed);
-        }
         let ws = self.ws;
         let tree = ws.backend.worktree()?;
         let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: false };

@@ -106,6 +106,11 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
         let fields: Vec<String> = event.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
         field("event", format!("{} {}", event.kind, fields.join(" ")))?;
     }
+    for event in turn.events.iter().filter(|e| e.kind == "hook") {
+        let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+        let why = if get("why").is_empty() { String::new() } else { format!(": {}", get("why")) };
+        field("hook", format!("{} at {} {}{why}", get("hook"), get("point"), get("result")))?;
+    }
     for event in turn.events.iter().filter(|e| e.kind == "syntax") {
         let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
         field("syntax", format!("{}:{}:{}: {}", get("path"), get("line"), get("column"), get("what")))?;

@@ -10,6 +10,7 @@
 mod bytes;
 mod config;
 mod edits;
+mod hooks;
 mod reply;
 mod stored;
 mod syntax;
@@ -51,6 +52,7 @@ targets! {
     config_toml = config::toml, config::toml_seeds;
     edits = edits::edits, edits::seeds;
     errors = reply::errors, reply::error_seeds;
+    hooks = hooks::answer, hooks::seeds;
     merge = words::merge, words::merge_seeds;
     message = stored::message, stored::message_seeds;
     paths = words::paths, words::path_seeds;
