@@ -198,8 +198,9 @@ pub(super) fn outcome(header: &Header, outcome: Outcome) -> Map<String, Value> {
 pub(super) fn plan(files: Vec<FileText>) -> EditPlan {
     let edit = |(path, text): FileText| Edit {
         path: Ok(path),
-        op: text.map_or(Op::Delete, |content| Op::Write { content }),
+        op: text.map_or(Op::Delete, |content| Op::Write { content, told: true }),
         source: String::new(),
+        crlf: false,
     };
     EditPlan { edits: files.into_iter().map(edit).collect(), ..EditPlan::default() }
 }
