@@ -130,6 +130,9 @@ _rt() {
             rt__subcmd__config__subcmd__help,show)
                 cmd="rt__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            rt__subcmd__debug,edits)
+                cmd="rt__subcmd__debug__subcmd__edits"
+                ;;
             rt__subcmd__debug,gen)
                 cmd="rt__subcmd__debug__subcmd__gen"
                 ;;
@@ -141,6 +144,9 @@ _rt() {
                 ;;
             rt__subcmd__debug,turn)
                 cmd="rt__subcmd__debug__subcmd__turn"
+                ;;
+            rt__subcmd__debug__subcmd__help,edits)
+                cmd="rt__subcmd__debug__subcmd__help__subcmd__edits"
                 ;;
             rt__subcmd__debug__subcmd__help,gen)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__gen"
@@ -264,6 +270,9 @@ _rt() {
                 ;;
             rt__subcmd__help__subcmd__config,show)
                 cmd="rt__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            rt__subcmd__help__subcmd__debug,edits)
+                cmd="rt__subcmd__help__subcmd__debug__subcmd__edits"
                 ;;
             rt__subcmd__help__subcmd__debug,gen)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__gen"
@@ -442,7 +451,7 @@ _rt() {
                     return 0
                     ;;
                 --edit-format)
-                    COMPREPLY=($(compgen -W "auto search-replace whole-file" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto search-replace whole-file unified-diff patch" -- "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -480,7 +489,7 @@ _rt() {
             fi
             case "${prev}" in
                 --edit-format)
-                    COMPREPLY=($(compgen -W "auto search-replace whole-file" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto search-replace whole-file unified-diff patch" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -783,8 +792,26 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug)
-            opts="-q -y -h --config --json --quiet --yes --help gen reply turn help"
+            opts="-q -y -h --config --json --quiet --yes --help gen edits reply turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__edits)
+            opts="-q -y -h --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -819,8 +846,22 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug__subcmd__help)
-            opts="gen reply turn help"
+            opts="gen edits reply turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__help__subcmd__edits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1297,8 +1338,22 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug)
-            opts="gen reply turn"
+            opts="gen edits reply turn"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug__subcmd__edits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
