@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
-use crate::edit::EditPlan;
+use crate::edit::{Edit, EditPlan};
 use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::prompt::Trouble;
@@ -54,6 +54,8 @@ pub enum Progress<'a> {
     },
     Text(&'a str),
     Reasoning(&'a str),
+    /// An edit is complete in the answer that still arrives. Nothing was done with it, and what follows can take it back.
+    Read(&'a Edit),
     Retrying {
         wait: Duration,
         error: &'a LlmError,
@@ -84,6 +86,11 @@ pub enum Progress<'a> {
 /// Is told what happens.
 pub trait Observer {
     fn observe(&mut self, progress: &Progress<'_>);
+
+    /// Whether it is to be told of edits while they arrive, which costs a second reading of the answer.
+    fn watches_edits(&self) -> bool {
+        false
+    }
 }
 
 /// How far an exchange goes.
@@ -327,7 +334,8 @@ impl<'a> Driver<'a> {
     async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
         let (ws, model) = (self.ws, self.model);
         let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
-        let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer);
+        let format = prepare::asked_for(self.message.format);
+        let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer, format)?;
         let result = {
             let asking = llm::ask(&*model.provider, &open.call, &model.policy, &*ws.entropy, &TokioTimer, &mut tap);
             tokio::select! {
@@ -393,7 +401,7 @@ impl<'a> Driver<'a> {
         let (ws, text) = (self.ws, self.answer()?);
         let tree = ws.backend.worktree()?;
         let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
-        self.gathered.take(&text, self.message.format, &*tree, &rules).map_err(unreadable)?;
+        self.gathered.take(&text, prepare::asked_for(self.message.format), &*tree, &rules).map_err(unreadable)?;
         self.parsed()
     }
 

@@ -151,7 +151,7 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Pr
         files: &inputs,
         tracked: &tracked,
         instructions: &instructions,
-        edit_format: template_format(message.format),
+        edit_format: asked_for(message.format).as_str(),
         commit_subject: asks_for_subject(ws),
         budget: budget(provider, &message.model),
         templates: &ws.templates,
@@ -229,10 +229,10 @@ fn budget<'a>(provider: &dyn Provider, model: &ModelId) -> Budget<'a> {
 }
 
 /// The form in which edits are asked for. Every model of today manages search and replace better than whole files.
-const fn template_format(format: EditFormat) -> &'static str {
+pub const fn asked_for(format: EditFormat) -> EditFormat {
     match format {
-        EditFormat::Auto => EditFormat::SearchReplace.as_str(),
-        other => other.as_str(),
+        EditFormat::Auto => EditFormat::SearchReplace,
+        other => other,
     }
 }
 

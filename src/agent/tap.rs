@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use crate::base::path::RepoPath;
 use crate::config::secret::Pieces;
+use crate::edit::{EditFormat, ParseEvent, Parser};
 use crate::llm::{Answer, LlmError, Sink};
 use crate::session::event::Event;
 use crate::session::stream::ModelEvent;
 
+use super::Error;
 use super::exchange::{Observer, Progress};
 use super::open::OpenTurn;
 use super::workspace::Workspace;
@@ -20,14 +23,28 @@ pub(super) struct Tap<'a> {
     ws: &'a Workspace,
     text: Pieces<'a>,
     reasoning: Pieces<'a>,
+    /// Reads the edits as they arrive, for who watches; the answer is read again when it is whole.
+    edits: Option<(Parser, Vec<RepoPath>)>,
+    format: EditFormat,
     /// What arrived, for when the call is dropped in the middle.
     pub partial: Answer,
 }
 
 impl<'a> Tap<'a> {
-    pub fn new(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
+    pub fn new(
+        ws: &'a Workspace,
+        turn: &'a mut OpenTurn,
+        observer: &'a mut dyn Observer,
+        format: EditFormat,
+    ) -> Result<Self, Error> {
         let pieces = || Pieces::new(&ws.redactor);
-        Self { turn, observer, ws, text: pieces(), reasoning: pieces(), partial: Answer::default() }
+        let edits = if observer.watches_edits() {
+            let known = ws.backend.worktree()?.paths().to_vec();
+            Some((Parser::new(format, &known), known))
+        } else {
+            None
+        };
+        Ok(Self { turn, observer, ws, text: pieces(), reasoning: pieces(), edits, format, partial: Answer::default() })
     }
 
     /// Shows what was held back, because a secret may have begun there.
@@ -42,6 +59,13 @@ impl<'a> Tap<'a> {
         }
         if !text.is_empty() {
             self.observer.observe(&Progress::Text(text));
+            if let Some((parser, _)) = &mut self.edits {
+                for ParseEvent::Edit(at) in parser.feed(text) {
+                    if let Some(edit) = parser.edits().get(at) {
+                        self.observer.observe(&Progress::Read(edit));
+                    }
+                }
+            }
         }
     }
 }
@@ -49,6 +73,9 @@ impl<'a> Tap<'a> {
 impl Sink for Tap<'_> {
     fn on_attempt(&mut self, number: u32) -> io::Result<()> {
         self.partial = Answer::default();
+        if let Some((parser, known)) = &mut self.edits {
+            *parser = Parser::new(self.format, known);
+        }
         if number > 1 {
             self.turn.turn.events.push(Event::new(self.ws.now(), "attempt").with("number", number));
         }

@@ -323,6 +323,10 @@ impl<'a> Frame<'a> {
 }
 
 impl Observer for Frame<'_> {
+    fn watches_edits(&self) -> bool {
+        self.json
+    }
+
     fn observe(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
@@ -339,6 +343,9 @@ impl Observer for Frame<'_> {
             Progress::Reasoning(text) => {
                 self.event("reasoning", json!({ "text": text }));
                 self.ui.tick(self.clock.now());
+            }
+            Progress::Read(edit) => {
+                self.event("edit", json!({ "path": edit.path_text(), "op": edit.op.word(), "text": edit.source }));
             }
             Progress::Retrying { wait, error } => {
                 self.event("retry", json!({ "wait_ms": wait.as_millis() as u64, "why": error.to_string() }));

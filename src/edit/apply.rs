@@ -434,13 +434,17 @@ fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool
     let crlf = text.contains("\r\n") && !sought.contains('\r');
     let ended = |text: &str| if crlf { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text.to_owned() };
     let (needle, put) = (ended(sought), ended(new));
-    let mut places = text.match_indices(&needle).map(|(at, _)| at);
+    // The file's last line may lack the end that is quoted with it.
+    let last = needle.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).filter(|line| text.ends_with(*line));
+    let last = last.map(|line| text.len() - line.len()).filter(|at| *at == 0 || text[..*at].ends_with('\n'));
+    let mut places = text.match_indices(&needle).map(|(at, _)| at).chain(last);
     match (places.next(), places.next()) {
         (Some(_), Some(_)) if !all => {
             let lines = |at: usize| text[..at].matches('\n').count() + 1;
-            let found: Vec<usize> = text.match_indices(&needle).take(200).map(|(at, _)| lines(at)).collect();
+            let found: Vec<usize> = text.match_indices(&needle).map(|(at, _)| at).chain(last).take(200).map(lines).collect();
             Err(plain(Reason::Ambiguous(found)))
         }
+        (Some(at), None) if Some(at) == last => replaced(old, sought, new, Hint::default()),
         (Some(_), _) => Ok(text.replace(&needle, &put)),
         _ => replaced(old, sought, new, Hint { dots_are_code: dots_are_code(path), ..Hint::default() }),
     }

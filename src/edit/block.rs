@@ -38,6 +38,9 @@ impl Block {
         let start = self.source.len();
         self.source.push_str(text);
         self.source.push('\n');
+        if !marker::may_be(text) {
+            return Step::More;
+        }
         if let Some(end) = marker::end(text).filter(|m| self.head.owns(Some(*m))) {
             return self.close(start, end);
         }

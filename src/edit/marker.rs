@@ -18,6 +18,12 @@ impl Marker {
     }
 }
 
+/// Whether a line can be a marker or a fence at all; most lines are told apart by their first sign.
+pub(super) fn may_be(line: &str) -> bool {
+    let first = line.bytes().find(|byte| !byte.is_ascii_whitespace());
+    first.is_some_and(|byte| matches!(byte, b'<' | b'=' | b'>' | b'-' | b'+' | b'`' | b'~') || !byte.is_ascii())
+}
+
 /// `<<<<<<< SEARCH`, also drawn as `------- SEARCH`
 pub(super) fn head(line: &str) -> Option<Marker> {
     marker(line, '<', "SEARCH").or_else(|| marker(line, '-', "SEARCH"))

@@ -389,7 +389,7 @@ fn change(
 /// Whether the search begins or ends with more blank lines than the replacement, beside a line that stays: those are left alone.
 fn quotes_blank_ends(search: &[&str], new: &[&str]) -> bool {
     let head = |a: &mut dyn Iterator<Item = &&str>, b: &mut dyn Iterator<Item = &&str>| {
-        let mut blank = |lines: &mut dyn Iterator<Item = &&str>| {
+        let blank = |lines: &mut dyn Iterator<Item = &&str>| {
             let mut count = 0;
             lines.inspect(|_| count += 1).find(|line| !line.trim().is_empty()).map(|line| (line.trim().to_owned(), count))
         };

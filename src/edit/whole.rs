@@ -30,6 +30,9 @@ impl Whole {
         self.blank = self.blank && text.trim().is_empty();
         self.source.push_str(text);
         self.source.push('\n');
+        if !marker::may_be(text) {
+            return Step::More;
+        }
         // Blocks in the shortest fence were hardly meant as a file's text.
         if self.fence.1 == 3 && marker::head(text).is_some_and(|m| m.indent == self.indent) {
             return Step::Lost(IssueKind::UnclearFence);

@@ -33,6 +33,8 @@ const USAGE: &str = "cargo xtask COMMAND
   fixtures [small|large] test repositories under target/fixtures, made with real git
   bench [--runs N] [--write] [--git-only]
                          CPU and peak memory of rt against git, as ratios in one run
+  bench edits [--corpus DIR] [--runs N] [--write]
+                         how the answers of a corpus land, by form and noise; what reading and making edits costs
   fuzz [TARGET…] [--minutes N] [--repeat FILE]
                          coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         ["gen", "--check"] => generate::run(generate::Mode::Check),
         ["fixtures"] => fixtures::run(&fixtures::Recipe::ALL),
         ["fixtures", name] => fixtures::Recipe::named(name).and_then(|recipe| fixtures::run(&[recipe])),
+        ["bench", "edits", rest @ ..] => bench::edits::run(rest),
         ["bench", rest @ ..] => bench::Options::parse(rest).and_then(|options| bench::run(&options)),
         ["fuzz", rest @ ..] => fuzz::Options::parse(rest).and_then(|options| fuzz::run(&options)),
         ["e2e", "llama"] => e2e::run(None),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use retort::base::change::{FileMode, FileState};
 use retort::base::path::RepoPath;
 use retort::base::tree::{MemoryTree, SourceTree as _};
-use retort::edit::{Applied, Edit, EditFormat, EditPlan, IssueKind, Op, ParseEvent, Parser, Replacement, Rules, apply, parse};
+use retort::edit::{
+    Applied, Edit, EditFormat, EditPlan, Hunk, IssueKind, Op, ParseEvent, Parser, Replacement, Rules, apply, parse,
+};
 
 use super::bytes::{Dice, joined, parts, text};
 use super::files;
@@ -47,11 +49,7 @@ fn one(format: EditFormat, answer: &str, tree: &MemoryTree, dice: &mut Dice) {
         }
     }
     let (plan, events) = fed(format, tree, &[answer], true);
-    if answer.ends_with('\n') {
-        for edit in &plan.edits {
-            assert!(events.iter().any(|ParseEvent::Edit(seen)| seen == edit), "an edit was not reported");
-        }
-    }
+    assert!(events.windows(2).all(|pair| matches!(pair, [ParseEvent::Edit(a), ParseEvent::Edit(b)] if a != b)), "reported twice");
     assert!(plan.issues.iter().all(|issue| (1..=answer.split('\n').count()).contains(&issue.line) && !issue.line().contains('\n')));
     accounted(answer, &plan);
     applied(&plan, tree, dice);
@@ -70,6 +68,10 @@ fn accounted(answer: &str, plan: &EditPlan) {
     if plan.issues.iter().any(|issue| matches!(issue.kind, NestedMarker | NoDivider | NoFence | StrayEnd | UnclearFence)) {
         return;
     }
+    // JSON is told again in its own words, and what is behind the end of a patch's fence is of no form.
+    if answer.contains(['{', '[']) {
+        return;
+    }
     let sources = plan.edits.iter().map(|edit| edit.source.as_str()).chain(plan.issues.iter().map(|issue| issue.source.as_str()));
     let kept: BTreeSet<&str> = sources.chain([plan.prose.as_str()]).flat_map(|text| text.split('\n')).map(str::trim_end).collect();
     let mut names: Vec<String> = plan.edits.iter().map(Edit::path_text).collect();
@@ -81,7 +83,9 @@ fn accounted(answer: &str, plan: &EditPlan) {
     );
     let ends: Vec<&str> = names.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).collect();
     for line in answer.split('\n').map(str::trim_end).filter(|line| !line.trim().is_empty()) {
-        let form = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") || line.starts_with("=== ");
+        let signs =
+            ["```", "~~~", "=== ", "*** ", "@@", "--- ", "+++ ", "diff ", "<", "\\", "index ", "old mode", "new ", "rename "];
+        let form = signs.iter().any(|sign| line.trim_start().starts_with(sign));
         let label = || ends.iter().any(|end| line.contains(end));
         assert!(kept.contains(line) || form || label(), "{line:?} is lost");
     }
@@ -118,12 +122,14 @@ fn applied(plan: &EditPlan, tree: &MemoryTree, dice: &mut Dice) {
     assert!(told.into_iter().eq(0..plan.edits.len()), "every edit has one end");
     for (path, change) in done.changes.iter() {
         inside(path);
-        assert!(done.landed.iter().any(|at| plan.edits[*at].path.as_ref() == Ok(path)), "{path} changed without an edit");
+        let names = |edit: &Edit| edit.path.as_ref() == Ok(path) || matches!(&edit.op, Op::Rename { to: Ok(to) } if to == path);
+        assert!(done.landed.iter().any(|at| names(&plan.edits[*at])), "{path} changed without an edit");
         assert!(!rules().read_only.contains(path) && !rules().withheld.contains(path), "{path} may not be edited");
         let mode = |side: &Option<FileState>| side.as_ref().map(|state| state.mode);
         assert_ne!(mode(&change.before), Some(FileMode::Symlink), "{path} is a link");
-        assert!(mode(&change.after).is_none_or(|now| now == mode(&change.before).unwrap_or_default()), "{path}: its mode");
-        assert!(change.after.as_ref().is_none_or(|state| std::str::from_utf8(&state.bytes).is_ok()), "{path}: not text");
+        let moved = plan.edits.iter().any(|edit| matches!(edit.op, Op::Rename { .. } | Op::Executable(_)));
+        assert!(moved || mode(&change.after).is_none_or(|now| now == mode(&change.before).unwrap_or_default()), "{path}: its mode");
+        assert!(moved || change.after.as_ref().is_none_or(|state| std::str::from_utf8(&state.bytes).is_ok()), "{path}: not text");
     }
     for reject in &done.rejects {
         assert!(!reject.line().contains('\n') && !reject.sentence().is_empty());
@@ -161,8 +167,14 @@ fn exact(edit: &Edit, tree: &MemoryTree) {
     let old = change.before.as_ref().map(bare).unwrap_or_default();
     let new = change.after.as_ref().map(bare);
     match &edit.op {
-        Op::Delete => assert_eq!(new, None),
-        Op::Write { content } => {
+        Op::Delete | Op::Rename { .. } => assert_eq!(new, None),
+        Op::Executable(_) => assert_eq!(new, Some(old)),
+        Op::Hunk(hunk) => sound(&old, &new.expect("not deleted"), &signed(hunk, " -"), &signed(hunk, " +")),
+        Op::Text { old: sought, new: put, .. } if !old.contains(sought.as_str()) => {
+            sound(&old, &new.expect("not deleted"), sought, put);
+        }
+        Op::Text { .. } => assert!(new.is_some()),
+        Op::Write { content, .. } => {
             let body = content.strip_prefix('\u{feff}').unwrap_or(content);
             let new = new.expect("written");
             let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
@@ -182,35 +194,114 @@ fn same_lines(a: &[String], b: &[String]) -> bool {
     trimmed(a) == trimmed(b)
 }
 
-/// The lines around the one place stay, and in between stand the replacement's lines, shifted at most.
+fn signed(hunk: &Hunk, signs: &str) -> String {
+    hunk.body.split_inclusive('\n').filter_map(|line| Some(line.strip_prefix(|sign| signs.contains(sign))?.to_owned())).collect()
+}
+
 fn replaced(old: &str, new: &str, replacement: &Replacement) {
     let (search, replace) = replacement.parts();
-    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect::<Vec<_>>();
-    let (old, new, search, replace): (Vec<String>, Vec<String>, _, _) =
-        (old.lines().map(str::to_owned).collect(), new.lines().map(str::to_owned).collect(), strip(search), strip(replace));
-    let places = |same: &dyn Fn(&str, &str) -> bool| -> Vec<usize> {
-        let here = |window: &[String]| window.iter().zip(&search).all(|(a, b)| same(a, b));
-        old.windows(search.len()).enumerate().filter(|(_, window)| here(window)).map(|(at, _)| at).collect()
-    };
-    let exact = places(&|a, b| a == b);
-    let loose = places(&|a, b| a.trim_start() == b.trim_start());
-    assert!(exact.len() < 2, "it stands in {} places", exact.len());
-    // A carriage return before a line's end is a part of that end as soon as the line is written, so none is compared.
-    let bare = |lines: &[String]| {
-        let end = lines.iter().rposition(|line| !line.trim_end_matches('\r').is_empty()).map_or(0, |at| at + 1);
-        lines[..end].iter().map(|line| line.trim_end_matches('\r').to_owned()).collect::<Vec<_>>()
-    };
-    let new = bare(&new);
-    let fits = |at: usize, same: &dyn Fn(&str, &str) -> bool| {
-        let wanted = bare(&[&old[..at], &replace, &old[at + search.len()..]].concat());
-        let inside = at..at + replace.len();
-        wanted.len() == new.len()
-            && wanted.iter().zip(&new).enumerate().all(|(line, (a, b))| a == b || (inside.contains(&line) && same(a, b)))
-    };
-    match exact[..] {
-        [at] => assert!(fits(at, &|a, b| a == b), "{new:?}"),
-        _ => assert!(loose.iter().any(|at| fits(*at, &|a, b| a.trim_start() == b.trim_start())), "{new:?}"),
+    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+    sound(old, new, &strip(search), &strip(replace));
+}
+
+/// What holds wherever a search is found, and however much it differs from the file: nothing stands in the file afterwards but
+/// lines of the file and of the replacement, and nothing goes but what was quoted; where it is quoted exactly, and once, with
+/// something else around it, the result is the plain one.
+fn sound(old: &str, new: &str, search: &str, replace: &str) {
+    let solid = |line: &str| line.chars().filter(|c| !c.is_ascii_whitespace()).collect::<String>();
+    let keys = |text: &str| text.lines().map(solid).collect::<Vec<_>>();
+    let (quoted, put, before, after) = (keys(search), keys(replace), keys(old), keys(new));
+    let left_out = quoted.iter().any(|line| line.contains("...") || line.contains('…'));
+    for line in &after {
+        assert!(before.contains(line) || put.contains(line), "{line:?} is neither the file's nor the replacement's");
+        // What the model only quotes is written only if the file has it.
+        assert!(
+            before.contains(line)
+                || !quoted.contains(line)
+                || put.iter().filter(|l| *l == line).count() > quoted.iter().filter(|l| *l == line).count(),
+            "{line:?} was made up"
+        );
     }
+    let count = |lines: &[String], line: &String| lines.iter().filter(|other| *other == line).count();
+    for line in before.iter().filter(|line| !line.is_empty()) {
+        let gone = count(&before, line).saturating_sub(count(&after, line));
+        assert!(left_out || gone <= count(&quoted, line), "{line:?} is gone, and was not quoted");
+    }
+}
+
+/// The ladder alone: a file, what is to be found in it, and what is to be there instead.
+pub fn ladder(data: &[u8]) {
+    let mut parts = parts(data).map(text);
+    let (file, search, replace) =
+        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let path = RepoPath::new("f.py").expect("a path");
+    let tree = MemoryTree::new([(path.clone(), FileState { mode: FileMode::Regular, bytes: file.into_bytes() })]);
+    let hunk =
+        |signs: (char, &str), text: &str| text.lines().map(|line| format!("{}{line}\n", signs.0)).collect::<String>() + signs.1;
+    let body = hunk(('-', ""), &search) + &hunk(('+', ""), &replace);
+    let common: String = search.lines().zip(replace.lines()).take_while(|(a, b)| a == b).map(|(a, _)| format!(" {a}\n")).collect();
+    for op in [
+        Op::Replace(Replacement::new(&search, &replace)),
+        Op::Hunk(Hunk { body, ..Hunk::default() }),
+        Op::Hunk(Hunk { body: common, ..Hunk::default() }),
+        Op::Text { old: search.clone(), new: replace.clone(), all: false },
+    ] {
+        exact(&Edit { path: Ok(path.clone()), op, source: String::new(), crlf: false }, &tree);
+    }
+}
+
+pub fn ladder_seeds() -> Vec<Vec<u8>> {
+    let file = "class A:\n    def f(self):\n        one()\n\n        two()  \n\n    def g(self):\n        ...\n\tthree()\n";
+    [
+        ("        one()\n\n        two()\n", "        one()\n\n        new()\n        two()\n"),
+        ("def f(self):\n    one()\n\n    two()\n", "def f(self):\n    one()\n    if x:\n        two()\n"),
+        ("    def f(self):\n...\n        two()\n", "    def f(self):\n...\n        2\n"),
+        ("\n        one()\n        two()\n\n", "\n        one()\n\n        three()\n        two()\n\n"),
+        (
+            "class A:\n    def f(self, x):\n        one()\n\n        two()\n\n",
+            "class A:\n    def f(self, x):\n        one()\n\n        2\n\n",
+        ),
+        ("    three()\n", "    four()\n"),
+    ]
+    .map(|(search, replace)| joined(&[file.as_bytes(), search.as_bytes(), replace.as_bytes()]))
+    .to_vec()
+}
+
+fn answers(answers: &[&str]) -> Vec<Vec<u8>> {
+    answers.iter().map(|answer| answer.as_bytes().to_vec()).collect()
+}
+
+pub fn diff_seeds() -> Vec<Vec<u8>> {
+    answers(&[
+        "```diff\n--- a/a.rs\n+++ b/a.rs\n@@ -1,4 +1,4 @@\n fn a() {\n-    one();\n+    three();\n     two();\n }\n```\n",
+        "diff --git a/doc.md b/new.md\nsimilarity index 90%\nrename from doc.md\nrename to new.md\nold mode 100644\nnew mode 100755\n--- a/doc.md\n+++ b/new.md\n@@\n-Title\n+Head\n =====\n\n ```\n",
+        "--- /dev/null\n+++ b/x.rs\n@@ -0,0 +1,2 @@\n+x\n+--- y\n\\ No newline at end of file\n--- a/dos.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-one\n\n- a list\n",
+        "--- dos.txt\t2020\n+++ dos.txt\n@@ -3,1 +3,1 @@\n-mixed\r\n+new\r\n end\n",
+    ])
+}
+
+pub fn patch_seeds() -> Vec<Vec<u8>> {
+    answers(&[
+        "*** Begin Patch\n*** Update File: a.rs\n@@ fn a() {\n-    one();\n+    three();\n     two();\n*** End of File\n*** End Patch\n",
+        "```sh\napply_patch <<'EOF'\n*** Begin Patch\n*** Update File: src/b.rs\n*** Move to: src/c.rs\n@@ mod b {\n@@\n \tb();\n\n+\tx();\n*** Add File: n.rs\n+x\n\n+y\n*** Delete File: dos.txt\n*** End Patch\nEOF\n```\n",
+    ])
+}
+
+pub fn tag_seeds() -> Vec<Vec<u8>> {
+    answers(&[
+        "<edit path=\"a.rs\">\n<search>\n    one();\n</search>\n<replace>\n    three();\n</replace>\n</edit>\n",
+        "<path>src/b.rs</path>\n<old_str>mod b {</old_str>\n<new_str>mod c {</new_str>\n<file path=\"n.rs\">\nx\n</file>\n",
+        "<file path=\"doc.md\">\n<find>Title</find><new>Head</new>\n</file>\n<content>\nx</content>\n",
+    ])
+}
+
+pub fn call_seeds() -> Vec<Vec<u8>> {
+    answers(&[
+        "{\"path\": \"a.rs\", \"old_str\": \"one\", \"new_str\": \"three\"}\n{\"path\": \"n.rs\", \"content\": \"x\"}",
+        "So:\n```json\n{\"edits\": [{\"file_path\": \"doc.md\", \"old_string\": \"x\", \"new_string\": \"y\", \"replace_all\": true}]}\n```\n",
+        "[{\"name\": \"apply_patch\", \"arguments\": \"{\\\"input\\\": \\\"*** Begin Patch\\\\n*** Delete File: a.rs\\\\n*** End Patch\\\"}\"}, {\"from\": \"doc.md\", \"to\": \"d.md\"}]",
+        "<tool_call>\n{\"function\": {\"arguments\": {\"path\": \"a.rs\", \"command\": \"delete\"}}}\n</tool_call>\n",
+    ])
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

@@ -11,7 +11,7 @@ use super::bytes::Dice;
 pub fn answer(bytes: &[u8]) {
     let mut dice = Dice::of(bytes);
     let point = Point::ALL[dice.below(Point::ALL.len())];
-    let kept = |bytes: &[u8]| Kept { bytes: bytes.to_vec(), dropped: 0 };
+    let kept = |bytes: &[u8]| Kept { bytes: bytes.to_vec(), ..Kept::default() };
     for ended in [Ended::Code(0), Ended::Code(1), Ended::Code(2), Ended::Signal, Ended::TimedOut] {
         let ran = Bounded { ended, stdout: kept(bytes), stderr: kept(bytes) };
         let answer = Answer::read(point, &ran, OnFailure::Warn);

@@ -51,8 +51,13 @@ targets! {
     config_json = config::json, config::json_seeds;
     config_toml = config::toml, config::toml_seeds;
     edits = edits::edits, edits::seeds;
+    edits_calls = edits::edits, edits::call_seeds;
+    edits_diffs = edits::edits, edits::diff_seeds;
+    edits_patches = edits::edits, edits::patch_seeds;
+    edits_tags = edits::edits, edits::tag_seeds;
     errors = reply::errors, reply::error_seeds;
     hooks = hooks::answer, hooks::seeds;
+    ladder = edits::ladder, edits::ladder_seeds;
     merge = words::merge, words::merge_seeds;
     message = stored::message, stored::message_seeds;
     paths = words::paths, words::path_seeds;

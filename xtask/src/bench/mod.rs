@@ -5,6 +5,7 @@
 //!   never a measurement.
 //! - git runs as its users run it: no option of ours makes it slower or faster than it is.
 
+pub(crate) mod edits;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -193,6 +194,19 @@ fn table(rows: &[Row]) -> String {
 
 /// docs/benchmarks.md.
 fn page(table: &str, runs: usize) -> Result<String, String> {
+    let rest = shell::read(&shell::root().join("docs/benchmarks.md")).unwrap_or_default();
+    let edits = rest.split_once(edits::HEADING).map_or_else(String::new, |(_, edits)| format!("\n{}{edits}", edits::HEADING));
+    Ok(format!(
+        "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Processor time is user + system of the program and all that it waited for, median of \
+         {runs} alternating runs in one go; peak is the largest resident set of any run. The model is a server on loopback that answers at once; \
+         every turn begins a session, so the last run has all the others beside it. git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n\
+         {}{edits}",
+        stamp()?,
+    ))
+}
+
+/// On what was measured.
+fn stamp() -> Result<String, String> {
     let root = shell::root();
     let commit = shell::text(shell::git(&root, 0).args(["describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]))?;
     let git = shell::text(shell::git(&root, 0).arg("--version"))?;
@@ -200,15 +214,7 @@ fn page(table: &str, runs: usize) -> Result<String, String> {
     let cpu =
         cpuinfo.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": ")).map(|(_, name)| name);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    Ok(format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Processor time is user + system of the program and all that it waited for, median of \
-         {runs} alternating runs in one go; peak is the largest resident set of any run. The model is a server on loopback that answers at once; \
-         every turn begins a session, so the last run has all the others beside it. git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n\
-         Commit {}, {}, {} ({cores} cores).\n",
-        commit.trim(),
-        git.trim(),
-        cpu.unwrap_or("unknown processor"),
-    ))
+    Ok(format!("Commit {}, {}, {} ({cores} cores).\n", commit.trim(), git.trim(), cpu.unwrap_or("unknown processor")))
 }
 
 #[cfg(test)]
