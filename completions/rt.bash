@@ -130,6 +130,9 @@ _rt() {
             rt__subcmd__config__subcmd__help,show)
                 cmd="rt__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            rt__subcmd__debug,edits)
+                cmd="rt__subcmd__debug__subcmd__edits"
+                ;;
             rt__subcmd__debug,gen)
                 cmd="rt__subcmd__debug__subcmd__gen"
                 ;;
@@ -141,6 +144,9 @@ _rt() {
                 ;;
             rt__subcmd__debug,turn)
                 cmd="rt__subcmd__debug__subcmd__turn"
+                ;;
+            rt__subcmd__debug__subcmd__help,edits)
+                cmd="rt__subcmd__debug__subcmd__help__subcmd__edits"
                 ;;
             rt__subcmd__debug__subcmd__help,gen)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__gen"
@@ -264,6 +270,9 @@ _rt() {
                 ;;
             rt__subcmd__help__subcmd__config,show)
                 cmd="rt__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            rt__subcmd__help__subcmd__debug,edits)
+                cmd="rt__subcmd__help__subcmd__debug__subcmd__edits"
                 ;;
             rt__subcmd__help__subcmd__debug,gen)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__gen"
@@ -407,7 +416,7 @@ _rt() {
 
     case "${cmd}" in
         rt)
-            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --show-prompt --dry-run --no-commit --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
+            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --show-prompt --dry-run --no-commit --review --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -442,7 +451,7 @@ _rt() {
                     return 0
                     ;;
                 --edit-format)
-                    COMPREPLY=($(compgen -W "auto search-replace whole-file" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto search-replace whole-file unified-diff patch" -- "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -450,6 +459,14 @@ _rt() {
                     return 0
                     ;;
                 --read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --test)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -465,14 +482,14 @@ _rt() {
             return 0
             ;;
         rt__subcmd__apply)
-            opts="-n -q -y -h --edit-format --dry-run --no-commit --new --config --json --quiet --yes --help"
+            opts="-n -q -y -h --edit-format --dry-run --no-commit --review --new --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --edit-format)
-                    COMPREPLY=($(compgen -W "auto search-replace whole-file" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto search-replace whole-file unified-diff patch" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -775,8 +792,26 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug)
-            opts="-q -y -h --config --json --quiet --yes --help gen reply turn help"
+            opts="-q -y -h --config --json --quiet --yes --help gen edits reply turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__edits)
+            opts="-q -y -h --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -811,8 +846,22 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug__subcmd__help)
-            opts="gen reply turn help"
+            opts="gen edits reply turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__help__subcmd__edits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1289,8 +1338,22 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug)
-            opts="gen reply turn"
+            opts="gen edits reply turn"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug__subcmd__edits)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rt_global_optspecs
-    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= show-prompt dry-run no-commit config= json q/quiet y/yes h/help V/version
+    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= show-prompt dry-run no-commit review config= json q/quiet y/yes h/help V/version
 end
 
 function __fish_rt_needs_command
@@ -30,9 +30,13 @@ complete -c rt -n "__fish_rt_needs_command" -s s -l session -d 'Go on from a ses
 complete -c rt -n "__fish_rt_needs_command" -l model -d 'The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay/ADDRESS' -r
 complete -c rt -n "__fish_rt_needs_command" -l edit-format -d 'How the model is to write edits' -r -f -a "auto\t''
 search-replace\t''
-whole-file\t''"
+whole-file\t''
+unified-diff\t''
+patch\t''"
 complete -c rt -n "__fish_rt_needs_command" -l file -d 'Send a file that may be edited; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l read -d 'Send a file for reference only; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l test -d 'Run a command when the edits are written, and let the model mend what fails; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l lint -d 'The same before those, with the edited files where `{files}` stands; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -s e -l edit -d 'Write the message in your editor'
 complete -c rt -n "__fish_rt_needs_command" -s c -l continue -d 'Go on with this worktree\'s session'
@@ -40,6 +44,7 @@ complete -c rt -n "__fish_rt_needs_command" -s n -l new -d 'Begin a new session'
 complete -c rt -n "__fish_rt_needs_command" -l show-prompt -d 'Print the exact request and stop'
 complete -c rt -n "__fish_rt_needs_command" -l dry-run -d 'Ask and store, but write no file'
 complete -c rt -n "__fish_rt_needs_command" -l no-commit -d 'Write the files, but do not commit'
+complete -c rt -n "__fish_rt_needs_command" -l review -d 'Look at each change before it is written, and take it, leave it out or edit it'
 complete -c rt -n "__fish_rt_needs_command" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_needs_command" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_needs_command" -s y -l yes -d 'Answer every question with yes'
@@ -69,10 +74,13 @@ complete -c rt -n "__fish_rt_needs_command" -f -a "debug" -d 'Look at the values
 complete -c rt -n "__fish_rt_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand apply" -l edit-format -d 'How its edits are written' -r -f -a "auto\t''
 search-replace\t''
-whole-file\t''"
+whole-file\t''
+unified-diff\t''
+patch\t''"
 complete -c rt -n "__fish_rt_using_subcommand apply" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand apply" -l dry-run -d 'Read and store the edits, but write no file'
 complete -c rt -n "__fish_rt_using_subcommand apply" -l no-commit -d 'Write the files, but do not commit'
+complete -c rt -n "__fish_rt_using_subcommand apply" -l review -d 'Look at each change before it is written, and take it, leave it out or edit it'
 complete -c rt -n "__fish_rt_using_subcommand apply" -s n -l new -d 'Begin a new session'
 complete -c rt -n "__fish_rt_using_subcommand apply" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_using_subcommand apply" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -351,20 +359,26 @@ complete -c rt -n "__fish_rt_using_subcommand man" -l json -d 'Print results as 
 complete -c rt -n "__fish_rt_using_subcommand man" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand man" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand man" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -l json -d 'Print results as JSON, one value a line'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen reply turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -l json -d 'Print results as JSON, one value a line'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from edits" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from edits" -l json -d 'Print results as JSON, one value a line'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from edits" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from edits" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from edits" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -l json -d 'Print results as JSON, one value a line'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -376,6 +390,7 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s h -l help -d 'Print help'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -423,5 +438,6 @@ complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_f
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "rebuild" -d 'Make this repository\'s part anew from its refs'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "check" -d 'Compare it with the refs, row by row'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "turn" -d 'Print the stored files of a turn as JSON'

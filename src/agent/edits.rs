@@ -84,6 +84,13 @@ impl Misfit {
         Self { path, line: issue.line(), for_model, source: issue.source.clone() }
     }
 
+    /// Edits that a command of the user's does not want.
+    pub fn from_hook(name: &str, why: &str) -> Self {
+        let reason = format!("the user's check `{name}` refuses this answer's edits: {why}");
+        let for_model = prompt::RejectInfo { path: None, reason, edit: None, nearest: None };
+        Self { path: None, line: format!("{name} says no: {why}"), for_model, source: String::new() }
+    }
+
     fn with_secret(path: &RepoPath, edit: &Edit) -> Self {
         let reason = "the edit would put a secret of the user's environment into the file".to_owned();
         let line = format!("{path}: {reason}");
@@ -107,7 +114,8 @@ impl Gathered {
         self.take_plan(&plan, tree, rules)
     }
 
-    fn take_plan(&mut self, plan: &EditPlan, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
+    /// The same with edits that were read already.
+    pub fn take_plan(&mut self, plan: &EditPlan, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
         self.rejects.clear();
         self.unseen.clear();
         if plan.message.is_some() {

@@ -84,6 +84,12 @@ pub enum Error {
     /// Some edits of the turn were rejected, and it was not said to take the rest.
     #[error("{} {} of turn {} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" }, turn.short())]
     Partial { turn: TurnKey, rejects: usize },
+    /// The user could not be asked.
+    #[error("the review cannot go on: {0}")]
+    Review(io::Error),
+    /// A command of `check.lint` or `check.test`.
+    #[error("{command} {how}")]
+    CheckFailed { command: String, how: String },
     /// The content of a file with a secret is never stored.
     #[error("{0} holds a secret of your environment: its content is not stored, so it is not changed")]
     HoldsSecret(RepoPath),
@@ -111,6 +117,9 @@ pub enum Error {
     NameTaken(String),
     #[error("there is no remote {0:?}")]
     NoRemote(String),
+    /// A command of the user's says no.
+    #[error("the hook {hook} at {point} says no: {why}")]
+    Blocked { point: &'static str, hook: String, why: String },
     /// A state that cannot be.
     #[error("bug: {0}")]
     Bug(String),

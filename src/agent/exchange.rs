@@ -4,33 +4,37 @@
 //! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
-use std::collections::BTreeMap;
+mod checks;
+mod command;
+mod request;
+
 use std::time::Duration;
 
-use crate::base::hash::Sha256;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
-use crate::edit::Edit;
-use crate::hooks::{Handler, Pipeline};
+use crate::edit::{Edit, EditPlan};
+use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
+use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::stream::{Stop, Usage};
-use crate::session::turn::{
-    ChangeStatus, FileStat, ForkPoint, Header, Outcome, RequestDigest, RequestRecord, SessionState, StoredEdits, Turn, TurnKind,
-};
+use crate::session::turn::{ChangeStatus, FileStat, ForkPoint, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
 use super::Error;
+use super::check::{Broken, Checked};
 use super::edits::{Gathered, Rules};
 use super::landing::{self, Then, Wording};
-use super::machine::{Effect, End, Input, Machine};
+use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
+use super::review::{Reviewed, Reviewer};
 use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
+use command::Hooked;
 
 /// What happens, for whoever watches.
 pub enum Progress<'a> {
@@ -41,10 +45,10 @@ pub enum Progress<'a> {
         name: Option<&'a str>,
         new: bool,
     },
-    /// What did not fit goes back to the model.
+    /// Something goes back to the model.
     Reflecting {
         turn: &'a Header,
-        gathered: &'a Gathered,
+        about: &'a str,
         tokens: Tokens,
         left: u32,
     },
@@ -58,6 +62,17 @@ pub enum Progress<'a> {
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
+    /// All edits fit, but with them a file no longer parses.
+    Broken(&'a [Broken]),
+    /// A command of the user's begins to look at what was written.
+    Checking {
+        command: &'a str,
+    },
+    Checked(&'a Checked),
+    /// The user has looked at the edits.
+    Reviewed(&'a Reviewed),
+    /// A command of the user's has run.
+    Hook(&'a Ran),
     Written(&'a Gathered),
     NotWritten(&'a Error),
     Landed(&'a Landed),
@@ -100,33 +115,31 @@ pub struct Finished {
     pub error: Option<Error>,
 }
 
-/// Runs a message to its end.
-pub async fn run(
-    ws: &Workspace,
-    message: &Message,
-    model: &Model,
+/// Runs a message to its end. With a reviewer, nothing is written that they did not take.
+pub async fn run<'a>(
+    ws: &'a Workspace,
+    message: &'a Message,
+    model: &'a Model,
     until: Until,
-    observer: &mut dyn Observer,
+    observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     interrupt: &mut (dyn Future<Output = ()> + Unpin),
 ) -> Result<Finished, Error> {
     let pipeline = pipeline(ws, until);
     let max = ws.config.settings().check.max_reflections;
     // What recovery reads must say that files may be written, before the first one is.
-    let writes = pipeline.next(Some(Handler::Store)) == Some(Handler::Apply);
-    let stored_as = if writes { ChangeStatus::Written } else { ChangeStatus::Held };
+    let stored_as = if pipeline.has_point(Point::Edits) { ChangeStatus::Written } else { ChangeStatus::Held };
     let then = Then::of(&pipeline);
+    let hooked = Hooked { pipeline: pipeline.clone(), ..Hooked::default() };
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { stored_as, then, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { reviewer, hooked, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
             Effect::Open { reflection: false } => driver.open_first()?,
             Effect::Open { reflection: true } => driver.open_reflection()?,
-            Effect::Ask => driver.ask(interrupt).await?,
-            Effect::Run(Handler::Parse) => driver.parse()?,
-            Effect::Run(Handler::Store) => driver.store()?,
-            Effect::Run(Handler::Apply) => driver.apply()?,
-            Effect::Run(Handler::Commit) => driver.commit()?,
+            Effect::Run(Handler::Builtin(builtin)) => driver.run(builtin, interrupt).await?,
+            Effect::Run(Handler::Command(id)) => driver.command(id, machine.outcome(), interrupt).await?,
             Effect::Close(outcome) => driver.close(outcome)?,
             Effect::Finish(end) => return driver.finish(end),
         };
@@ -138,8 +151,8 @@ pub async fn run(
 pub(super) fn pipeline(ws: &Workspace, until: Until) -> Pipeline {
     match until {
         Until::Committed if ws.config.settings().vcs.commit == CommitMode::Auto => ws.pipeline.clone(),
-        Until::Committed | Until::Written => ws.pipeline.clone().until(Handler::Commit),
-        Until::Stored => ws.pipeline.clone().until(Handler::Apply),
+        Until::Committed | Until::Written => ws.pipeline.clone().until(Point::Commit),
+        Until::Stored => ws.pipeline.clone().until(Point::Edits),
     }
 }
 
@@ -148,9 +161,22 @@ struct Driver<'a> {
     message: &'a Message,
     model: &'a Model,
     observer: &'a mut dyn Observer,
+    reviewer: Option<&'a mut dyn Reviewer>,
     state: SessionState,
     gathered: Gathered,
+    /// What goes back to the model, if it is not edits that do not fit.
+    trouble: Option<Trouble>,
+    /// Whether the model was told of broken syntax.
+    told_syntax: bool,
+    /// The check that failed last, and how.
+    failed: Option<(String, String)>,
+    tidied: Option<checks::Tidied>,
     text: String,
+    /// The first turn's place and request, until it is opened with them.
+    begun: Option<Begun>,
+    prepared: Option<Prepared>,
+    /// What commands of the user's said.
+    hooked: Hooked,
     exchange: Option<TurnKey>,
     open: Option<Open>,
     last: Option<(Turn, Appended)>,
@@ -160,6 +186,14 @@ struct Driver<'a> {
     stored_as: ChangeStatus,
     /// What follows when they are written.
     then: Then,
+}
+
+/// Where the first turn goes.
+struct Begun {
+    header: Header,
+    place: Place,
+    /// The session's name, if it has one.
+    name: Option<String>,
 }
 
 /// The turn that is open, and its call.
@@ -173,13 +207,21 @@ impl<'a> Driver<'a> {
         Self {
             stored_as: ChangeStatus::Held,
             then: Then::Leave,
+            reviewer: None,
             ws,
             message,
             model,
             observer,
             state: SessionState::default(),
             gathered: Gathered::default(),
+            trouble: None,
+            told_syntax: false,
+            failed: None,
+            tidied: None,
             text: String::new(),
+            begun: None,
+            prepared: None,
+            hooked: Hooked::default(),
             exchange: None,
             open: None,
             last: None,
@@ -193,21 +235,48 @@ impl<'a> Driver<'a> {
         self.open.as_mut().ok_or_else(|| Error::Bug("no turn is open".to_owned()))
     }
 
-    fn open_first(&mut self) -> Result<Input, Error> {
-        let prepared = prepare::first(self.ws, self.message, &*self.model.provider)?;
-        self.state.clone_from(&prepared.state);
-        self.text.clone_from(&prepared.text);
+    async fn run(&mut self, builtin: Builtin, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
+        match builtin {
+            Builtin::Open => self.session(),
+            Builtin::Build => self.build(),
+            Builtin::Send => self.ask(interrupt).await,
+            Builtin::Parse => self.parse(),
+            Builtin::Store => self.review_and_store(interrupt).await,
+            Builtin::Apply => self.apply(),
+            Builtin::Commit => self.commit(),
+            Builtin::Check => self.check(interrupt).await,
+            // The machine says with which outcome: `Effect::Close`.
+            Builtin::Record => Err(Error::Bug("a turn was recorded without an outcome".to_owned())),
+        }
+    }
+
+    /// Says where the exchange's first turn goes.
+    fn session(&mut self) -> Result<Input, Error> {
         let start = &self.message.start;
-        let new = start.session.is_none();
-        let place = super::sessions::place(self.ws, start, &prepared.text)?;
-        let shown = match &place.name {
+        self.text = self.ws.redactor.redact(&self.message.text).into_owned();
+        let place = super::sessions::place(self.ws, start, &self.text)?;
+        let name = match &place.name {
             Some(name) => Some(name.clone()),
             None => start.session.map(|s| self.ws.store().meta(s)).transpose()?.and_then(|m| m.name()),
         };
         let header = self.header(start.session, start.parent)?;
-        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: shown.as_deref(), new });
-        let prompt = Some(prepared.text.clone().into_bytes());
-        self.open_turn(header, place, prompt, prepared.call)
+        self.begun = Some(Begun { header, place, name });
+        Ok(Input::Passed)
+    }
+
+    fn build(&mut self) -> Result<Input, Error> {
+        self.prepared = Some(prepare::first(self.ws, self.message, &self.hooked.extra, &*self.model.provider)?);
+        Ok(Input::Passed)
+    }
+
+    fn open_first(&mut self) -> Result<Input, Error> {
+        let (Some(prepared), Some(Begun { header, place, name })) = (self.prepared.take(), self.begun.take()) else {
+            return Err(Error::Bug("a turn was opened without a request".to_owned()));
+        };
+        self.state.clone_from(&prepared.state);
+        let new = self.message.start.session.is_none();
+        self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: name.as_deref(), new });
+        self.open_turn(header, place, Some(prepared.text.into_bytes()), prepared.call)
     }
 
     fn open_reflection(&mut self) -> Result<Input, Error> {
@@ -215,12 +284,23 @@ impl<'a> Driver<'a> {
             Some((_, appended)) => (appended.commit, appended.session),
             None => return Err(Error::Bug("nothing to reflect on".to_owned())),
         };
-        let provider = &*self.model.provider;
-        let (call, tokens) = prepare::reflection(self.ws, parent, &self.message.model, &mut self.state, &self.gathered, provider)?;
+        let (provider, model) = (&*self.model.provider, &self.message.model);
+        let trouble = self.trouble.take();
+        let about = checks::about(trouble.as_ref(), &self.gathered);
+        let (call, tokens) = match &trouble {
+            Some(trouble) => prepare::again(self.ws, parent, model, &self.state, trouble, provider)?,
+            None => prepare::reflection(self.ws, parent, model, &mut self.state, &self.gathered, provider)?,
+        };
+        if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
+            // These edits are done with; what comes now is written against the files as they are.
+            self.gathered = Gathered::default();
+        }
+        // What one answer was refused for is not what the next one comes to.
+        (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);
         let header = self.header(Some(session), Some(parent))?;
         self.reflections_left = self.reflections_left.saturating_sub(1);
         let left = self.reflections_left;
-        self.observer.observe(&Progress::Reflecting { turn: &header, gathered: &self.gathered, tokens, left });
+        self.observer.observe(&Progress::Reflecting { turn: &header, about: &about, tokens, left });
         let place = Place::new(Some(parent), Begins::Nothing);
         self.open_turn(header, place, None, call)
     }
@@ -235,26 +315,16 @@ impl<'a> Driver<'a> {
     }
 
     fn open_turn(&mut self, mut header: Header, place: Place, prompt: Option<Vec<u8>>, call: WireCall) -> Result<Input, Error> {
-        let body = call.body.bytes();
-        check_request(self.ws, &call, &body)?;
-        header.request = Some(RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 });
-        let known = self.ws.store().known_manifest(place.parent)?;
-        let mut parts = BTreeMap::new();
-        for segment in &call.body.segments {
-            let label = Sha256::of(&segment.bytes);
-            if !known.contains(&label) {
-                parts.insert(label, segment.bytes.clone());
-            }
-        }
-        let manifest = call.body.manifest();
+        let (digest, request) = request::record_request(self.ws, place.parent, &call)?;
+        header.request = Some(digest);
         let turn = Turn {
             header,
             state: self.state.clone(),
             prompt,
-            request: Some(RequestRecord { envelope: call.envelope.clone(), manifest, parts }),
+            request: Some(request),
             response: None,
             edits: StoredEdits::default(),
-            events: Vec::new(),
+            events: std::mem::take(&mut self.hooked.events),
         };
         let turn = OpenTurn::create(self.ws, turn, place)?;
         self.open = Some(Open { turn, call });
@@ -328,12 +398,24 @@ impl<'a> Driver<'a> {
     }
 
     fn parse(&mut self) -> Result<Input, Error> {
-        let ws = self.ws;
-        let text = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
+        let (ws, text) = (self.ws, self.answer()?);
         let tree = ws.backend.worktree()?;
         let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
-        let read = |source| Error::Read { what: "a file that the answer edits".to_owned(), source };
-        self.gathered.take(&text, prepare::asked_for(self.message.format), &*tree, &rules).map_err(read)?;
+        self.gathered.take(&text, prepare::asked_for(self.message.format), &*tree, &rules).map_err(unreadable)?;
+        self.parsed()
+    }
+
+    fn parse_plan(&mut self, plan: &EditPlan) -> Result<Input, Error> {
+        let ws = self.ws;
+        let tree = ws.backend.worktree()?;
+        let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
+        self.gathered.take_plan(plan, &*tree, &rules).map_err(unreadable)?;
+        self.parsed()
+    }
+
+    /// What was read from the answer.
+    fn parsed(&mut self) -> Result<Input, Error> {
+        let ws = self.ws;
         let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
         let now = ws.now();
         let lines: Vec<Event> = self.gathered.rejects.iter().map(|r| Event::new(now, "reject").with("what", &r.line)).collect();
@@ -342,6 +424,9 @@ impl<'a> Driver<'a> {
             self.observer.observe(&Progress::Rejected(&self.gathered));
         }
         ws.faults.point("parsed");
+        if misfits + unseen == 0 {
+            return self.look_at_syntax(fit);
+        }
         Ok(Input::Parsed { fit, misfits, unseen })
     }
 
@@ -363,8 +448,7 @@ impl<'a> Driver<'a> {
         match landing::write(ws, &self.gathered.changes, key, self.then) {
             Ok(()) => {
                 ws.faults.point("applied");
-                self.state.keep(&self.gathered.changes);
-                self.observer.observe(&Progress::Written(&self.gathered));
+                self.written();
                 Ok(Input::Applied)
             }
             Err(error) => {
@@ -376,11 +460,22 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The edits are in the files.
+    fn written(&mut self) {
+        self.hooked.written = true;
+        self.state.keep(&self.gathered.changes);
+        self.observer.observe(&Progress::Written(&self.gathered));
+    }
+
+    fn wording(&self) -> Wording<'_> {
+        Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) }
+    }
+
     fn commit(&mut self) -> Result<Input, Error> {
         let ws = self.ws;
         let key = self.open()?.turn.turn.header.key;
-        let wording = Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) };
-        match landing::commit(ws, &self.gathered.changes, wording, key) {
+        let message = self.commit_message()?;
+        match landing::commit_saying(ws, &self.gathered.changes, message, key) {
             Ok(landed) => {
                 ws.faults.point("landed");
                 self.observer.observe(&Progress::Landed(&landed));
@@ -416,6 +511,10 @@ impl<'a> Driver<'a> {
         record.header.outcome = outcome;
         record.header.end = ws.now();
         record.state.clone_from(&self.state);
+        if !matches!(outcome, Outcome::Applied | Outcome::Uncommitted) {
+            // A command may have said no between storing and writing.
+            record.edits.changes.iter_mut().for_each(|change| change.status = ChangeStatus::Held);
+        }
         if record.edits == StoredEdits::default() && (!self.gathered.changes.is_empty() || outcome == Outcome::Rejected) {
             record.edits = self.gathered.stored(ChangeStatus::Held);
         }
@@ -425,24 +524,23 @@ impl<'a> Driver<'a> {
         let (turn, appended) = turn.close(ws)?;
         self.observer.observe(&Progress::Closed { turn: &turn, appended: &appended });
         self.last = Some((turn, appended));
+        self.keep_tidied()?;
         Ok(Input::Closed)
     }
 
     fn finish(mut self, end: End) -> Result<Finished, Error> {
-        let (turn, appended) = self.last.take().ok_or_else(|| Error::Bug("no turn was made".to_owned()))?;
+        if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
+            self.error = Some(Error::CheckFailed { command, how });
+        }
+        let Some((turn, appended)) = self.last.take() else {
+            return Err(self.error.take().unwrap_or_else(|| Error::Bug("no turn was made".to_owned())));
+        };
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
 }
 
-/// Refuses a request that holds a secret. What goes into one was redacted where it came from, so this is the last look.
-fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
-    let segment = call.body.segments.iter().find(|segment| ws.redactor.holds(&segment.bytes));
-    let place = |what: &str| ws.redactor.redact(what).into_owned();
-    if let Some(secret) = ws.redactor.find(body).or_else(|| ws.redactor.find(call.envelope.url.as_bytes())) {
-        let part = segment.map_or_else(|| "the address or the model's name".to_owned(), |segment| place(&segment.kind.0));
-        return Err(Error::WouldSend { secret: secret.to_string(), part });
-    }
-    Ok(())
+fn unreadable(source: std::io::Error) -> Error {
+    Error::Read { what: "a file that the answer edits".to_owned(), source }
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

@@ -10,7 +10,7 @@ use crate::base::id::{Oid, TurnKey};
 use crate::base::path::RepoPath;
 use crate::base::text::subject;
 use crate::config::{DirtyMode, MessageSource};
-use crate::hooks::{Handler, Pipeline};
+use crate::hooks::{Pipeline, Point};
 use crate::session::request::ModelId;
 use crate::session::turn::{ChangeStatus, FileStat, Turn};
 use crate::vcs::{Extent, Landed, Landing, VcsError};
@@ -55,6 +55,19 @@ pub fn message(ws: &Workspace, wording: Wording<'_>, changes: &ChangeSet, key: T
     out
 }
 
+/// A message that somebody else wrote, with the turn's trailer and no other line that looks like one of ours.
+pub fn with_trailer(text: &str, key: TurnKey) -> String {
+    let own = trailer(key);
+    let kept: Vec<&str> = text.lines().filter(|line| *line != own && !is_trailer(line)).collect();
+    let kept = kept.join("\n").replace('\0', "");
+    let words = kept.trim();
+    // Trailers of one block stand without a blank line between them.
+    let last = words.rsplit("\n\n").next().filter(|block| *block != words).unwrap_or_default();
+    let is_block = !last.is_empty() && last.lines().all(|line| line.split_once(": ").is_some_and(|(k, _)| !k.contains(' ')));
+    let gap = if is_block { "\n" } else { "\n\n" };
+    format!("{}{gap}{own}\n", if words.is_empty() { "Update files" } else { words })
+}
+
 /// Whether a line could be taken for one of our trailers, once somebody has squashed or quoted the commit.
 fn is_trailer(line: &str) -> bool {
     line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("retort-")) && line.contains(':')
@@ -85,7 +98,7 @@ pub enum Then {
 
 impl Then {
     pub fn of(steps: &Pipeline) -> Self {
-        if steps.next(Some(Handler::Apply)) == Some(Handler::Commit) { Self::Commit } else { Self::Leave }
+        if steps.has_point(Point::Commit) { Self::Commit } else { Self::Leave }
     }
 }
 
@@ -118,8 +131,12 @@ pub fn temp(key: TurnKey) -> String {
 
 /// Commits what is in the files.
 pub fn commit(ws: &Workspace, changes: &ChangeSet, wording: Wording<'_>, key: TurnKey) -> Result<Landed, VcsError> {
+    commit_saying(ws, changes, message(ws, wording, changes, key), key)
+}
+
+/// The same with a message as a whole, which has the turn's trailer.
+pub fn commit_saying(ws: &Workspace, changes: &ChangeSet, message: String, key: TurnKey) -> Result<Landed, VcsError> {
     let now = ws.now();
-    let message = message(ws, wording, changes, key);
     let trailer = trailer(key);
     let (author_offset, extent) = (ws.clock.offset(now), Extent::WhatFits);
     ws.backend.land(&Landing { changes, message, author_time: now, author_offset, trailer: &trailer, extent })

@@ -7,12 +7,14 @@
 //! - A turn that is open has a directory of its own until it is recorded; [`recover`] closes those of dead processes.
 
 pub mod apply;
+pub mod check;
 pub mod checkout;
 pub mod doctor;
 pub mod edits;
 mod error;
 pub mod exchange;
 pub mod fsck;
+pub mod hook;
 pub mod intent;
 pub mod landing;
 pub mod machine;
@@ -20,6 +22,7 @@ pub mod models;
 pub mod open;
 pub mod prepare;
 pub mod recover;
+pub mod review;
 mod scrub;
 pub mod sessions;
 pub mod steps;

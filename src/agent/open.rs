@@ -1,7 +1,7 @@
 //! A turn while it is open: its directory holds at any moment what a later process needs to record it.
 //!
 //! The directory's files: `open` the turn as far as it is known, with the place where it belongs, in one piece; `head` and
-//! `raw` the response as it arrives.
+//! `raw` the response as it arrives; `command` the command of the user's that runs.
 //!
 //! Invariants
 //! - Everything is durable before what depends on it: the request before it is sent, the answer before it is read, the
@@ -19,6 +19,7 @@ use crate::base::id::{Oid, SessionId};
 use crate::base::json::canonical;
 use crate::base::path::RepoPath;
 use crate::base::text::{percent_decode, percent_encode};
+use crate::process;
 use crate::session::codec;
 use crate::session::cursor::Cursor;
 use crate::session::meta::Fact;
@@ -46,6 +47,16 @@ pub struct Place {
     pub in_files: BTreeSet<RepoPath>,
     /// Where the worktree stood when the turn opened.
     pub stood: Option<Cursor>,
+}
+
+/// The file that names a command which runs.
+const COMMAND: &str = "command";
+
+/// The command of a dead process's turn that still runs.
+pub fn running_command(wal: &Wal) -> Option<u32> {
+    let known = String::from_utf8(wal.get(COMMAND).ok()??).ok()?;
+    let pid: u32 = known.split(' ').next()?.parse().ok()?;
+    (process::identity(pid).as_ref() == Some(&known)).then_some(pid)
 }
 
 /// An open turn.
@@ -80,6 +91,17 @@ impl OpenTurn {
         scrub(&mut self.turn, &ws.redactor);
         let common = &ws.backend.layout().common_dir;
         self.wal.reopen(&bundle(ws, &self.turn, &self.place)).map_err(Error::unfinished(common))
+    }
+
+    /// Notes a command of the user's that runs: if we are killed it goes on, and whoever closes the turn must not do so before
+    /// it has ended.
+    pub fn note_command(&self, pid: u32) {
+        let _ = self.wal.put(COMMAND, process::identity(pid).unwrap_or_default().as_bytes());
+    }
+
+    /// The command has ended.
+    pub fn end_command(&self) {
+        let _ = self.wal.remove(COMMAND);
     }
 
     /// Removes the directory of a turn that came to nothing and leaves no record.

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::id::{Oid, SessionId, TurnKey};
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::base::path::RepoPath;
+use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 use crate::edit::EditFormat;
 use crate::llm::{Provider, WireCall};
 use crate::project;
-use crate::prompt::{self, Budget, FileInput, Fragment, Inputs};
+use crate::prompt::{self, Budget, FileInput, Fragment, Inputs, Trouble};
 use crate::session::request::{ModelId, ModelRequest, Part};
 use crate::session::turn::{Access, SessionState};
 
@@ -91,13 +92,24 @@ pub struct Prepared {
     pub text: String,
 }
 
+/// What commands of the user's add to a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// Text for the model, each with the command that gave it.
+    pub contexts: Vec<(String, String)>,
+    /// What stands in place of the user's words.
+    pub words: Option<String>,
+    /// Whether these words are all that is added to the conversation.
+    pub bare: bool,
+}
+
 /// Builds the first request of an exchange.
-pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Result<Prepared, Error> {
+pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Provider) -> Result<Prepared, Error> {
     let store = ws.store();
     let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
     let mut state = store.state(message.start.parent)?;
     let tree = ws.backend.worktree()?;
-    let text = ws.redactor.redact(&message.text).into_owned();
+    let text = ws.redactor.redact(extra.words.as_deref().unwrap_or(&message.text)).into_owned();
     let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
     let named = project::named_files(&text, &*tree);
     let mut files: Vec<Included> = Vec::new();
@@ -131,9 +143,10 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
     limit_history(ws, &previous)?;
     // A path can hold a secret as well as a file can.
     let tracked: Vec<RepoPath> = tree.paths().iter().filter(|path| !ws.redactor.holds(path.as_bytes())).cloned().collect();
-    let prompt = prompt::build(&Inputs {
+    let inputs = Inputs {
         previous: &previous,
         message: &text,
+        contexts: &extra.contexts,
         stdin: stdin.as_deref(),
         files: &inputs,
         tracked: &tracked,
@@ -142,7 +155,8 @@ pub fn first(ws: &Workspace, message: &Message, provider: &dyn Provider) -> Resu
         commit_subject: asks_for_subject(ws),
         budget: budget(provider, &message.model),
         templates: &ws.templates,
-    })?;
+    };
+    let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
     let request = ModelRequest { model: message.model.clone(), parts: prompt.parts, max_output: None };
     let call = provider.encode(&request)?;
@@ -174,6 +188,33 @@ pub fn reflection(
         rejects: &rejects,
         held: &gathered.held(),
         files: &inputs,
+        commit_subject: asks_for_subject(ws),
+        budget: budget(provider, model),
+        templates: &ws.templates,
+    })?;
+    let tokens = prompt.tokens();
+    let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
+    Ok((provider.encode(&request)?, tokens))
+}
+
+/// Builds the request that says what is wrong with edits that fit.
+pub fn again(
+    ws: &Workspace,
+    parent: Oid,
+    model: &ModelId,
+    state: &SessionState,
+    trouble: &Trouble,
+    provider: &dyn Provider,
+) -> Result<(WireCall, Tokens), Error> {
+    let previous = ws.store().conversation(parent)?;
+    let tree = ws.backend.worktree()?;
+    let (mut files, _) = file_inputs(ws, &*tree, state.files.iter().map(|(path, access)| (path.clone(), *access)))?;
+    // A check may have made something else of one; then it is not shown, and nobody can edit it.
+    files.retain(|file| file.content.as_ref().is_none_or(|bytes| !is_binary(bytes)));
+    let prompt = prompt::again(&prompt::Again {
+        previous: &previous,
+        trouble,
+        files: &files,
         commit_subject: asks_for_subject(ws),
         budget: budget(provider, model),
         templates: &ws.templates,

@@ -133,6 +133,9 @@ fn owner(ws: &Workspace, worktree: &str) -> Owner {
 
 fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recovered, Error> {
     let Found { mut turn, place, head, raw, .. } = found;
+    if let Some(pid) = open::running_command(&wal) {
+        return Err(VcsError::AtWork(pid).into());
+    }
     let (key, ours) = (turn.header.key, whose == Owner::Us);
     let end = |wal: Wal| wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir));
     let mut done = Recovered {
@@ -195,6 +198,8 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     }
     let whole = turn.response.as_ref().is_some_and(|r| r.stop.is_some()) || turn.header.kind != TurnKind::Turn;
     turn.header.outcome = match whole {
+        // It had come to its end but for the checks.
+        true if done.committed && turn.header.outcome == Outcome::Applied => Outcome::Applied,
         _ if !done.committed && !place.in_files.is_empty() => Outcome::Uncommitted,
         true => Outcome::Recovered,
         false => Outcome::Interrupted,

@@ -15,7 +15,7 @@ use crate::base::id::{SessionId, TurnKey};
 use crate::base::path::RepoPath;
 use crate::config::Config;
 use crate::config::secret::{Redactor, Secret, secrets_in_urls};
-use crate::hooks::{Handler, Pipeline, Point};
+use crate::hooks::{Pipeline, Point};
 use crate::process::fault::Faults;
 use crate::prompt::{Override, Templates};
 use crate::vcs::git::Git;
@@ -72,14 +72,8 @@ impl Workspace {
         if let (Some(text), Some(path)) = (config.system_text()?, &config.settings().model.system_file) {
             overrides.insert("system".to_owned(), Override { source: text, origin: path.display().to_string() });
         }
-        let hooks = &config.settings().hooks;
-        let pipeline = Pipeline::new(|point| match point {
-            Point::Response => &hooks.response,
-            Point::Plan => &hooks.plan,
-            Point::Edits => &hooks.edits,
-            Point::Commit => &hooks.commit,
-        })?;
-        let pipeline = if backend.layout().private { pipeline.until(Handler::Commit) } else { pipeline };
+        let pipeline = super::hook::pipeline(&config.settings().hooks)?;
+        let pipeline = if backend.layout().private { pipeline.until(Point::Commit) } else { pipeline };
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
         Ok(Self {

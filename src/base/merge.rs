@@ -5,8 +5,7 @@
 //! - Changes that touch or adjoin the same lines are a conflict; nothing is ever guessed and no markers are written.
 //! - Binary content merges only in those trivial cases.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
-
+use super::hunk::{Hunk, hunks};
 use super::text::{byte_lines, is_binary};
 
 /// The two sides changed the same lines.
@@ -32,13 +31,13 @@ pub fn merge3(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Confli
     loop {
         let (hunk, lines) = match (mine.get(i), other.get(j)) {
             (None, None) => break,
-            (Some(m), Some(n)) if m.same(n, &o, &t) => {
+            (Some(m), Some(n)) if same(m, n, &o, &t) => {
                 j += 1;
                 i += 1;
                 (m, &o)
             }
-            (Some(m), Some(n)) if m.meets(n) => return Err(Conflict),
-            (Some(m), Some(n)) if m.start < n.start => {
+            (Some(m), Some(n)) if meet(m, n) => return Err(Conflict),
+            (Some(m), Some(n)) if m.old.start < n.old.start => {
                 i += 1;
                 (m, &o)
             }
@@ -51,9 +50,9 @@ pub fn merge3(base: &[u8], ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, Confli
                 (n, &t)
             }
         };
-        b[at..hunk.start].iter().for_each(|line| out.extend_from_slice(line));
+        b[at..hunk.old.start].iter().for_each(|line| out.extend_from_slice(line));
         lines[hunk.new.clone()].iter().for_each(|line| out.extend_from_slice(line));
-        at = hunk.end;
+        at = hunk.old.end;
     }
     b[at..].iter().for_each(|line| out.extend_from_slice(line));
     Ok(out)
@@ -70,40 +69,13 @@ pub fn merge3_files(base: Option<&[u8]>, ours: Option<&[u8]>, theirs: Option<&[u
     }
 }
 
-/// Lines `start..end` of the base become lines `new` of a side.
-struct Hunk {
-    start: usize,
-    end: usize,
-    new: std::ops::Range<usize>,
+/// Whether they touch or adjoin: then the order of the two is not known, or one line's meaning depends on both.
+const fn meet(mine: &Hunk, theirs: &Hunk) -> bool {
+    mine.old.start <= theirs.old.end && theirs.old.start <= mine.old.end
 }
 
-impl Hunk {
-    /// Whether they touch or adjoin: then the order of the two is not known, or one line's meaning depends on both.
-    fn meets(&self, other: &Self) -> bool {
-        self.start <= other.end && other.start <= self.end
-    }
-
-    fn same(&self, other: &Self, mine: &[&[u8]], theirs: &[&[u8]]) -> bool {
-        (self.start, self.end) == (other.start, other.end) && mine[self.new.clone()] == theirs[other.new.clone()]
-    }
-}
-
-fn hunks(base: &[&[u8]], side: &[&[u8]]) -> Vec<Hunk> {
-    let mut out: Vec<Hunk> = Vec::new();
-    for op in capture_diff_slices(Algorithm::Myers, base, side) {
-        if matches!(op, DiffOp::Equal { .. }) {
-            continue;
-        }
-        let (old, new) = (op.old_range(), op.new_range());
-        match out.last_mut() {
-            Some(last) if last.end == old.start && last.new.end == new.start => {
-                last.end = old.end;
-                last.new.end = new.end;
-            }
-            _ => out.push(Hunk { start: old.start, end: old.end, new }),
-        }
-    }
-    out
+fn same(mine: &Hunk, theirs: &Hunk, ours: &[&[u8]], others: &[&[u8]]) -> bool {
+    mine.old == theirs.old && ours[mine.new.clone()] == others[theirs.new.clone()]
 }
 
 #[cfg(test)]

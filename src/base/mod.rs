@@ -8,6 +8,7 @@
 pub mod change;
 pub mod clock;
 pub mod hash;
+pub mod hunk;
 pub mod id;
 pub mod json;
 pub mod merge;

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::agent::Error;
 use crate::agent::apply::Applied;
 use crate::agent::exchange::{Observer as _, Progress};
+use crate::agent::review::Reviewed;
 use crate::agent::workspace::Workspace;
 use crate::session::turn::Outcome;
 
@@ -19,6 +20,9 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
     let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
     let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
     let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, None, branch, dirty);
+    for ran in &done.hooks {
+        frame.observe(&Progress::Hook(ran));
+    }
     if !done.gathered.rejects.is_empty() {
         frame.observe(&Progress::Rejected(&done.gathered));
     }
@@ -34,13 +38,20 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
     if let Some(error) = broken {
         return Err(error.into());
     }
-    if done.gathered.changes.is_empty() && done.gathered.rejects.is_empty() {
+    let looked_at = done.turn.events.iter().any(|event| event.kind == "review");
+    if done.gathered.changes.is_empty() && done.gathered.rejects.is_empty() && !looked_at {
         ctx.ui.warn("the answer holds no edits");
     }
     match done.error {
         Some(error) => Err(Failure::from(error).code(REJECTED)),
         None => Ok(()),
     }
+}
+
+/// Says what the user's look at the edits came to.
+pub fn reviewed(ctx: &Context, ws: &Workspace, looked: &Reviewed) {
+    let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, None, String::new(), || 0);
+    frame.observe(&Progress::Reviewed(looked));
 }
 
 /// What an undo or redo did, as JSON.

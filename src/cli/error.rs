@@ -28,6 +28,7 @@ pub const USAGE: u8 = 2;
 pub const PIPE: u8 = 3;
 pub const PROVIDER: u8 = 4;
 pub const REJECTED: u8 = 5;
+pub const DENIED: u8 = 6;
 pub const INTERRUPTED: u8 = 130;
 pub const BUG: u8 = 255;
 
@@ -209,6 +210,9 @@ impl From<Error> for Failure {
                 user().hint("only text files can be sent; leave it out: rt files rm PATH")
             }
             Error::NoModel { tried } => no_model(&tried),
+            Error::CheckFailed { .. } => {
+                user().hint("the edits stay; all that it printed: rt show   take the whole exchange back: rt undo").code(REJECTED)
+            }
             Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
@@ -236,6 +240,9 @@ impl From<Error> for Failure {
             }
             Error::WouldSend { .. } => {
                 user().hint("begin a new session: rt -n -m \"…\"   or, if it is no secret, unset that variable")
+            }
+            Error::Blocked { .. } => {
+                user().hint("what the hooks are: rt config show --origin   what was done: rt show").code(DENIED)
             }
             Error::NothingHeld(_) => user().hint("see what it did: rt show"),
             Error::NothingToUndo => user().hint("see: rt log"),

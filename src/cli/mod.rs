@@ -9,12 +9,14 @@ mod applied;
 mod args;
 mod commands;
 mod context;
+mod editor;
 mod env;
 mod error;
 mod manual;
 mod observer;
 mod reference;
 mod render;
+mod review;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -72,7 +74,9 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Env) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(env, &error, has_message),
     };
-    let ctx = Context::new(env, cli.global.clone());
+    let mut global = cli.global.clone();
+    global.config.extend(cli.ask.settings());
+    let ctx = Context::new(env, global);
     let result = dispatch(ctx, cli);
     match result {
         Ok(()) => 0,

@@ -6,11 +6,16 @@
 
 use serde_json::{Value, json};
 
+use crate::agent::check::{Broken, Checked};
 use crate::agent::edits::Gathered;
 use crate::agent::exchange::{Observer, Progress};
+use crate::agent::hook;
 use crate::agent::prepare::{Prepared, Why};
+use crate::agent::review::Reviewed;
 use crate::base::clock::Clock;
 use crate::base::money::Tokens;
+use crate::hooks::Ran;
+use crate::project::syntax::SyntaxError;
 use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
 use crate::vcs::Landed;
@@ -20,6 +25,9 @@ use super::render;
 
 /// How many edits that did not fit are shown one by one; the others are counted.
 const MOST_LINES: usize = 20;
+
+/// How many lines of a check's output are shown, the last ones.
+const MOST_OUTPUT: usize = 30;
 
 /// Shows an exchange.
 pub struct Frame<'a> {
@@ -168,6 +176,21 @@ impl<'a> Frame<'a> {
         self.ui.begin_progress("waiting for the answer", self.clock.now());
     }
 
+    fn hook(&mut self, ran: &Ran) {
+        self.end_text();
+        let (result, why, message) = (hook::result(ran), hook::why(ran), ran.answer.message.as_deref());
+        let (point, name) = (ran.point.name(), &ran.name);
+        self.event("hook", json!({ "point": point, "hook": name, "result": result, "why": why, "message": message }));
+        match (result, why) {
+            ("failed", Some(why)) => self.ui.warn(&format!("the hook {name} at {point} could not be used: {why}")),
+            (_, Some(why)) => self.ui.status(Text::new().add(Style::Bad, format!("{name} says no  ")).plain(why.to_owned())),
+            (_, None) => {}
+        }
+        if let Some(message) = message {
+            self.ui.status(Text::new().add(Style::Dim, format!("{name}: ")).plain(message.to_owned()));
+        }
+    }
+
     fn rejected(&mut self, gathered: &Gathered) {
         self.end_text();
         let rejects: Vec<Value> =
@@ -222,6 +245,41 @@ impl<'a> Frame<'a> {
         self.written = true;
     }
 
+    fn reviewed(&mut self, looked: &Reviewed) {
+        let refused: Vec<Value> =
+            looked.refused.iter().map(|r| json!({ "path": r.path.to_string(), "why": r.reason, "diff": r.diff })).collect();
+        self.event("review", json!({ "taken": looked.taken, "edited": looked.edited, "refused": refused }));
+        let left = looked.refused.len();
+        let said = match (looked.taken, left) {
+            (0, _) => "every change was left out; nothing is written".to_owned(),
+            (_, 0) => return,
+            (taken, left) => format!("{} taken, {left} left out", counted(taken as u64, "change")),
+        };
+        self.ui.status(Text::new().add(Style::Dim, said));
+    }
+
+    fn checked(&mut self, checked: &Checked) {
+        self.ui.end_progress();
+        self.event(
+            "check",
+            json!({ "kind": checked.kind.as_str(), "command": checked.command, "ok": checked.passed(), "status": checked.status(),
+                    "ms": checked.millis, "output": checked.output }),
+        );
+        let style = if checked.passed() { Style::Good } else { Style::Bad };
+        let mut line = Text::new().add(Style::Dim, format!("{}  ", checked.kind.as_str())).plain(checked.command.clone());
+        line.push(style, format!(" {}", checked.how()));
+        line.push(Style::Dim, format!(" · {}", elapsed(checked.millis)));
+        self.ui.status(line);
+        if !checked.passed() {
+            let lines: Vec<&str> = checked.output.lines().collect();
+            let from = lines.len().saturating_sub(MOST_OUTPUT);
+            if from > 0 {
+                self.ui.status(Text::new().add(Style::Dim, format!("  … {from} more lines: rt show")));
+            }
+            lines[from..].iter().for_each(|line| self.ui.status(Text::new().plain(format!("  {line}"))));
+        }
+    }
+
     fn closed(&mut self, turn: &Turn, session: crate::base::id::SessionId, forked: bool) {
         self.end_text();
         let header = &turn.header;
@@ -272,13 +330,12 @@ impl Observer for Frame<'_> {
     fn observe(&mut self, progress: &Progress<'_>) {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
-            Progress::Reflecting { turn, gathered, tokens, left } => {
+            Progress::Reflecting { turn, about, tokens, left } => {
                 self.event(
                     "request",
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),
                 );
-                let what = gathered.rejects.len() + gathered.unseen.len();
-                let text = format!("asking again about {} · {tokens} tokens", counted(what as u64, "edit"));
+                let text = format!("asking again about {about} · {tokens} tokens");
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
             }
@@ -295,6 +352,24 @@ impl Observer for Frame<'_> {
                 self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
             }
             Progress::Rejected(gathered) => self.rejected(gathered),
+            Progress::Broken(places) => {
+                self.end_text();
+                let error = |b: &Broken| {
+                    let SyntaxError { line, column, what, .. } = &b.error;
+                    json!({ "path": b.path.to_string(), "line": line, "column": column, "what": what })
+                };
+                self.event("syntax", json!({ "places": places.iter().map(error).collect::<Vec<_>>() }));
+                for place in *places {
+                    self.ui.status(Text::new().add(Style::Bad, "does not parse  ").plain(place.line()));
+                }
+            }
+            Progress::Reviewed(looked) => self.reviewed(looked),
+            Progress::Checking { command } => {
+                self.ui.end_progress();
+                self.ui.begin_progress(*command, self.clock.now());
+            }
+            Progress::Checked(checked) => self.checked(checked),
+            Progress::Hook(ran) => self.hook(ran),
             Progress::Written(gathered) => {
                 self.end_text();
                 self.stats = FileStat::of(&gathered.changes);

@@ -216,13 +216,14 @@ fn gather(sources: &Sources) -> Result<(Config, Vec<ConfigError>), ConfigError> 
     }
     layers.local_servers();
     let configured = layers.providers();
+    let hooks = layers.hooks();
     let Layers { set, problems, warnings, .. } = layers;
     let value_of = |key: &str| match set.get(key) {
         Some((value, _)) => value.clone(),
         None => schema::find(key).map_or(Value::Unset, |known| resolved(known.default_value(), &sources.home)),
     };
-    let settings = Merged(&value_of).settings(&configured);
-    let entries = all_keys(settings.providers.keys())
+    let settings = Merged(&value_of).settings(&configured, &hooks);
+    let entries = all_keys(settings.providers.keys(), hooks.iter())
         .into_iter()
         .map(|key| Entry {
             value: value_of(&key),
@@ -245,13 +246,29 @@ fn variable_key(name: &str) -> Option<String> {
     name.strip_prefix("RT__").map(|rest| rest.to_lowercase().replace("__", "."))
 }
 
-/// Every full key, in the table's order; those of providers stand together, provider by provider.
-fn all_keys<'a>(providers: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let is_own = |key: &&schema::Key| key.name.contains("<name>");
-    let first = KEYS.iter().position(|key| is_own(&key)).unwrap_or(KEYS.len());
-    let mut keys: Vec<String> = KEYS.iter().filter(|key| !is_own(key)).map(|key| key.name.to_owned()).collect();
-    let own = providers.flat_map(|name| KEYS.iter().filter(is_own).map(move |key| key.name.replace("<name>", name)));
-    keys.splice(first..first, own);
+/// Every full key, in the table's order; those of a provider or hook stand together.
+fn all_keys<'a>(
+    providers: impl Iterator<Item = &'a String> + Clone,
+    hooks: impl Iterator<Item = &'a String> + Clone,
+) -> Vec<String> {
+    let table = |key: &schema::Key| key.name.split_once(".<name>").map(|(table, _)| table);
+    let mut keys = Vec::new();
+    let mut done = None;
+    for key in KEYS {
+        match table(key) {
+            None => keys.push(key.name.to_owned()),
+            known if known == done => {}
+            known => {
+                done = known;
+                let own = || KEYS.iter().filter(|key| table(key) == known);
+                let add = |name: &String| own().map(|key| key.name.replace("<name>", name)).collect::<Vec<_>>();
+                match known {
+                    Some("hook") => keys.extend(hooks.clone().flat_map(add)),
+                    _ => keys.extend(providers.clone().flat_map(add)),
+                }
+            }
+        }
+    }
     keys
 }
 
@@ -364,6 +381,20 @@ impl Layers<'_> {
             let problem = format!("{bad:?} is not name=port, such as llama-server=8080");
             self.problems.push(ConfigError::BadValue { origin: origin.clone(), key: key.to_owned(), problem });
         }
+    }
+
+    /// The commands that any layer mentions.
+    fn hooks(&mut self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (key, (_, origin)) in &self.set {
+            let Some((name, _)) = key.strip_prefix("hook.").and_then(|rest| rest.split_once('.')) else { continue };
+            let command = self.set.get(&format!("hook.{name}.command"));
+            if names.insert(name.to_owned()) && !matches!(command, Some((Value::Text(_) | Value::List(_), _))) {
+                let (origin, key) = (origin.clone(), format!("hook.{name}"));
+                self.problems.push(ConfigError::BadValue { origin, key, problem: "it has no command".to_owned() });
+            }
+        }
+        names
     }
 
     /// The providers that any layer mentions. One that is not built in must say what it speaks and where it is, which is

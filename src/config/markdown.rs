@@ -64,9 +64,9 @@ pub fn starter() -> String {
     let mut group = String::new();
     // The protocol of a built-in provider is known; showing it as an example would only mislead.
     for key in KEYS.iter().filter(|key| !key.is_for_tests() && key.name != "providers.<name>.kind") {
-        let name = key.name.replace("<name>", "gemini");
+        let name = key.name.replace("<name>", if key.name.starts_with("hook.") { "check-edits" } else { "gemini" });
         let parts: Vec<&str> = name.split('.').collect();
-        let depth = if parts[0] == "providers" { 2 } else { 1 };
+        let depth = if key.name.contains("<name>") { 2 } else { 1 };
         let (table, rest) = (parts[..depth].join("."), parts[depth..].join("."));
         if table != group {
             let _ = writeln!(out, "\n#[{table}]");
@@ -114,6 +114,10 @@ fn insert(node: &mut serde_json::Value, parts: &[&str], key: &Key) {
 fn leaf(key: &Key) -> serde_json::Value {
     let mut leaf = match key.kind {
         Kind::Text | Kind::Path | Kind::Duration | Kind::Time | Kind::Url => Map::from_iter([("type".to_owned(), json!("string"))]),
+        Kind::Command => {
+            let list = json!({"type": "array", "items": {"type": "string"}, "minItems": 1});
+            Map::from_iter([("anyOf".to_owned(), json!([{"type": "string"}, list]))])
+        }
         Kind::Bool => Map::from_iter([("type".to_owned(), json!("boolean"))]),
         Kind::Int(low, high) => Map::from_iter([
             ("type".to_owned(), json!("integer")),

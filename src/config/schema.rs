@@ -3,7 +3,7 @@
 //! Invariants
 //! - Every key here does something. A key for something that is not built is absent, so that setting it is an error and
 //!   not a silent promise.
-//! - `<name>` in a key stands for the name of a provider.
+//! - `<name>` in a key stands for the name of a provider or of a hook's command.
 //! - Defaults are written as the text that a user would write, and pass the key's own check.
 
 use super::value::{Kind, Raw, Value};
@@ -45,7 +45,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope
     Key { name, kind, default, scope, doc, example }
 }
 
-use Kind::{Bool, Choice, Duration, Int, List, Path, Text, Time, Url};
+use Kind::{Bool, Choice, Command, Duration, Int, List, Path, Text, Time, Url};
 use Scope::{Anyone, Session, Trusted};
 
 /// Every key, in the order of the manual.
@@ -88,8 +88,22 @@ pub const KEYS: &[Key] = &[
         "How many tokens of earlier turns are sent; 0 is what the model's window allows."),
     key("context.instructions", Bool, "true", Anyone, "false",
         "Whether `AGENTS.md`, `CLAUDE.md` or `GEMINI.md` is sent."),
+    key("check.syntax", Bool, "true", Anyone, "false",
+        "Whether edits that newly break the syntax of a file go back to the model once before they are written."),
+    key("check.lint", List, "", Trusted, "python: ruff check",
+        "Commands that look at edited files once they are written; docs/checks.md has the form. What one of them finds goes back to the model."),
+    key("check.test", List, "", Trusted, "cargo test",
+        "Commands that run after those, when all of them went well."),
+    key("check.timeout", Duration, "10m", Trusted, "30s",
+        "How long one of these commands may run."),
     key("check.max_reflections", Int(0, 10), "3", Anyone, "1",
-        "How often rejected edits go back to the model."),
+        "How often something goes back to the model in one exchange: edits that do not fit, broken syntax, checks that fail."),
+    key("hooks.session", List, "open", Trusted, "open",
+        "Handlers that begin a session or go on with one."),
+    key("hooks.prompt", List, "build", Trusted, "build",
+        "Handlers that make a request of your words."),
+    key("hooks.request", List, "send", Trusted, "send",
+        "Handlers that send the request and take the answer."),
     key("hooks.response", List, "parse", Trusted, "parse",
         "Handlers that read the answer."),
     key("hooks.plan", List, "store", Trusted, "store",
@@ -98,6 +112,14 @@ pub const KEYS: &[Key] = &[
         "Handlers that write the files."),
     key("hooks.commit", List, "commit", Trusted, "commit",
         "Handlers that commit what was written."),
+    key("hooks.turn", List, "check,record", Trusted, "record",
+        "Handlers that end the turn: the project's checks, then the record."),
+    key("hook.<name>.command", Command, "", Trusted, "scripts/check-edits",
+        "A command that can stand in the lists of `hooks` by this name: a line for the shell, or a list of a program and its arguments. See docs/hooks.md."),
+    key("hook.<name>.timeout", Duration, "60s", Trusted, "10s",
+        "When the command is killed, with all that it started."),
+    key("hook.<name>.on_failure", Choice(&["warn", "block"]), "warn", Trusted, "block",
+        "What it means when the command fails or takes too long: it is shown, or it counts as a no."),
     key("store.path", Path, "data/retort.db", Trusted, "/var/tmp/retort.db",
         "The index database. It can be deleted: it is rebuilt from the repositories."),
     key("ui.color", Choice(&["auto", "always", "never"]), "auto", Anyone, "never",
@@ -121,8 +143,8 @@ pub(super) enum Found {
     Unknown,
 }
 
-/// Whether a provider can have this name: it must fit in a variable and in `provider/model`.
-fn is_provider_name(name: &str) -> bool {
+/// Whether a provider or a hook can have this name: it must fit in a variable and in `provider/model`.
+fn is_own_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
@@ -131,12 +153,12 @@ fn is_provider_name(name: &str) -> bool {
 pub(super) fn local_server(entry: &str) -> Option<(&str, u16)> {
     let (name, port) = entry.split_once('=')?;
     let (name, port) = (name.trim(), port.trim().parse().ok()?);
-    let own = is_provider_name(name) && BUILT_IN_PROVIDERS.iter().all(|(known, _)| *known != name);
+    let own = is_own_name(name) && BUILT_IN_PROVIDERS.iter().all(|(known, _)| *known != name);
     (own && port > 0).then_some((name, port))
 }
 
 fn fits(pattern: &str, part: &str) -> bool {
-    pattern == part || (pattern == "<name>" && is_provider_name(part))
+    pattern == part || (pattern == "<name>" && is_own_name(part))
 }
 
 pub(super) fn find_parts(parts: &[&str]) -> Found {
@@ -190,7 +212,7 @@ pub fn nearest(name: &str) -> Option<String> {
             .split('.')
             .enumerate()
             .map(|(at, part)| match given.get(at) {
-                Some(own) if part == "<name>" && is_provider_name(own) => own,
+                Some(own) if part == "<name>" && is_own_name(own) => own,
                 _ => part,
             })
             .collect();

@@ -104,6 +104,15 @@ words! {
     }
 }
 words! {
+    /// What the failure of a hook's command means.
+    OnFailure {
+        /// It is shown.
+        Warn = "warn",
+        /// The same as a no.
+        Block = "block",
+    }
+}
+words! {
     /// When output is coloured.
     Color {
         /// On terminals.
@@ -209,15 +218,29 @@ pub struct ContextSettings {
 }
 
 /// `[check]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckSettings {
-    /// How often rejected edits go back to the model.
+    /// Whether edits that break the syntax go back to the model once.
+    pub syntax: bool,
+    /// Commands that look at edited files.
+    pub lint: Vec<String>,
+    /// Commands that run after those.
+    pub test: Vec<String>,
+    /// How long one of them may run.
+    pub timeout: Duration,
+    /// How often something goes back to the model in one exchange.
     pub max_reflections: u32,
 }
 
 /// `[hooks]`: handler names by point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookSettings {
+    /// Where a session opens.
+    pub session: Vec<String>,
+    /// Making the request.
+    pub prompt: Vec<String>,
+    /// Sending it.
+    pub request: Vec<String>,
     /// After the answer.
     pub response: Vec<String>,
     /// Before files change.
@@ -226,6 +249,21 @@ pub struct HookSettings {
     pub edits: Vec<String>,
     /// Committing.
     pub commit: Vec<String>,
+    /// Ending the turn.
+    pub turn: Vec<String>,
+    /// `[hook.<name>]`: the commands.
+    pub commands: BTreeMap<String, HookCommand>,
+}
+
+/// `[hook.<name>]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookCommand {
+    /// The program and its arguments; a line of text is given to a shell.
+    pub argv: Vec<String>,
+    /// When it is killed.
+    pub timeout: Duration,
+    /// What its failure means.
+    pub on_failure: OnFailure,
 }
 
 /// `[store]`
@@ -304,8 +342,8 @@ impl Merged<'_> {
         }
     }
 
-    /// All settings. `configured` names the providers that any layer mentions.
-    pub(super) fn settings(&self, configured: &BTreeSet<String>) -> Settings {
+    /// All settings. `configured` names the providers that any layer mentions, `hooks` the commands.
+    pub(super) fn settings(&self, configured: &BTreeSet<String>, hooks: &BTreeSet<String>) -> Settings {
         let built_in = schema::BUILT_IN_PROVIDERS.iter().map(|(name, _)| (*name).to_owned());
         let providers = built_in.chain(configured.iter().cloned()).map(|name| (name.clone(), self.provider(&name))).collect();
         Settings {
@@ -327,12 +365,23 @@ impl Merged<'_> {
                 history_tokens: self.int("context.history_tokens").filter(|n| *n > 0),
                 instructions: self.yes("context.instructions"),
             },
-            check: CheckSettings { max_reflections: self.small("check.max_reflections") },
+            check: CheckSettings {
+                syntax: self.yes("check.syntax"),
+                lint: self.list("check.lint"),
+                test: self.list("check.test"),
+                timeout: self.time("check.timeout"),
+                max_reflections: self.small("check.max_reflections"),
+            },
             hooks: HookSettings {
+                session: self.list("hooks.session"),
+                prompt: self.list("hooks.prompt"),
+                request: self.list("hooks.request"),
                 response: self.list("hooks.response"),
                 plan: self.list("hooks.plan"),
                 edits: self.list("hooks.edits"),
                 commit: self.list("hooks.commit"),
+                turn: self.list("hooks.turn"),
+                commands: hooks.iter().map(|name| (name.clone(), self.hook(name))).collect(),
             },
             store: StoreSettings { path: self.path("store.path").unwrap_or_default() },
             ui: UiSettings { color: self.word("ui.color", Color::from_word) },
@@ -356,6 +405,16 @@ impl Merged<'_> {
                 (name.to_owned(), settings)
             })
             .collect()
+    }
+
+    fn hook(&self, name: &str) -> HookCommand {
+        let key = |rest: &str| format!("hook.{name}.{rest}");
+        let argv = match (self.0)(&key("command")) {
+            Value::Text(line) => vec!["sh".to_owned(), "-c".to_owned(), line],
+            Value::List(argv) => argv,
+            _ => Vec::new(),
+        };
+        HookCommand { argv, timeout: self.time(&key("timeout")), on_failure: self.word(&key("on_failure"), OnFailure::from_word) }
     }
 
     fn provider(&self, name: &str) -> ProviderSettings {

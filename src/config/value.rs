@@ -98,6 +98,8 @@ pub enum Kind {
     List,
     /// One of these strings.
     Choice(&'static [&'static str]),
+    /// A line for the shell, or a list of a program and its arguments.
+    Command,
     /// A string that names a file.
     Path,
     /// Where a provider is. It is stored with every request and shown, so nothing secret may be in it.
@@ -122,6 +124,7 @@ impl Kind {
                     _ => quoted.concat(),
                 }
             }
+            Self::Command => "a line for the shell, or a list of a program and its arguments".to_owned(),
             Self::Path => "a string that names a file".to_owned(),
             Self::Url => "an address such as \"http://127.0.0.1:8080/v1\"".to_owned(),
         }
@@ -136,7 +139,12 @@ impl Kind {
                 serde_json::from_str(text)
                     .unwrap_or_else(|_| text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()),
             ),
-            Self::Text | Self::Duration | Self::Time | Self::Choice(_) | Self::Path | Self::Url => Raw::Text(text.to_owned()),
+            Self::Command if text.starts_with('[') => {
+                serde_json::from_str(text).map_or_else(|_| Raw::Text(text.to_owned()), Raw::List)
+            }
+            Self::Text | Self::Command | Self::Duration | Self::Time | Self::Choice(_) | Self::Path | Self::Url => {
+                Raw::Text(text.to_owned())
+            }
         }
     }
 
@@ -146,7 +154,10 @@ impl Kind {
         let value = match (self, raw) {
             (Self::Bool | Self::Int(..) | Self::List, Raw::Text(text)) if !(optional && text.is_empty()) => None,
             (_, Raw::Text(text)) if optional && text.is_empty() => Some(Value::Unset),
-            (Self::Text, Raw::Text(text)) if !text.is_empty() => Some(Value::Text(text.clone())),
+            (Self::Text | Self::Command, Raw::Text(text)) if !text.is_empty() => Some(Value::Text(text.clone())),
+            (Self::Command, Raw::List(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => {
+                Some(Value::List(argv.clone()))
+            }
             (Self::Bool, Raw::Bool(yes)) => Some(Value::Bool(*yes)),
             (Self::Int(low, high), Raw::Int(n)) if (low..=high).contains(n) => Some(Value::Int(*n)),
             (Self::Duration, Raw::Text(text)) => parse_duration(text).map(Value::Duration),

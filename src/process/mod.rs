@@ -6,6 +6,7 @@
 //! - Both of a child's output pipes are read while its input is written, so no child can block on a full pipe.
 #![expect(clippy::disallowed_methods, reason = "this module owns spawning")]
 
+pub mod bounded;
 pub mod fault;
 
 use std::ffi::OsString;
@@ -23,6 +24,8 @@ pub struct Spec {
     directory: Option<PathBuf>,
     env: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
+    /// Whether nothing is inherited.
+    bare: bool,
     input: Vec<u8>,
 }
 
@@ -83,6 +86,13 @@ impl Spec {
         self
     }
 
+    /// Takes all variables away that would be inherited; those that are set for the child stay.
+    #[must_use]
+    pub fn without_any_env(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
     /// What it reads on standard input.
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
@@ -93,6 +103,9 @@ impl Spec {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
+        if self.bare {
+            command.env_clear();
+        }
         self.unset.iter().for_each(|key| {
             command.env_remove(key);
         });

@@ -8,6 +8,7 @@
 //!   shrinks by itself, and says that it did.
 //! - Every part but the user's words ends in a blank line, so parts may be sent apart or one after the other.
 
+mod again;
 mod file;
 mod list;
 mod reflect;
@@ -22,6 +23,7 @@ use crate::base::path::RepoPath;
 use crate::session::request::{Kind, Part, Role};
 use crate::session::turn::Access;
 
+pub use again::{Again, BrokenPlace, FailedCheck, RefusedHunk, Trouble, again};
 pub use reflect::{Held, Nearest, Reflection, RejectInfo, reflect};
 pub use template::{Override, TemplateError, TemplateText, Templates};
 
@@ -64,6 +66,8 @@ pub struct Inputs<'a> {
     /// The user's words.
     pub message: &'a str,
     pub stdin: Option<&'a str>,
+    /// What commands of the user's add, each with its name.
+    pub contexts: &'a [(String, String)],
     /// Every file of the session, also those that did not change: what is shown already is not shown again.
     pub files: &'a [FileInput],
     /// The tracked paths in byte order; empty for no list.
@@ -180,12 +184,25 @@ pub fn build(inputs: &Inputs<'_>) -> Result<Prompt, PromptError> {
         let values = Stdin { fence: file::fence(text), text: file::body(text) };
         new.push(Part::text(Role::User, "stdin", templates.render("stdin", values)?));
     }
+    for (name, text) in inputs.contexts {
+        new.push(Part::text(Role::User, format!("hook:{name}").as_str(), context(templates, name, text)?));
+    }
     // After files, nothing in the user's words would say where the material ends and the request begins.
     if new.iter().any(|part| part.role == Role::User) {
         new.push(Part::text(Role::User, "request", templates.render("request", Standing { changed: false })?));
     }
     new.push(Part::text(Role::User, "message", inputs.message));
     finish(previous, new, budget)
+}
+
+/// The same for a message that is a whole prompt: nothing else is added to the conversation.
+pub fn bare(inputs: &Inputs<'_>) -> Result<Prompt, PromptError> {
+    finish(inputs.previous, vec![Part::text(Role::User, "message", inputs.message)], inputs.budget)
+}
+
+/// What a command of the user's adds, as the model reads it.
+pub fn context(templates: &Templates, name: &str, text: &str) -> Result<String, TemplateError> {
+    templates.render("hook", Context { name, fence: file::fence(text), text: file::body(text) })
 }
 
 /// What holds for the whole conversation: who the model is and how it writes edits. System text while there is no
@@ -226,6 +243,13 @@ struct Standing {
 struct Project<'a> {
     name: &'a str,
     superseding: bool,
+    fence: String,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Context<'a> {
+    name: &'a str,
     fence: String,
     text: &'a str,
 }

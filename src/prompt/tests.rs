@@ -26,6 +26,7 @@ fn inputs<'a>(templates: &'a Templates, message: &'a str) -> Inputs<'a> {
         previous: &[],
         message,
         stdin: None,
+        contexts: &[],
         files: &[],
         tracked: &[],
         instructions: &[],
@@ -131,6 +132,44 @@ fn a_reflection_names_what_fits_and_what_does_not() {
     insta::assert_snapshot!("reflection", show(&prompt.parts[previous.len()..]));
     let only_unseen = reflect(&Reflection { rejects: &[], held: &[], commit_subject: false, ..reflection }).expect("a prompt");
     insta::assert_snapshot!("reflection_unseen", show(&only_unseen.parts[previous.len()..]));
+}
+
+#[test]
+fn broken_syntax_and_failed_checks_as_the_model_reads_them() {
+    let templates = Templates::builtin();
+    let shown = file("src/a.rs", Access::ReadWrite, "fn a() {\n    1\n}\n");
+    let first = build(&Inputs { files: std::slice::from_ref(&shown), ..inputs(&templates, "change a") }).expect("a prompt");
+    let previous = answered(&first);
+    let place = BrokenPlace {
+        path: "src/a.rs".to_owned(),
+        line: 2,
+        column: 8,
+        what: "an identifier is missing here".to_owned(),
+        excerpt: "fn a() {\n    1 +\n}\n".to_owned(),
+        from: 1,
+    };
+    let files = [file("src/a.rs", Access::ReadWrite, "fn a() {\n    2\n}\n")];
+    let told = |trouble: Trouble, files: &[FileInput], commit_subject| {
+        let (previous, templates) = (&previous, &templates);
+        let again = Again { previous, trouble: &trouble, files, commit_subject, budget: NO_LIMIT, templates };
+        show(&super::again(&again).expect("a prompt").parts[previous.len()..])
+    };
+    insta::assert_snapshot!("syntax", told(Trouble::Syntax(vec![place]), &files, true));
+    let failed = FailedCheck {
+        command: "cargo test".to_owned(),
+        how: "failed with exit status 101".to_owned(),
+        output: "test a ... FAILED\n  left: 1\n right: 2".to_owned(),
+        lint: false,
+    };
+    insta::assert_snapshot!("check", told(Trouble::Checks(vec![failed.clone()]), &files, true));
+    let silent = FailedCheck { output: String::new(), lint: true, ..failed.clone() };
+    insta::assert_snapshot!("check_silent", told(Trouble::Checks(vec![silent, failed]), &[shown], false));
+    let hunk = RefusedHunk {
+        path: "src/a.rs".to_owned(),
+        reason: "keep the name".to_owned(),
+        diff: "@@ -1,2 +1,2 @@\n-fn a() {\n+fn b() {\n     1".to_owned(),
+    };
+    insta::assert_snapshot!("refused", told(Trouble::Refused { hunks: vec![hunk], others: true }, &files, true));
 }
 
 #[test]

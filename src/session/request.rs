@@ -71,7 +71,7 @@ impl Role {
 /// What a part is for. The text after a colon names its subject: `file:src/a.rs`, `native:gemini`.
 ///
 /// Known kinds: `instructions` (system text), `format` (edit rules), `project` (instruction files), `map`, `file`, `read-only`,
-/// `list` (tracked paths), `stdin`, `request` (the line before the words), `message` (the user's words), `answer` (the model's text), `reflection` (what did not
+/// `list` (tracked paths), `stdin`, `hook` (what a command of the user's adds), `request` (the line before the words), `message` (the user's words), `answer` (the model's text), `reflection` (what did not
 /// fit), `native` (provider bytes that must go back unchanged), `wire` (the provider's own framing, not part of the
 /// conversation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

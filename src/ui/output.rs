@@ -226,6 +226,11 @@ impl Ui {
         }
     }
 
+    /// What belongs to a question, also when quiet; no line end is added.
+    pub fn say(&self, text: impl Into<Text>) {
+        self.err_text(&text.into());
+    }
+
     /// A line that the user should see even when quiet.
     pub fn warn(&self, text: &str) {
         self.err_line(labelled(Style::Warn, "warning:", text));

@@ -229,7 +229,7 @@ pub enum VcsError {
     #[error("{0} exists: another git process is at work in this repository, or one was killed there")]
     IndexLocked(PathBuf),
     /// What a dead process of ours had started still runs.
-    #[error("git commit, process {0}, still runs hooks for it")]
+    #[error("a command that it started, process {0}, still runs")]
     AtWork(u32),
     /// A merge, rebase or the like is under way.
     #[error("a {0} is in progress in this repository")]

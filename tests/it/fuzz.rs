@@ -143,6 +143,6 @@ macro_rules! tests {
 }
 
 tests! {
-    address annotations config_json config_toml edits errors merge message paths project redact settings sse stream_chat
-    stream_gemini texts turn unfinished
+    address annotations config_json config_toml edits errors hooks merge message paths project redact settings sse stream_chat
+    stream_gemini syntax texts turn unfinished
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod checks;
 mod cli;
 mod crash;
 mod demo;
@@ -12,6 +13,7 @@ mod failures;
 mod format;
 mod fsck;
 mod fuzz;
+mod hooks;
 mod hostile;
 mod hostile_answers;
 mod hostile_names;
@@ -21,6 +23,7 @@ mod landing;
 mod model;
 mod private;
 mod repositories;
+mod review;
 mod running;
 mod secrets;
 mod shapes;

@@ -17,8 +17,8 @@ use crate::config::{Config, ConfigError, Origin, secret};
 use crate::index::Index;
 use crate::process::Spec;
 use crate::session::codec::FORMAT;
-use crate::vcs::VcsError;
 use crate::vcs::git::{Git, Survey};
+use crate::vcs::{Backend as _, VcsError};
 
 use super::models::Server;
 
@@ -102,6 +102,7 @@ pub fn doctor(given: &Given<'_>) -> Vec<Check> {
     let mut out = vec![versions(), git_version(), system()];
     out.extend(repository::checks(given));
     out.extend(settings(given));
+    out.extend(hooks(given));
     out.extend(models(given));
     out.extend(store::checks(given));
     out
@@ -178,6 +179,45 @@ fn settings(given: &Given<'_>) -> Vec<Check> {
         }
     });
     out
+}
+
+/// The user's commands, when there are any: each must be a program that can be found.
+fn hooks(given: &Given<'_>) -> Vec<Check> {
+    let Some(Ok(config)) = given.config else { return Vec::new() };
+    let settings = &config.settings().hooks;
+    if let Err(error) = super::hook::pipeline(settings) {
+        return vec![Check::problem("hooks", error.to_string()).todo("docs/hooks.md")];
+    }
+    let root = given.git.map_or(given.directory, |git| git.layout().root.as_path());
+    let path = given.env.get("PATH").map(String::as_str).unwrap_or_default();
+    let on_path = |program: &str| std::env::split_paths(path).any(|dir| dir.join(program).is_file());
+    let is_there = |program: &str| if program.contains('/') { root.join(program).is_file() } else { on_path(program) };
+    let home = given.env.get("HOME").map(String::as_str).unwrap_or_default();
+    let missing = settings.commands.iter().filter_map(|(name, command)| {
+        let program = match &command.argv[..] {
+            // What a line for the shell does, only the shell knows; a plain path at its beginning is looked for.
+            [_, flag, line] if flag == "-c" && is_shell(command) => {
+                let word =
+                    line.split_whitespace().next().filter(|word| word.contains('/') && !word.contains(['$', '`', '"', '\'']))?;
+                word.strip_prefix("~/").map_or_else(|| word.to_owned(), |rest| format!("{home}/{rest}"))
+            }
+            argv => argv.first()?.clone(),
+        };
+        let lost = !is_there(&program);
+        lost.then(|| {
+            Check::warning("hooks", format!("the command of {name} cannot be found: {program}"))
+                .todo(format!("correct hook.{name}.command"))
+        })
+    });
+    let mut out: Vec<Check> = missing.collect();
+    if out.is_empty() && !settings.commands.is_empty() {
+        out.push(Check::ok("hooks", settings.commands.keys().cloned().collect::<Vec<_>>().join(", ")));
+    }
+    out
+}
+
+fn is_shell(command: &crate::config::HookCommand) -> bool {
+    command.argv.first().is_some_and(|program| program == "sh")
 }
 
 fn models(given: &Given<'_>) -> Vec<Check> {

@@ -2,14 +2,17 @@
 
 use clap::Args;
 
-use crate::agent::apply;
 use crate::agent::exchange::Until;
 use crate::agent::prepare::Start;
+use crate::agent::{Error, apply, review};
+use crate::base::change::ChangeSet;
 use crate::edit::EditFormat;
 
 use super::super::applied;
 use super::super::context::Context;
 use super::super::error::Failure;
+use super::super::review::Person;
+use super::ask;
 
 /// Take an answer from anywhere: read its edits, apply and commit them
 #[derive(Debug, Args)]
@@ -30,12 +33,17 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub no_commit: bool,
 
+    /// Look at each change before it is written, and take it, leave it out or edit it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub review: bool,
+
     /// Begin a new session
     #[arg(short, long)]
     pub new: bool,
 }
 
 pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
+    let mut person = args.review.then(|| Person::at_terminal(ctx)).transpose()?;
     let text = match args.file.as_deref().filter(|f| *f != "-") {
         Some(file) => ctx.read_file(file)?,
         None => ctx.read_input()?,
@@ -44,6 +52,14 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
     let start = if args.new { Start::fresh() } else { super::start_here(&ws)? };
     let format = super::edit_format(&ws, args.edit_format);
     let until = if args.dry_run { Until::Stored } else { super::until(args.no_commit) };
-    let done = apply::answer(&ws, &text, format, &start, until)?;
+    let mut look = |changes: &ChangeSet| {
+        let Some(person) = &mut person else { return Err(Error::Bug("nobody looks".to_owned())) };
+        let looked = ask::block_on(review::review(changes, person));
+        let looked = looked.map_err(|failure| Error::Bug(failure.report.error))?.map_err(Error::Review)?;
+        applied::reviewed(ctx, &ws, &looked);
+        Ok(looked)
+    };
+    let look = args.review.then_some(&mut look as apply::Look<'_>);
+    let done = apply::answer(&ws, &text, format, &start, until, look)?;
     applied::show(ctx, &ws, done)
 }

@@ -8,23 +8,26 @@ use clap::Args;
 use crate::agent::exchange::{self, Until};
 use crate::agent::machine::End;
 use crate::agent::models::{self, Special};
-use crate::agent::prepare::{self, Message, Start};
+use crate::agent::prepare::{self, Extra, Message, Start};
+use crate::agent::review::Reviewer;
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
 use crate::agent::{Error, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
+use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
-use crate::process::Spec;
 use crate::session::meta::name_from;
 use crate::session::turn::Access;
 use crate::ui::{Style, Text, Ui};
 
 use super::super::context::Context;
-use super::super::error::{BUG, Failure, INTERRUPTED, PROVIDER, REJECTED};
+use super::super::editor;
+use super::super::error::{BUG, DENIED, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
+use super::super::review::Person;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Message")]
@@ -69,6 +72,14 @@ pub struct AskArgs {
     #[arg(long = "read", value_name = "PATH")]
     pub read: Vec<String>,
 
+    /// Run a command when the edits are written, and let the model mend what fails; may be repeated
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    pub test: Vec<String>,
+
+    /// The same before those, with the edited files where `{files}` stands; may be repeated
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    pub lint: Vec<String>,
+
     /// Print the exact request and stop
     #[arg(long)]
     pub show_prompt: bool,
@@ -80,12 +91,22 @@ pub struct AskArgs {
     /// Write the files, but do not commit
     #[arg(long)]
     pub no_commit: bool,
+
+    /// Look at each change before it is written, and take it, leave it out or edit it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub review: bool,
 }
 
 impl AskArgs {
     /// Whether any of them asks for a message.
     pub fn asks(&self) -> bool {
         !self.message.is_empty() || self.from_file.is_some() || self.edit
+    }
+
+    /// Settings that its flags stand for.
+    pub fn settings(&self) -> impl Iterator<Item = String> {
+        let one = |key: &str, list: &[String]| (!list.is_empty()).then(|| format!("{key}={}", serde_json::Value::from(list)));
+        [one("check.lint", &self.lint), one("check.test", &self.test)].into_iter().flatten()
     }
 
     /// Whether any flag of a message was given.
@@ -95,8 +116,14 @@ impl AskArgs {
 }
 
 pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
+    let mut person = args.review.then(|| Person::at_terminal(ctx)).transpose()?;
     let (text, stdin) = message(ctx, args)?;
     let ws = ctx.workspace_for_turn(Vec::new())?;
+    if args.settings().next().is_some() && !ws.pipeline.has(Builtin::Check) {
+        return Err(
+            Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record")
+        );
+    }
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
     let ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
@@ -133,7 +160,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
     let message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
-        let prepared = prepare::first(&ws, &message, &*model.provider)?;
+        let prepared = prepare::first(&ws, &message, &Extra::default(), &*model.provider)?;
         ctx.ui.raw(&prepared.call.body.bytes())?;
         ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens, about; nothing was sent", prepared.tokens)));
         return Ok(());
@@ -152,7 +179,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         let mut frame = frame.first_time(first_time);
         let result = {
             let mut interrupt = Box::pin(interrupted(&ctx.ui));
-            let run = exchange::run(&ws, &message, &model, until, &mut frame, &mut interrupt);
+            let reviewer = person.as_mut().map(|person| person as &mut dyn Reviewer);
+            let run = exchange::run(&ws, &message, &model, until, &mut frame, reviewer, &mut interrupt);
             // Nobody waits while a person is asked to paste: the line would stand between theirs.
             let ticks = ctx.ui.shows_progress() && model.id.provider != "manual";
             block_on(with_ticks(run, ticks.then_some((&ctx.ui, &*clock))))?
@@ -170,7 +198,9 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     match finished.end {
         End::Done => Ok(()),
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
+        End::Blocked => Err(failure.unwrap_or_else(|| Failure::user("a hook did not let it be sent")).code(DENIED)),
         End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
+        End::CheckFailed => Err(failure.unwrap_or_else(|| Failure::user("a check failed")).code(REJECTED)),
         End::Rejected => {
             let rejects = finished.turn.edits.rejects.len();
             let default = || Error::Partial { turn: finished.turn.header.key, rejects }.into();
@@ -270,22 +300,12 @@ fn message(ctx: &Context, args: &AskArgs) -> Result<(String, Option<String>), Fa
 
 /// Lets the user write the message in the editor that git uses.
 fn edited(ctx: &Context, draft: &str) -> Result<String, Failure> {
-    let named = ["GIT_EDITOR", "VISUAL", "EDITOR"].iter().find_map(|v| ctx.vars.get(*v).filter(|e| !e.is_empty()));
-    let editor = named.map_or("vi", String::as_str);
-    let home = ctx.home.clone().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set"))?;
-    let file = home.join("MESSAGE.md");
-    let io = |e: std::io::Error| Failure::user(format!("{}: {e}", file.display()));
-    std::fs::create_dir_all(&home).map_err(io)?;
-    std::fs::write(&file, draft).map_err(io)?;
-    let line = format!("{editor} \"$1\"");
-    let code = Spec::new("sh").args(["-c", &line, "sh"]).arg(&file).directory(&ctx.directory).run_attached();
-    let code = code.map_err(|e| Failure::user(format!("the editor {editor:?} cannot be started: {e}")))?;
-    if code != Some(0) {
-        return Err(Failure::user(format!("the editor {editor:?} failed; nothing was sent")));
-    }
-    let text = std::fs::read_to_string(&file).map_err(io)?;
-    let _ = std::fs::remove_file(&file);
-    Ok(text)
+    let unsent = |mut failure: Failure| {
+        failure.report.error.push_str("; nothing was sent");
+        failure
+    };
+    let bytes = editor::edited(ctx, "MESSAGE.md", draft.as_bytes()).map_err(unsent)?;
+    String::from_utf8(bytes).map_err(|_| Failure::user("the message is not UTF-8 text"))
 }
 
 /// Where the message goes, and the turn that it continues.

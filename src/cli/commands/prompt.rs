@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::agent::models::{self, Special};
-use crate::agent::prepare::{self, Message};
+use crate::agent::prepare::{self, Extra, Message};
 use crate::llm::{Echo, Provider};
 use crate::ui::{Style, Table, Text};
 
@@ -41,7 +41,7 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
     let id = crate::session::request::ModelId { provider: provider.name().to_owned(), model: provider.name().to_owned() };
     let format = super::edit_format(&ws, None);
     let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: id, format };
-    let prepared = prepare::first(&ws, &message, &*provider)?;
+    let prepared = prepare::first(&ws, &message, &Extra::default(), &*provider)?;
     if ctx.global.json {
         for f in &prepared.fragments {
             ctx.ui.json(&json!({ "v": 1, "kind": f.kind.0, "role": f.role.as_str(), "tokens": f.tokens.0, "new": f.new }))?;

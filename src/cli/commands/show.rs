@@ -7,7 +7,7 @@ use crate::agent::Error;
 use crate::agent::store::Link;
 use crate::agent::workspace::Workspace;
 use crate::session::turn::{ChangeStatus, Turn};
-use crate::ui::{Style, Text};
+use crate::ui::{Style, Text, elapsed};
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -105,6 +105,31 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
     for event in turn.events.iter().filter(|e| matches!(e.kind.as_str(), "error" | "retry" | "recover" | "uncommitted")) {
         let fields: Vec<String> = event.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
         field("event", format!("{} {}", event.kind, fields.join(" ")))?;
+    }
+    for event in turn.events.iter().filter(|e| e.kind == "hook") {
+        let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+        let why = if get("why").is_empty() { String::new() } else { format!(": {}", get("why")) };
+        field("hook", format!("{} at {} {}{why}", get("hook"), get("point"), get("result")))?;
+    }
+    for event in turn.events.iter().filter(|e| e.kind == "syntax") {
+        let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+        field("syntax", format!("{}:{}:{}: {}", get("path"), get("line"), get("column"), get("what")))?;
+    }
+    for event in turn.events.iter().filter(|e| e.kind == "refused") {
+        let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+        let why = if get("why").is_empty() { String::new() } else { format!(": {}", get("why")) };
+        field("left out", format!("{}{why}", get("path")))?;
+        for line in get("diff").lines() {
+            ui.line(Text::new().plain(format!("  {line}")))?;
+        }
+    }
+    for event in turn.events.iter().filter(|e| e.kind == "check") {
+        let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+        let took = elapsed(get("millis").parse().unwrap_or_default());
+        field(get("kind"), format!("{} {} · {took}", get("command"), get("how")))?;
+        for line in get("output").lines() {
+            ui.line(Text::new().plain(format!("  {line}")))?;
+        }
     }
     if let Some(prompt) = &turn.prompt {
         ui.line("")?;

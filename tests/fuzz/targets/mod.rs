@@ -10,8 +10,10 @@
 mod bytes;
 mod config;
 mod edits;
+mod hooks;
 mod reply;
 mod stored;
+mod syntax;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +56,7 @@ targets! {
     edits_patches = edits::edits, edits::patch_seeds;
     edits_tags = edits::edits, edits::tag_seeds;
     errors = reply::errors, reply::error_seeds;
+    hooks = hooks::answer, hooks::seeds;
     ladder = edits::ladder, edits::ladder_seeds;
     merge = words::merge, words::merge_seeds;
     message = stored::message, stored::message_seeds;
@@ -64,6 +67,7 @@ targets! {
     sse = reply::sse, reply::sse_seeds;
     stream_chat = reply::chat, reply::chat_seeds;
     stream_gemini = reply::gemini, reply::gemini_seeds;
+    syntax = syntax::syntax, syntax::seeds;
     texts = words::texts, words::text_seeds;
     turn = stored::turn, stored::turn_seeds;
     unfinished = stored::unfinished, stored::unfinished_seeds;
