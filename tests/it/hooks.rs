@@ -426,7 +426,7 @@ fn an_answer_from_anywhere_goes_past_the_same_commands() {
     let (world, _model) = world(&[]);
     let log = "cat > /dev/null; echo $RT_POINT >> ~/points; [ ! -e ~/no ] || { echo no >&2; exit 2; }";
     let lists = [("response", "parse"), ("plan", "store"), ("edits", "apply"), ("commit", "commit"), ("turn", "record")];
-    let lists: String = lists.iter().map(|(point, own)| format!("{point} = [\"mine\", \"{own}\"]\n")).collect();
+    let lists = lists.map(|(point, own)| format!("{point} = [\"mine\", \"{own}\"]\n")).concat();
     world.program("../home/.retort/hooks/mine", log);
     config(&world, &format!("[hooks]\n{lists}[hook.mine]\ncommand = \"~/.retort/hooks/mine\"\n"));
     world.rt_with(&["apply"], good().as_bytes(), &[]).ok();
