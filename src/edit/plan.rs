@@ -133,7 +133,7 @@ impl Replacement {
 
     /// Whether the block would have ended, or another have begun, at this line.
     pub(super) fn is_marker(&self, line: &str) -> bool {
-        self.head.is_some_and(|head| head.owns(marker::head(line).or_else(|| marker::end(line))))
+        marker::may_be(line) && self.head.is_some_and(|head| head.owns(marker::head(line).or_else(|| marker::end(line))))
     }
 
     /// Search and replacement.
@@ -156,7 +156,7 @@ impl Replacement {
     pub(super) fn has_divider<'t>(&self, mut lines: impl Iterator<Item = &'t str>) -> bool {
         let width = |line: &str| marker::divider(line).map(|m| m.width);
         let own: BTreeSet<usize> = self.dividers.iter().filter_map(|at| width(&self.body[at.clone()])).collect();
-        lines.any(|line| width(line).is_some_and(|found| own.contains(&found)))
+        lines.any(|line| marker::may_be(line) && width(line).is_some_and(|found| own.contains(&found)))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::base::change::{FileMode, FileState};
 use crate::base::path::RepoPath;
-use crate::base::text::unified;
+use crate::base::text::{equal_pairs, unified};
 use crate::base::tree::{MemoryTree, SourceTree as _};
 
 const NAME: &str = "src/some file.rs";
@@ -41,24 +41,27 @@ fn text(lines: &[String], end: &str, last: bool) -> String {
     if last { text } else { text.strip_suffix(end).unwrap_or(&text).to_owned() }
 }
 
-/// The hunks of a unified diff with so many lines around: where each begins in the old file, and its lines with their signs.
-fn hunks(old: &[String], new: &[String], around: usize) -> Vec<(usize, Vec<(char, String)>)> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
-    let groups = similar::group_diff_ops(similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new), around);
-    let lines = |group: Vec<similar::DiffOp>| {
-        let at = group.first().map_or(0, |op| op.old_range().start);
-        let mut out = Vec::new();
-        for op in group {
-            if matches!(op, similar::DiffOp::Equal { .. }) {
-                out.extend(op.old_range().map(|n| (' ', old[n].to_owned())));
-            } else {
-                out.extend(op.old_range().map(|n| ('-', old[n].to_owned())));
-                out.extend(op.new_range().map(|n| ('+', new[n].to_owned())));
-            }
+/// The hunks of a diff with so many lines around: the lines with their signs.
+fn hunks(old: &[String], new: &[String], around: usize) -> Vec<Vec<(char, String)>> {
+    let (mut i, mut j) = (0, 0);
+    let mut all: Vec<(char, String)> = Vec::new();
+    for (at, to) in equal_pairs(old, new).into_iter().chain([(old.len(), new.len())]) {
+        all.extend(old[i..at].iter().map(|line| ('-', line.clone())));
+        all.extend(new[j..to].iter().map(|line| ('+', line.clone())));
+        all.extend(old.get(at).map(|line| (' ', line.clone())));
+        (i, j) = (at + 1, to + 1);
+    }
+    let near = |n: usize| (n.saturating_sub(around)..(n + around + 1).min(all.len())).any(|n| all[n].0 != ' ');
+    let mut hunks: Vec<Vec<(char, String)>> = vec![Vec::new()];
+    for (n, line) in all.iter().enumerate() {
+        match hunks.last_mut() {
+            Some(hunk) if near(n) => hunk.push(line.clone()),
+            Some(hunk) if !hunk.is_empty() => hunks.push(Vec::new()),
+            _ => {}
         }
-        (at, out)
-    };
-    groups.into_iter().map(lines).collect()
+    }
+    hunks.retain(|hunk| !hunk.is_empty());
+    hunks
 }
 
 fn side(lines: &[(char, String)], sign: char) -> String {
@@ -69,9 +72,9 @@ fn side(lines: &[(char, String)], sign: char) -> String {
 fn forms(old: &[String], new: &[String], around: usize) -> Vec<(&'static str, String)> {
     let (before, after) = (text(old, "\n", true), text(new, "\n", true));
     let hunks = hunks(old, new, around);
-    let parts: Vec<(String, String)> = hunks.iter().map(|(_, lines)| (side(lines, '-'), side(lines, '+'))).collect();
+    let parts: Vec<(String, String)> = hunks.iter().map(|lines| (side(lines, '-'), side(lines, '+'))).collect();
     let signed = |lines: &[(char, String)]| lines.iter().map(|(sign, line)| format!("{sign}{line}\n")).collect::<String>();
-    let bare: String = hunks.iter().map(|(_, lines)| format!("@@\n{}", signed(lines))).collect();
+    let bare: String = hunks.iter().map(|lines| format!("@@\n{}", signed(lines))).collect();
     let mut forms = vec![
         ("blocks", parts.iter().map(|(a, b)| format!("{NAME}\n<<<<<<< SEARCH\n{a}=======\n{b}>>>>>>> REPLACE\n\n")).collect()),
         ("diff", format!("```diff\n{}```\n", unified(&before, &after, &format!("a/{NAME}"), &format!("b/{NAME}")))),
@@ -118,7 +121,7 @@ fn applied(before: &str, answer: &str) -> Result<String, String> {
 /// Whether each hunk's old lines stand in the file once, so that the change can be said without more.
 fn is_plain(old: &[String], new: &[String], around: usize) -> bool {
     let mut now = old.to_vec();
-    for (_, lines) in hunks(old, new, around) {
+    for lines in hunks(old, new, around) {
         let sought: Vec<&str> = lines.iter().filter(|(sign, _)| *sign != '+').map(|(_, line)| line.as_str()).collect();
         let put: Vec<String> = lines.iter().filter(|(sign, _)| *sign != '-').map(|(_, line)| line.clone()).collect();
         if sought.iter().all(|line| line.trim().is_empty()) {

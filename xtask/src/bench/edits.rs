@@ -202,10 +202,17 @@ fn costs(runs: usize) -> Result<(String, bool), String> {
     let diff = Command::new("git").current_dir(&place).args(["diff", "--no-index", "a/large.rs", "b/large.rs"]).output();
     let diff = String::from_utf8_lossy(&diff.map_err(|e| e.to_string())?.stdout).replace("a/a/", "a/").replace("b/b/", "b/");
     shell::write(Path::new(&patch), diff.as_bytes())?;
-    let apply = || fresh().and_then(|()| work(&["apply", &dir, &answer]));
+    let apply = || {
+        fresh()?;
+        let cost = work(&["apply", &dir, &answer])?;
+        if shell::read(&file)? == changed { Ok(cost) } else { Err("the edit was not made".to_owned()) }
+    };
     let git = || {
         fresh()?;
-        measure::cost(child(Path::new("git"), Path::new(&dir), &place).args(["apply", &patch]))
+        // In a directory of another repository, git would pass over the file.
+        let mut git = child(Path::new("git"), Path::new(&dir), &place);
+        let cost = measure::cost(git.env("GIT_CEILING_DIRECTORIES", &place).args(["apply", &patch]))?;
+        if shell::read(&file)? == changed { Ok(cost) } else { Err("git apply did not change the file".to_owned()) }
     };
     let (ours, theirs) = alternate(runs, &apply, &git)?;
     rows.push(Row { what: "one edit in 100,000 lines", with: "`git apply`", ours, theirs, most: 3.0 });
