@@ -283,8 +283,13 @@ impl Diff {
 
     fn close_hunk(&mut self, known: &Known) {
         let Some(open) = self.hunk.take() else { return };
-        self.say(known);
+        if !self.deleted {
+            self.say(known);
+        }
         let Open { mut hunk, source, said, seen, .. } = open;
+        if self.deleted {
+            self.head.push_str(&source);
+        }
         if hunk.body.is_empty() || self.deleted {
             return;
         }

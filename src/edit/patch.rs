@@ -22,6 +22,8 @@ struct File {
     hunk: Hunk,
     source: String,
     blanks: usize,
+    /// A line of it cannot be read.
+    bad: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Patch {
             let path = path.trim_matches('`').to_owned();
             let head = format!("{line}\n");
             let (hunk, source) = (Hunk::default(), String::new());
-            self.file = Some(File { kind, path, head, hunk, source, blanks: 0 });
+            self.file = Some(File { kind, path, head, hunk, source, blanks: 0, bad: false });
         }
     }
 
@@ -122,8 +124,7 @@ impl Patch {
             (Kind::Update, Some(_)) if !text.starts_with("***") => format!(" {text}"),
             (Kind::Delete, Some(_)) => return self.over(text),
             _ => {
-                let (path, source) = (Some(now.path.clone()), format!("{}{}", now.head, now.source));
-                self.issue.get_or_insert((IssueKind::Unprefixed, path, source));
+                now.bad = true;
                 return Flow::Taken;
             }
         };
@@ -158,6 +159,11 @@ impl Patch {
     /// The file's part is at its end.
     pub(super) fn close(&mut self) {
         let Some(now) = &self.file else { return };
+        if now.bad {
+            self.issue = Some((IssueKind::Unprefixed, Some(now.path.clone()), format!("{}{}", now.head, now.source)));
+            self.file = None;
+            return;
+        }
         match now.kind {
             Kind::Update => self.close_hunk(),
             Kind::Add => {

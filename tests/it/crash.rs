@@ -293,7 +293,7 @@ fn a_commit_that_outlives_us_is_waited_for() {
     child.kill().expect("killed");
     let _ = child.wait().expect("ended");
     let ran = world.rt(&["status"]).ok();
-    assert!(ran.err.contains("it cannot be closed (git commit, process "), "{}", ran.err);
+    assert!(ran.err.contains("it cannot be closed (a command that it started, process "), "{}", ran.err);
     assert_eq!(world.read("a.txt"), "one\n2\n", "nothing is put back that is about to be committed");
     world.write(".git/gate", "go\n");
     let said = loop {

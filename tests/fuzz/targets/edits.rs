@@ -64,8 +64,13 @@ fn fed(format: EditFormat, tree: &MemoryTree, pieces: &[&str], complete: bool) -
 /// Every line of the answer is in the prose, in an edit or in what could not be read; or it is the form itself. Where
 /// reading stopped, the plan says so and what comes after is not asked for.
 fn accounted(answer: &str, plan: &EditPlan) {
-    use IssueKind::{NestedMarker, NoDivider, NoFence, StrayEnd, UnclearFence};
-    if plan.issues.iter().any(|issue| matches!(issue.kind, NestedMarker | NoDivider | NoFence | StrayEnd | UnclearFence)) {
+    use IssueKind::{NestedMarker, NoDiffPath, NoDivider, NoFence, StrayEnd, Tag, TooMany, TwoPaths, UnclearFence};
+    if plan.issues.iter().any(|issue| {
+        matches!(
+            issue.kind,
+            NestedMarker | NoDiffPath | NoDivider | NoFence | StrayEnd | Tag(..) | TooMany | TwoPaths | UnclearFence
+        )
+    }) {
         return;
     }
     // JSON is told again in its own words, and what is behind the end of a patch's fence is of no form.
@@ -212,7 +217,7 @@ fn sound(old: &str, new: &str, search: &str, replace: &str) {
     let keys = |text: &str| text.lines().map(solid).collect::<Vec<_>>();
     let (quoted, put, before, after) = (keys(search), keys(replace), keys(old), keys(new));
     let left_out = quoted.iter().any(|line| line.contains("...") || line.contains('…'));
-    for line in &after {
+    for line in after.iter().filter(|line| !line.is_empty()) {
         assert!(before.contains(line) || put.contains(line), "{line:?} is neither the file's nor the replacement's");
         // What the model only quotes is written only if the file has it.
         assert!(
