@@ -13,7 +13,7 @@ use crate::config::{DirtyMode, MessageSource};
 use crate::hooks::{Pipeline, Point};
 use crate::session::request::ModelId;
 use crate::session::turn::{ChangeStatus, FileStat, Turn};
-use crate::vcs::{Extent, Landed, Landing, VcsError};
+use crate::vcs::{Extent, Landed, Landing, VcsError, Words};
 
 use super::Error;
 use super::workspace::Workspace;
@@ -139,7 +139,8 @@ pub fn commit_saying(ws: &Workspace, changes: &ChangeSet, message: String, key: 
     let now = ws.now();
     let trailer = trailer(key);
     let (author_offset, extent) = (ws.clock.offset(now), Extent::WhatFits);
-    ws.backend.land(&Landing { changes, message, author_time: now, author_offset, trailer: &trailer, extent })
+    let words = Words { message, author_time: now, author_offset, trailer: &trailer };
+    ws.backend.land(&Landing { changes, words, extent })
 }
 
 /// Notes in a turn's edits what a hook of the repository made of them, so that `undo` knows what to take out.
@@ -184,10 +185,7 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<Opt
     let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));
     let landed = ws.backend.land(&Landing {
         changes: &own,
-        message,
-        author_time: now,
-        author_offset: ws.clock.offset(now),
-        trailer: &trailer,
+        words: Words { message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer },
         extent: Extent::Whole,
     })?;
     let left: Vec<RepoPath> = landed.uncommitted.into_iter().map(|(path, _)| path).collect();

@@ -59,9 +59,21 @@ impl Steps {
 
     /// The same steps on the files as they are now, each by a three-way merge.
     pub fn onto(&self, tree: &dyn SourceTree) -> Result<ChangeSet, Error> {
+        self.onto_rest(tree, |_, _| false)
+    }
+
+    /// The same without the files that are `done`.
+    pub fn onto_rest(
+        &self,
+        tree: &dyn SourceTree,
+        done: impl Fn(&RepoPath, Option<&FileState>) -> bool,
+    ) -> Result<ChangeSet, Error> {
         let mut out = ChangeSet::default();
         for (path, steps) in &self.0 {
             let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+            if done(path, now.as_ref()) {
+                continue;
+            }
             let state = along(steps, now.clone()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
             out.record(path.clone(), now, state);
         }

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Backend, CommitDraft, Expected, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use super::{
+    Backend, CommitDraft, Expected, Extent, Landed, Landing, Share, Signature, Taken, TakenBack, VcsError, Withheld, Words,
+};
 use crate::base::change::{ChangeSet, FileMode, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
@@ -72,8 +74,18 @@ fn change(at: &str, before: Option<&str>, after: Option<&str>) -> ChangeSet {
 
 fn landing<'a>(changes: &'a ChangeSet, subject: &str) -> Landing<'a> {
     let message = format!("{subject}\n\n{TRAILER}\n");
-    let author_time = Timestamp::from_millis(1_700_000_000_000);
-    Landing { changes, message, author_time, author_offset: 3600, trailer: TRAILER, extent: Extent::WhatFits }
+    Landing { changes, words: words(message), extent: Extent::WhatFits }
+}
+
+fn words(message: String) -> Words<'static> {
+    Words { message, author_time: Timestamp::from_millis(1_700_000_000_000), author_offset: 3600, trailer: TRAILER }
+}
+
+/// Takes commits of ours back, the newest first.
+fn take_back(f: &dyn Fixture, commits: &[(Oid, &ChangeSet)]) -> Result<TakenBack, VcsError> {
+    let taken: Vec<Taken<'_>> =
+        commits.iter().map(|(commit, changes)| Taken { commit: *commit, changes, share: Share::All }).collect();
+    f.backend().take_back(&taken, &words(format!("Revert\n\n{TRAILER}\n")))
 }
 
 fn draft(parents: &[Oid], files: &[(&str, &str)], message: &str) -> CommitDraft {
@@ -318,7 +330,7 @@ fn a_tip_is_taken_back_by_moving(f: &dyn Fixture) {
     let set = change("a.txt", Some("1\n2\n3\n"), Some("1\n2\nX\n")).then(&change("new.txt", None, Some("new\n")));
     let commit = land(f, &set).commit.expect("a commit");
     f.backend().apply(&set.inverse(), "t2").expect("back");
-    let back = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back");
+    let back = take_back(f, &[(commit, &set)]).expect("taken back");
     assert_eq!((back, tip(f)), (TakenBack::Moved(Some(base)), Some(base)));
     assert_eq!((committed(f, "a.txt").as_deref(), committed(f, "new.txt")), (Some("1\n2\n3\n"), None));
     assert_eq!(f.backend().dirty().expect("looks"), []);
@@ -332,7 +344,7 @@ fn shared_or_older_commits_are_reverted(f: &dyn Fixture) {
     let commit = land(f, &set).commit.expect("a commit");
     f.remote_has(commit);
     f.backend().apply(&set.inverse(), "t2").expect("back");
-    let TakenBack::Reverted(revert) = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back") else {
+    let TakenBack::Reverted(revert) = take_back(f, &[(commit, &set)]).expect("taken back") else {
         panic!("a commit that a remote has was removed");
     };
     assert_eq!((tip(f), committed(f, "a.txt").as_deref()), (Some(revert), Some("1\n2\n3\n")));
@@ -341,7 +353,7 @@ fn shared_or_older_commits_are_reverted(f: &dyn Fixture) {
     let commit = land(f, &set).commit.expect("a commit");
     let later = settle(f, "later.txt", "later\n");
     f.backend().apply(&set.inverse(), "t4").expect("back");
-    let back = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back");
+    let back = take_back(f, &[(commit, &set)]).expect("taken back");
     assert!(matches!(back, TakenBack::Reverted(id) if Some(id) == tip(f) && id != later));
     assert_eq!((committed(f, "a.txt").as_deref(), committed(f, "later.txt").as_deref()), (Some("1\n2\n3\n"), Some("later\n")));
     assert_eq!(f.backend().dirty().expect("looks"), []);

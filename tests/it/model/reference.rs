@@ -299,7 +299,7 @@ fn told(old: &Place, new: &Place) -> String {
     part("file", &old.worktree, &new.worktree) + &part("index", &old.index, &new.index) + &part("HEAD", &old.head, &new.head)
 }
 
-/// `onto` with what lies between two contents; the order of the lines does not matter here.
+/// `onto` with what lies between two contents: each new line stands behind the one that it follows there.
 pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
     let lines = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let without = |all: Vec<Vec<u8>>, gone: Vec<Vec<u8>>| {
@@ -312,8 +312,20 @@ pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
     };
     // What both sides did is done once.
     let removed = without(without(lines(from), lines(to)), without(lines(from), lines(onto)));
-    let added = without(without(lines(to), lines(from)), without(lines(onto), lines(from)));
+    let mut added = without(without(lines(to), lines(from)), without(lines(onto), lines(from)));
     let mut all = without(lines(onto), removed);
-    all.extend(added);
+    let mut before: Vec<Vec<u8>> = Vec::new();
+    for line in lines(to) {
+        if let Some(at) = added.iter().position(|l| *l == line) {
+            added.remove(at);
+            let behind = |last: &Vec<u8>| {
+                let nth = before.iter().filter(|l| *l == last).count();
+                all.iter().enumerate().filter(|(_, l)| *l == last).nth(nth - 1).map(|(at, _)| at + 1)
+            };
+            let at = before.iter().rev().find_map(behind).unwrap_or(0);
+            all.insert(at, line.clone());
+        }
+        before.push(line);
+    }
     all.concat()
 }

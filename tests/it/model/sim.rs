@@ -35,15 +35,18 @@ pub(super) struct Sim {
     /// The tips of sessions.
     tips: BTreeMap<String, String>,
     lines: u32,
+    /// How often the program was killed.
+    kills: u64,
 }
 
-/// Carries a sequence out.
-pub(super) fn run(policy: u8, ops: &[Op]) -> Outcome<()> {
+/// Carries a sequence out, and says how often the program was killed in it.
+pub(super) fn run(policy: u8, ops: &[Op]) -> Outcome<u64> {
     let mut sim = Sim::new(["separate", "commit-first", "refuse"][usize::from(policy % 3)]);
     for (at, op) in ops.iter().enumerate() {
         sim.step(op).map_err(|why| format!("step {at}, {op:?}: {why}"))?;
     }
-    sim.end()
+    sim.end()?;
+    Ok(sim.kills)
 }
 
 const TEXTS: [&str; 7] = ["a.txt", "b.txt", "bare.txt", "crlf.txt", "dup.txt", "sub/c.txt", "sub/deep/d.txt"];
@@ -72,7 +75,7 @@ impl Sim {
         executable(&world, "b.txt");
         world.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
         world.git(&["branch", "side"]);
-        Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines }
+        Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines, kills: 0 }
     }
 
     pub(super) fn line(&mut self, who: &str) -> String {
@@ -276,8 +279,11 @@ impl Sim {
         let (mut head, mut paths) = (before.commit.as_str(), BTreeSet::new());
         for done in commits {
             let to = done["moved_to"].as_str().or(done["reverted_by"].as_str()).ok_or("it names no commit")?;
-            // Where HEAD stays, there was no trace of the commit.
-            if to != head {
+            // All of them go in one step. Where HEAD stays, there was no trace of any.
+            if head != before.commit && to != head {
+                return Err(format!("the branch moved twice: {commits:?}"));
+            }
+            if to != before.commit {
                 let commit = done["commit"].as_str().expect("a commit");
                 let names = self.world.git(&["show", "-z", "--format=", "--name-only", "--no-renames", commit]);
                 paths.extend(names.split_terminator('\0').map(str::to_owned));
@@ -396,6 +402,7 @@ impl Sim {
         if ran.code.is_some() {
             return Err(at(format!("it was not killed: {:?}", ran.code)));
         }
+        self.kills += 1;
         let open = self.open();
         let torn = self.state();
         for (path, place) in &torn.places {
