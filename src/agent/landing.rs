@@ -165,9 +165,16 @@ fn dirty_among(ws: &Workspace, changes: &ChangeSet) -> Result<Vec<RepoPath>, Err
 fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<Option<(Oid, Vec<RepoPath>)>, Error> {
     let paths = dirty_among(ws, changes)?;
     let tree = head_tree(ws)?;
+    let files = ws.backend.worktree()?;
     let mut own = ChangeSet::default();
     for path in &paths {
         let Some(change) = changes.get(path) else { continue };
+        // Looked at after HEAD: what another process of ours writes it commits later, so none of its work can be in HEAD and
+        // not in the file, and be committed as taken out by the user.
+        let now = files.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        if now != change.before {
+            return Err(VcsError::FileChanged(path.clone()).into());
+        }
         let old = match (tree, path.as_str()) {
             (Some(tree), Some(text)) => ws.backend.file(tree, text)?,
             _ => None,

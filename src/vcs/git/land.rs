@@ -282,6 +282,8 @@ impl Git {
             };
             mode = match (from, to, mode) {
                 (Some((from, _)), Some((to, _)), Some(mode)) if from == to => Some(mode),
+                // It is there already; its mode is somebody's choice.
+                (None, Some(_), Some(mode)) => Some(mode),
                 (_, to, _) => to.as_ref().map(|(mode, _)| *mode),
             };
             merged = next;

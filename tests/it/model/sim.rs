@@ -246,25 +246,28 @@ impl Sim {
         if self.policy != "commit-first" || after.commit == before.commit {
             return check(before, after, steps, files, branch);
         }
-        // Then the user's lines of the files that were edited are committed too: as if they had been before.
+        // Then the user's lines of the files that were written are committed too: as if they had been before.
         let mut first = before.clone();
         for (path, place) in &mut first.places {
             let dirty = place.worktree != place.index || place.index != place.head;
             if steps.paths().contains(path) && dirty && place.index.is_some() {
-                // Their lines, that is; an executable bit stays where they put it.
+                // Their lines, that is; an executable bit stays where they put it, unless HEAD does not have the file yet.
                 let with = |mode: Option<&File>| {
                     let mut file = place.worktree.clone()?;
                     file.mode = mode.map_or(file.mode, |f| f.mode.clone());
                     Some(file)
                 };
-                let (mut index, head) = (with(place.index.as_ref()), with(place.head.as_ref()));
+                let (mut index, head) = (with(place.head.as_ref().and(place.index.as_ref())), with(place.head.as_ref()));
                 // What was staged otherwise stays staged: only what their commit brings is added.
                 if let (Some(index), Some(old), Some(new), Some(staged)) = (&mut index, &place.head, &place.worktree, &place.index)
                     && old != staged
                 {
                     index.bytes = super::reference::brought(&old.bytes, &new.bytes, &staged.bytes);
                 }
-                (place.index, place.head) = (index, head);
+                let now = after.place(path);
+                if now.worktree != place.worktree || now.head == head {
+                    (place.index, place.head) = (index, head);
+                }
             }
         }
         check(&first, after, steps, files, branch)
