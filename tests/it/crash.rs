@@ -5,7 +5,7 @@
 
 use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::killed::{
-    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, world,
+    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, two_commits, world,
 };
 use crate::support::world::{World, edit};
 
@@ -137,6 +137,31 @@ const CASES: &[Case] = &[
         },
         args: &["session", "checkout", "aside"],
     },
+    Case {
+        name: "undo of what the user took off the branch",
+        prepare: |w| {
+            drop(w.rt(&ASK).ok());
+            w.git(&["reset", "-q", "--soft", "HEAD~1"]);
+        },
+        args: &["undo"],
+    },
+    Case { name: "undo of two commits", prepare: two_commits, args: &["undo"] },
+    Case {
+        name: "undo of two commits of which one is pushed",
+        prepare: |w| {
+            two_commits(w);
+            w.git(&["update-ref", "refs/remotes/origin/main", "HEAD~1"]);
+        },
+        args: &["undo"],
+    },
+    Case {
+        name: "redo of two commits",
+        prepare: |w| {
+            two_commits(w);
+            drop(w.rt(&["undo"]).ok());
+        },
+        args: &["redo"],
+    },
 ];
 
 fn case(case: &Case) {
@@ -177,6 +202,19 @@ fn undo_survives_kill_9() {
 #[test]
 fn redo_survives_kill_9() {
     case(&CASES[1]);
+}
+
+/// Where the branch has no commit of the turn any more, the index is the user's, also when an undo is completed.
+#[test]
+fn an_undo_that_is_completed_leaves_the_index_as_one_that_was_not_killed() {
+    case(&CASES[7]);
+}
+
+#[test]
+fn undo_and_redo_of_several_commits_survive_kill_9() {
+    case(&CASES[8]);
+    case(&CASES[9]);
+    case(&CASES[10]);
 }
 
 #[test]

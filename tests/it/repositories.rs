@@ -319,6 +319,96 @@ fn permissions_stay_and_a_failed_write_leaves_nothing() {
     assert_eq!(world.git(&["status", "--porcelain", "-uall"]), "");
 }
 
+/// Git knows one bit of a file's permissions. Who could not read a file before a turn deleted it cannot when it is back, not
+/// even while it is written, and not through a directory that was closed.
+#[test]
+fn a_file_that_is_made_again_is_as_closed_as_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with(&[("a.txt", LINES), ("key", "k\n"), ("run", "r\n"), ("open", "o\n"), ("closed/x", "x\n")]);
+    let set = |path: &str, mode| {
+        std::fs::set_permissions(world.repo().join(path), std::fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let modes = || {
+        ["key", "run", "open", "closed", "closed/x"]
+            .map(|path| std::fs::metadata(world.repo().join(path)).expect("there").permissions().mode() & 0o777)
+    };
+    set("run", 0o750);
+    world.git(&["commit", "-q", "-a", "-m", "mode"]);
+    (set("key", 0o600), set("closed", 0o700));
+    let were = modes();
+    assert_eq!(were, [0o600, 0o750, 0o644, 0o700, 0o644]);
+    let answer: String = ["key", "run", "open", "closed/x"].map(|path| format!("=== DELETE: {path} ===\n\n")).concat();
+    let _ = world.rt_with(&["apply"], answer.as_bytes(), &[]).ok();
+    assert!(!world.exists("key") && !world.exists("closed/x"));
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(modes(), were);
+    healthy(&world, "");
+    // Deleted and made again once more, by a process that dies and the next start.
+    let _ = world.rt(&["redo"]).ok();
+    assert_eq!(world.rt_with(&["undo"], b"", &[("RT__DEBUG__FAULT", "file.before-rename:2")]).code, None);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(world.repo()).expect("a directory").map(|e| e.expect("an entry")) {
+        if entry.file_name().to_string_lossy().ends_with(".tmp") {
+            seen += 1;
+            let mode = entry.metadata().expect("there").permissions().mode();
+            assert!(!entry.file_name().to_string_lossy().contains("key") || mode & 0o077 == 0, "{mode:o}");
+        }
+    }
+    assert_eq!(seen, 1);
+    let _ = world.rt(&["status"]).ok();
+    assert_eq!(modes(), were);
+    // While a file is there, its own permissions count.
+    set("key", 0o640);
+    let _ = apply(&world, "key", "k\n", "K\n").ok();
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(modes()[0], 0o640);
+}
+
+/// Git marks an entry of the index by a size of zero when it cannot tell by times whether the file changed. That is not the
+/// size of a file that was emptied.
+#[test]
+fn an_emptied_file_is_seen_whatever_the_index_says() {
+    let world = world();
+    // As git looks at files: by time and size alone.
+    world.git(&["config", "core.checkStat", "minimal"]);
+    world.git(&["config", "core.trustCTime", "false"]);
+    let old = |path: &str| {
+        let file = File::options().append(true).open(world.repo().join(path)).expect("opens");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).expect("set");
+    };
+    old("b.txt");
+    world.git(&["update-index", "--refresh"]);
+    world.write("b.txt", "");
+    (old("b.txt"), old(".git/index"));
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(world.git(&["status", "--porcelain"]), " M b.txt\n");
+    let dirty = world.rt(&["status", "--json"]).ok().json()[0]["dirty"].clone();
+    assert_eq!(dirty[0]["path"], "b.txt", "{dirty}");
+}
+
+/// What two processes do at once: the lines of one are not taken for lines that the user took out.
+#[test]
+fn what_another_process_commits_meanwhile_is_not_committed_as_taken_out() {
+    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n"), (".gitattributes", "a.txt filter=slow\n")]);
+    let rt = env!("CARGO_BIN_EXE_rt");
+    // While one process looks at the file, the other one writes and commits.
+    world.program(
+        ".git/slow",
+        &format!("[ -e .git/gate ] && rm .git/gate && RT__DEBUG__SEED=900 {rt} apply -q --config vcs.dirty=separate .git/first.md >&2\ncat"),
+    );
+    world.git(&["config", "filter.slow.clean", ".git/slow"]);
+    world.write(".git/first.md", edit("a.txt", "2\n", "two\n"));
+    world.write("a.txt", LINES.replace("5\n", "mine\n"));
+    world.write(".git/gate", "");
+    let answer = edit("a.txt", "8\n", "eight\n");
+    let ran = world.rt_with(&["apply"], answer.as_bytes(), &[("RT__VCS__DIRTY", "commit-first")]);
+    assert!(!world.exists(".git/gate"), "it was not at once: {}{}", ran.out, ran.err);
+    assert_eq!(ran.code, Some(5), "{}{}", ran.out, ran.err);
+    let text = LINES.replace("2\n", "two\n");
+    assert_eq!(world.read("a.txt"), text.replace("5\n", "mine\n"));
+    assert_eq!(world.git(&["show", "HEAD:a.txt"]), text, "{}", world.git(&["log", "-p", "--format=%s"]));
+}
+
 #[test]
 fn a_filter_that_refuses_is_said_to() {
     let world = World::with(&[("a.txt", LINES), (".gitattributes", "*.bad filter=bad\n")]);
