@@ -10,7 +10,7 @@ use crate::support::killed::{
 use crate::support::world::{World, edit};
 
 /// What an exchange that was not killed makes of the scene.
-fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
+pub(crate) fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
     let (world, _server) = scene();
     let before = Snapshot::of(&world);
     let (points, ran) = points(&world, &ASK);
@@ -23,7 +23,7 @@ fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
 }
 
 /// After a killed exchange: see `start`, and the turn has the prompt and what arrived, the files go with the commit.
-fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
+pub(crate) fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
     let rest = left(world);
     let committed = Snapshot::of(world).tree_is(after);
     let said = start(world, at);
@@ -104,13 +104,13 @@ fn recovery_survives_kill_9_at_every_point() {
 }
 
 /// A command that changes something without a model: how the world gets there, and the command.
-struct Case {
-    name: &'static str,
-    prepare: fn(&World),
-    args: &'static [&'static str],
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) prepare: fn(&World),
+    pub(crate) args: &'static [&'static str],
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case { name: "undo", prepare: |w| drop(w.rt(&ASK).ok()), args: &["undo"] },
     Case { name: "redo", prepare: |w| drop((w.rt(&ASK).ok(), w.rt(&["undo"]).ok())), args: &["redo"] },
     Case {
@@ -177,20 +177,26 @@ fn case(case: &Case) {
         let at = format!("{} at {point}", case.name);
         let world = prepared.copy();
         let _ = kill(&world, case.args, point);
-        sound(&world, &before, &after, &at);
-        let said = start(&world, &at);
-        let now = Snapshot::of(&world);
-        if now != before {
-            assert_eq!(now, after, "{at}: half of it is done: {said}");
+        case.holds(&world, &before, &after, &at);
+    });
+}
+
+impl Case {
+    /// After it was killed: all of it is done, or nothing, and then doing it again (as it was said, if it was) does it.
+    pub(crate) fn holds(&self, world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
+        sound(world, before, after, at);
+        let said = start(world, at);
+        let now = Snapshot::of(world);
+        if now != *before {
+            assert_eq!(now, *after, "{at}: half of it is done: {said}");
             return;
         }
-        // Nothing is done, so doing it again (as it was said, if it was) does all of it.
         let _ = match offered(&said) {
             Some(key) => world.rt(&["retry", key]).ok(),
-            None => world.rt(case.args).ok(),
+            None => world.rt(self.args).ok(),
         };
-        assert_eq!(Snapshot::of(&world), after, "{at}: again");
-    });
+        assert_eq!(Snapshot::of(world), *after, "{at}: again");
+    }
 }
 
 #[test]
