@@ -53,8 +53,24 @@ impl Delta {
         Self { net, creates: self.deletes.clone(), deletes: self.creates.clone() }
     }
 
+    /// Both as one.
+    fn then(mut self, next: &Self) -> Self {
+        for (line, n) in &next.net {
+            *self.net.entry(line.clone()).or_default() += n;
+        }
+        self.net.retain(|_, n| *n != 0);
+        let (first, last) = (self.creates.take(), self.deletes.take());
+        self.creates =
+            if next.deletes.is_some() { None } else { first.clone().or(next.creates.clone().filter(|_| last.is_none())) };
+        self.deletes = if next.creates.is_some() { None } else { last.or(next.deletes.clone().filter(|_| first.is_none())) };
+        self
+    }
+
     fn on(&self, lines: Option<Span>) -> Option<Span> {
         if self.deletes.is_some() {
+            return None;
+        }
+        if lines.is_none() && *self == Self::default() {
             return None;
         }
         let fresh = lines.is_none();
@@ -71,6 +87,14 @@ impl Delta {
         }
         Some(lines)
     }
+}
+
+/// Whether a file has these lines and no others.
+fn is_within(wanted: Option<&Span>, file: Option<&File>) -> bool {
+    let (Some(wanted), Some(file)) = (wanted, file) else { return wanted.is_none() == file.is_none() };
+    let there = file.lines();
+    let fits = |(line, (least, most)): (&String, &(i64, i64))| (least..=most).contains(&there.get(line).unwrap_or(&0));
+    wanted.iter().all(fits) && there.keys().all(|line| wanted.contains_key(line))
 }
 
 /// Several turns' changes, one after another.
@@ -100,12 +124,14 @@ impl Steps {
     /// Whether a file is what these steps may make of another.
     fn make(&self, path: &str, before: Option<&File>, after: Option<&File>) -> bool {
         let span = |f: &File| f.lines().into_iter().map(|(line, count)| (line, (count, count))).collect();
-        let steps = self.0.iter().filter_map(|deltas| deltas.get(path));
-        let wanted = steps.fold(before.map(span), |lines, delta| delta.on(lines));
-        let (Some(wanted), Some(after)) = (&wanted, after) else { return wanted.is_none() == after.is_none() };
-        let there = after.lines();
-        let fits = |(line, (least, most)): (&String, &(i64, i64))| (least..=most).contains(&there.get(line).unwrap_or(&0));
-        wanted.iter().all(fits) && there.keys().all(|line| wanted.contains_key(line))
+        let steps = || self.0.iter().filter_map(|deltas| deltas.get(path));
+        let one_by_one = steps().fold(before.map(span), |lines, delta| delta.on(lines));
+        if is_within(one_by_one.as_ref(), after) {
+            return true;
+        }
+        // What one step brings and the next takes away counts for nothing, whatever the file has of it already.
+        let all = steps().cloned().reduce(|all, next| all.then(&next)).unwrap_or_default();
+        is_within(all.on(before.map(span)).as_ref(), after)
     }
 
     /// The mode of a file that they bring.
