@@ -348,6 +348,16 @@ fn a_file_that_is_made_again_is_as_closed_as_it_was() {
     assert_eq!(seen, 1);
     let _ = world.rt(&["status"]).ok();
     assert_eq!(modes(), were);
+    let _ = world.rt(&["redo"]).ok();
+    if world.can_trace() {
+        let trace = world.top().join("trace").display().to_string();
+        let _ = world.traced(&["-o", &trace, "-e", "trace=openat"], &["undo"]).ok();
+        let said = std::fs::read_to_string(&trace).expect("traced");
+        let made = said.lines().find(|line| line.contains("/.key.") && line.contains("O_CREAT")).expect("it is made");
+        assert!(made.contains(", 0600)"), "closed from the beginning: {made}");
+    } else {
+        let _ = world.rt(&["undo"]).ok();
+    }
     // While a file is there, its own permissions count.
     set("key", 0o640);
     let _ = apply(&world, "key", "k\n", "K\n").ok();
