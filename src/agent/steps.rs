@@ -212,6 +212,18 @@ mod tests {
         assert_eq!(missing("x\n", &twice), None, "somebody made something else of it");
     }
 
+    /// Where both steps touch the same line and the user wrote in between, they cannot be taken back twice.
+    #[test]
+    fn what_is_done_already_is_left_as_it_is() {
+        let back = steps(&[("a\n\nb\n", "b\n\nb\n"), ("b\n\nuser\n", "c\n\nuser\n")]).inverse();
+        let (now, done) = ("c\n\nuser\n", "a\n\nuser\n");
+        assert_eq!(onto(&back, now).as_deref(), Some(done));
+        assert_eq!(onto(&back, done), None);
+        let tree = One(Some(file(done)), [path()]);
+        let rest = back.onto_rest(&tree, |at, state| *at == path() && state == Some(&file(done)));
+        assert_eq!(rest.ok(), Some(ChangeSet::default()));
+    }
+
     #[test]
     fn what_the_user_wrote_in_between_is_not_taken_back() {
         let all = steps(&[("a\n\nb\n\nc\n", "A\n\nb\n\nc\n"), ("A\n\nb\n\nuser\n", "A\n\nB\n\nuser\n")]);

@@ -49,6 +49,7 @@ pub fn suite(make: Make<'_>) {
         the_first_commit_of_a_branch,
         a_tip_is_taken_back_by_moving,
         shared_or_older_commits_are_reverted,
+        several_commits_are_taken_back_in_one_step_or_none,
         landed_commits_are_found,
         ancestry,
     ] {
@@ -357,6 +358,42 @@ fn shared_or_older_commits_are_reverted(f: &dyn Fixture) {
     assert!(matches!(back, TakenBack::Reverted(id) if Some(id) == tip(f) && id != later));
     assert_eq!((committed(f, "a.txt").as_deref(), committed(f, "later.txt").as_deref()), (Some("1\n2\n3\n"), Some("later\n")));
     assert_eq!(f.backend().dirty().expect("looks"), []);
+}
+
+fn several_commits_are_taken_back_in_one_step_or_none(f: &dyn Fixture) {
+    let base = settle(f, "a.txt", "1\n2\n3\n");
+    // The second one goes on in the lines of the first.
+    let one = change("a.txt", Some("1\n2\n3\n"), Some("1\n2\nX\n"));
+    let two = change("a.txt", Some("1\n2\nX\n"), Some("1\n2\nY\n")).then(&change("new.txt", None, Some("new\n")));
+    let all = one.clone().then(&two);
+    let land_both = || [&one, &two].map(|set| land(f, set).commit.expect("a commit"));
+    let taken = |commits: &[Oid; 2]| take_back(f, &[(commits[1], &two), (commits[0], &one)]);
+    let files = || (committed(f, "a.txt"), committed(f, "new.txt"));
+    let gone = (Some("1\n2\n3\n".to_owned()), None);
+
+    // What is staged is in the way of one of them: none is taken back.
+    let commits = land_both();
+    f.write(&path("new.txt"), Some(b"staged\n"));
+    f.stage(&path("new.txt"));
+    f.write(&path("new.txt"), Some(b"new\n"));
+    assert!(matches!(taken(&commits), Err(VcsError::Conflict(at)) if at == path("new.txt")));
+    assert_eq!((tip(f), staged(f, "new.txt").as_deref()), (Some(commits[1]), Some("staged\n")));
+    f.stage(&path("new.txt"));
+
+    f.backend().apply(&all.inverse(), "t2").expect("back");
+    assert_eq!(taken(&commits).expect("taken back"), TakenBack::Moved(Some(base)));
+    assert_eq!((tip(f), files()), (Some(base), gone.clone()));
+    assert_eq!(f.backend().dirty().expect("looks"), []);
+
+    // A remote has the older one: both are reverted, and doing it again changes nothing.
+    let commits = land_both();
+    f.remote_has(commits[0]);
+    f.backend().apply(&all.inverse(), "t3").expect("back");
+    let TakenBack::Reverted(revert) = taken(&commits).expect("taken back") else { panic!("a shared commit was removed") };
+    assert_eq!((tip(f), files()), (Some(revert), gone));
+    assert_eq!(f.backend().commit(revert).expect("reads").map(|c| c.parents), Some(vec![commits[1]]), "one commit");
+    assert_eq!(f.backend().dirty().expect("looks"), []);
+    assert_eq!((taken(&commits).expect("taken back"), tip(f)), (TakenBack::Moved(Some(revert)), Some(revert)));
 }
 
 fn landed_commits_are_found(f: &dyn Fixture) {

@@ -147,10 +147,10 @@ impl Memory {
     }
 }
 
-fn put(files: &mut Files, path: &RepoPath, file: Option<FileState>) {
+fn put<K: Ord>(files: &mut BTreeMap<K, FileState>, path: K, file: Option<FileState>) {
     match file {
-        Some(file) => drop(files.insert(path.clone(), file)),
-        None => drop(files.remove(path)),
+        Some(file) => drop(files.insert(path, file)),
+        None => drop(files.remove(&path)),
     }
 }
 
@@ -457,11 +457,8 @@ impl Backend for Memory {
                     if change.before.as_ref() != head {
                         landed.without_user_lines.push(path.clone());
                     }
-                    match piece.committed {
-                        Some(file) => drop(tree.insert(path.as_bytes().to_vec(), file)),
-                        None => drop(tree.remove(path.as_bytes())),
-                    }
-                    put(&mut index, path, piece.entry);
+                    put(&mut tree, path.as_bytes().to_vec(), piece.committed);
+                    put(&mut index, path.clone(), piece.entry);
                 }
             }
         }
@@ -481,7 +478,7 @@ impl Backend for Memory {
         state.check_idle()?;
         let old = state.head_tree();
         let (mut tree, mut index) = (old.clone(), state.index.clone());
-        let (mut end, mut alone) = (state.tip(), true);
+        let (mut end, mut alone, mut steps) = (state.tip(), true, BTreeMap::<&RepoPath, Vec<_>>::new());
         for taken in commits {
             let raw = state.commits.get(&taken.commit).cloned();
             let raw = raw.ok_or_else(|| refused(format!("commit {} does not exist", taken.commit)))?;
@@ -495,16 +492,19 @@ impl Backend for Memory {
                     Share::All => (at(&with), at(&without)),
                     Share::Part => (change.after.clone(), change.before.clone()),
                 };
-                let out = merge_states(from.as_ref(), at(&tree).as_ref(), to.as_ref());
-                match out.map_err(|Conflict| VcsError::Conflict(path.clone()))? {
-                    Some(file) => drop(tree.insert(path.as_bytes().to_vec(), file)),
-                    None => drop(tree.remove(path.as_bytes())),
+                match steps.entry(path).or_default().last_mut() {
+                    Some((_, last)) if *last == from => *last = to,
+                    _ => steps.entry(path).or_default().push((from, to)),
                 }
             }
         }
-        for path in commits.iter().flat_map(|taken| taken.changes.iter().map(|(path, _)| path)) {
+        for (path, steps) in steps {
+            for (from, to) in steps {
+                let out = merge_states(from.as_ref(), tree.get(path.as_bytes()), to.as_ref());
+                put(&mut tree, path.as_bytes().to_vec(), out.map_err(|Conflict| VcsError::Conflict(path.clone()))?);
+            }
             let entry = state.carry_entry(path, old.get(path.as_bytes()), tree.get(path.as_bytes()));
-            put(&mut index, path, entry.map_err(|Conflict| VcsError::Conflict(path.clone()))?);
+            put(&mut index, path.clone(), entry.map_err(|Conflict| VcsError::Conflict(path.clone()))?);
         }
         let reaches = |id: &Oid| commits.iter().any(|taken| state.reachable(*id).contains(&taken.commit));
         let shared = state.refs.iter().any(|(name, id)| name.starts_with("refs/remotes/") && reaches(id));
