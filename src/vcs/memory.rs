@@ -79,14 +79,14 @@ impl Memory {
 
     /// The worktree's file becomes this, as an editor would make it; `None` deletes it.
     pub fn edit(&self, path: &RepoPath, file: Option<FileState>) {
-        put(&mut self.lock().worktree, path, file);
+        put(&mut self.lock().worktree, path.clone(), file);
     }
 
     /// `git add path`.
     pub fn stage(&self, path: &RepoPath) {
         let mut state = self.lock();
         let file = state.worktree.get(path).cloned();
-        put(&mut state.index, path, file);
+        put(&mut state.index, path.clone(), file);
     }
 
     /// `git commit` of what is staged.
@@ -415,7 +415,7 @@ impl Backend for Memory {
             if state.worktree.get(path) != change.before.as_ref() {
                 return Err(VcsError::FileChanged(path.clone()));
             }
-            put(&mut after, path, change.after.clone());
+            put(&mut after, path.clone(), change.after.clone());
         }
         for (path, _) in changes.iter().filter(|(_, c)| c.after.is_some()) {
             let nested = |a: &RepoPath, b: &RepoPath| a.as_bytes().strip_prefix(b.as_bytes()).is_some_and(|r| r.starts_with(b"/"));

@@ -3,7 +3,7 @@
 //! Invariants
 //! - `strace` sends the signal as the program enters the call, so each state between two changes is tried, and only those.
 //! - `RT_SWEEP` says that only every n-th of them is tried, the others in other runs of the loop; `cargo xtask sweep` tries all.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "how much is tried comes from the environment, and is said")]
+#![expect(clippy::disallowed_methods, reason = "how much is tried comes from the environment")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

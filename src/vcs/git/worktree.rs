@@ -249,19 +249,16 @@ impl Git {
             let _ = fs::remove_file(&temp);
             return Err(VcsError::FileChanged(path.clone()));
         }
-        match after {
-            Some(_) => {
-                if let Err(error) = fs::rename(&temp, &full) {
-                    let _ = fs::remove_file(&temp);
-                    return Err(at(&full)(error));
-                }
+        if after.is_some() {
+            if let Err(error) = fs::rename(&temp, &full) {
+                let _ = fs::remove_file(&temp);
+                return Err(at(&full)(error));
             }
-            None => {
-                self.note_permissions(path)?;
-                match fs::remove_file(&full) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&full)(e)),
-                    _ => {}
-                }
+        } else {
+            self.note_permissions(path)?;
+            match fs::remove_file(&full) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&full)(e)),
+                _ => {}
             }
         }
         self.faults.point("file.after-rename");

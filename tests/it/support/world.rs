@@ -4,6 +4,7 @@
 //! - The program gets exactly the variables that are set here; nothing of the machine's home, time or order of runs reaches it.
 //! - Clock and ids are numbered: run n of a world starts n hours after the epoch of the tests, with seed n.
 #![expect(clippy::disallowed_methods, reason = "tests start the program and git themselves")]
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
