@@ -194,7 +194,10 @@ pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, 
             changed.insert(false);
         }
         let same = old.head == new.head && old.index == new.index;
-        let moved = *branch != Branch::Same && as_wanted(&old.head, &new.head) && as_wanted(&old.index, &new.index);
+        // Where HEAD had a part of it already, the index moves by the rest, as HEAD does: what was staged stays staged.
+        let along = Steps::of([Deltas::from([(path.clone(), Delta::between(old.head.as_ref(), new.head.as_ref()))])]);
+        let entry = as_wanted(&old.index, &new.index) || along.make(path, old.index.as_ref(), new.index.as_ref());
+        let moved = *branch != Branch::Same && as_wanted(&old.head, &new.head) && entry;
         if !same && !moved {
             return fail("index and HEAD have neither all of it nor nothing");
         }
