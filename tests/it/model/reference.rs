@@ -303,7 +303,14 @@ pub(super) fn check_beside(before: &State, after: &State, turns: &[Beside], own:
         if !may(&old.head, &new.head) {
             return fail("HEAD is nobody's");
         }
-        if !may(&old.index, &new.index) {
+        // What was staged otherwise stays staged: then the entry has what their commit brings besides.
+        let besides = match (&old.head, &old.worktree, &old.index) {
+            (Some(head), Some(file), Some(index)) if of_user => {
+                Some(File { mode: index.mode.clone(), bytes: brought(&head.bytes, &file.bytes, &index.bytes) })
+            }
+            _ => None,
+        };
+        if !may(&old.index, &new.index) && !(besides.is_some() && may(&besides, &new.index)) {
             return fail("the index is nobody's");
         }
         let clean = old.worktree == old.index && old.index == old.head && old.head.is_some();
