@@ -59,25 +59,40 @@ impl Steps {
 
     /// The same steps on the files as they are now, each by a three-way merge.
     pub fn onto(&self, tree: &dyn SourceTree) -> Result<ChangeSet, Error> {
-        self.onto_rest(tree, |_, _| false)
+        Ok(self.resumed(tree, |_, _| false)?.whole)
     }
 
-    /// The same without the files that are `done`.
-    pub fn onto_rest(
-        &self,
-        tree: &dyn SourceTree,
-        done: impl Fn(&RepoPath, Option<&FileState>) -> bool,
-    ) -> Result<ChangeSet, Error> {
-        let mut out = ChangeSet::default();
+    /// The same where somebody began with it, and the files that are `done` have their steps.
+    pub fn resumed(&self, tree: &dyn SourceTree, done: impl Fn(&RepoPath, Option<&FileState>) -> bool) -> Result<Resumed, Error> {
+        let (mut out, back) = (Resumed::default(), self.inverse());
         for (path, steps) in &self.0 {
             let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
             if done(path, now.as_ref()) {
+                // Where nobody can say what it was, it stays as it is.
+                let was = along(&back.0[path], now.clone()).unwrap_or_else(|| now.clone());
+                out.whole.record(path.clone(), was, now);
                 continue;
             }
             let state = along(steps, now.clone()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
-            out.record(path.clone(), now, state);
+            out.whole.record(path.clone(), now.clone(), state.clone());
+            out.rest.record(path.clone(), now, state);
         }
         Ok(out)
+    }
+}
+
+/// Changes that somebody began with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resumed {
+    /// What is still to be done.
+    pub rest: ChangeSet,
+    /// That and what was done.
+    pub whole: ChangeSet,
+}
+
+impl From<ChangeSet> for Resumed {
+    fn from(all: ChangeSet) -> Self {
+        Self { rest: all.clone(), whole: all }
     }
 }
 
@@ -220,8 +235,9 @@ mod tests {
         assert_eq!(onto(&back, now).as_deref(), Some(done));
         assert_eq!(onto(&back, done), None);
         let tree = One(Some(file(done)), [path()]);
-        let rest = back.onto_rest(&tree, |at, state| *at == path() && state == Some(&file(done)));
-        assert_eq!(rest.ok(), Some(ChangeSet::default()));
+        let resumed = back.resumed(&tree, |at, state| *at == path() && state == Some(&file(done))).expect("nothing is in the way");
+        let all = [(path(), FileChange { before: Some(file(now)), after: Some(file(done)) })].into_iter().collect();
+        assert_eq!(resumed, Resumed { rest: ChangeSet::default(), whole: all });
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::vcs::{Share, Taken, TakenBack, VcsError, Words};
 use super::Error;
 use super::intent::{Intent, Step};
 use super::landing::{self, Then};
-use super::steps::Steps;
+use super::steps::{Resumed, Steps};
 use super::store::Link;
 use super::workspace::Workspace;
 
@@ -56,7 +56,7 @@ pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
     let changes = written(ws, &turns)?;
     let taken_out = changes.inverse().onto(&*ws.backend.worktree()?)?;
     let wal = Intent::begin(ws, Step::Undo(keep), &cursor, &taken_out, landing::temp(here.header.key))?;
-    let undone = undo_steps(ws, keep, cursor, &here, turns, &taken_out, None);
+    let undone = undo_steps(ws, keep, cursor, &here, turns, &taken_out.into(), None);
     wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
     undone
 }
@@ -86,15 +86,15 @@ fn undo_steps(
     cursor: Cursor,
     here: &Link,
     turns: Vec<Link>,
-    taken_out: &ChangeSet,
+    taken_out: &Resumed,
     reverted: Option<Oid>,
 ) -> Result<Undone, Error> {
-    ws.backend.apply(taken_out, &landing::temp(here.header.key))?;
+    ws.backend.apply(&taken_out.rest, &landing::temp(here.header.key))?;
     ws.faults.point("undo.files");
     let commits = match take_back(ws, &turns, reverted) {
         Ok(commits) => commits,
         Err(error) => {
-            ws.backend.apply(&taken_out.inverse(), &landing::temp(here.header.key))?;
+            ws.backend.apply(&taken_out.whole.inverse(), &landing::temp(here.header.key))?;
             return Err(error);
         }
     };
@@ -140,7 +140,7 @@ pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
     let changes = written(ws, &turns)?;
     let merged = changes.onto(&*ws.backend.worktree()?)?;
     let wal = Intent::begin(ws, Step::Redo, &cursor, &merged, landing::temp(last.header.key))?;
-    let redone = redo_steps(ws, cursor, &last, turns, &merged);
+    let redone = redo_steps(ws, cursor, &last, turns, &merged.into());
     wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
     redone
 }
@@ -162,8 +162,8 @@ fn brought_back(ws: &Workspace, cursor: &Cursor) -> Result<(Link, Vec<Link>), Er
     Ok((last, turns))
 }
 
-fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>, merged: &ChangeSet) -> Result<Undone, Error> {
-    let (store, key) = (ws.store(), last.header.key);
+fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>, resumed: &Resumed) -> Result<Undone, Error> {
+    let (store, key, merged) = (ws.store(), last.header.key, &resumed.rest);
     // What is in the files already, because the user or a redo that died put it there, is committed all the same.
     let mut wanted = written(ws, &turns)?.inverse().onto(&*ws.backend.worktree()?)?.inverse();
     for (path, change) in merged.iter() {
@@ -189,7 +189,7 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>, mer
             Ok(landed) if landed.commit.is_some() || merged.is_empty() || landed.uncommitted.is_empty() => landed,
             failed => {
                 // All or nothing: files and branch say the same again.
-                ws.backend.apply(&merged.inverse(), &landing::temp(key))?;
+                ws.backend.apply(&resumed.whole.inverse(), &landing::temp(key))?;
                 return Err(failed.map_or_else(Error::from, |landed| Error::NothingCommitted(landed.uncommitted)));
             }
         };
@@ -223,14 +223,14 @@ pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error
         Step::Undo(keep) => {
             let (here, turns) = taken_back(ws, &cursor, keep)?;
             let changes = written(ws, &turns)?;
-            let taken_out = changes.inverse().onto_rest(&*ws.backend.worktree()?, done)?;
+            let taken_out = changes.inverse().resumed(&*ws.backend.worktree()?, done)?;
             let reverted = settle_undo(ws, intent, &turns)?;
             undo_steps(ws, keep, cursor, &here, turns, &taken_out, reverted).map(Some)
         }
         Step::Redo => {
             let (last, turns) = brought_back(ws, &cursor)?;
             let changes = written(ws, &turns)?;
-            let merged = changes.onto_rest(&*ws.backend.worktree()?, done)?;
+            let merged = changes.resumed(&*ws.backend.worktree()?, done)?;
             for line in [landing::before_trailer(last.header.key), landing::trailer(last.header.key)] {
                 let Some(head) = ws.backend.head()?.commit.filter(|head| Some(*head) != intent.head) else { break };
                 let parent = ws.backend.commit(head)?.and_then(|c| c.parents.first().copied());

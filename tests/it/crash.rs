@@ -210,6 +210,40 @@ fn redo_survives_kill_9() {
     case(&CASES[1]);
 }
 
+/// Where the branch cannot follow, the files go back; a kill on the way there and the next start end at the same place.
+#[test]
+fn an_undo_or_redo_that_fails_goes_back_all_the_way_also_when_it_is_killed() {
+    let staged = |w: &World| {
+        let now = w.read("sub/b.txt");
+        w.write("sub/b.txt", "b1\nmine\nb3\n");
+        w.git(&["add", "sub/b.txt"]);
+        w.write("sub/b.txt", now);
+    };
+    for args in [&["undo"][..], &["redo"]] {
+        let (prepared, _server) = scene();
+        let _ = prepared.rt(&ASK).ok();
+        if args == ["undo"] {
+            staged(&prepared);
+        } else {
+            let _ = prepared.rt(&["undo"]).ok();
+            prepared.hook("pre-commit", "exit 1");
+        }
+        let reference = prepared.copy();
+        let before = Snapshot::of(&reference);
+        let (points, ran) = points(&reference, args);
+        assert_eq!(ran.code, Some(5), "{}{}", ran.out, ran.err);
+        assert_eq!(Snapshot::of(&reference), before, "{args:?}");
+        assert!(points.iter().any(|p| p == "file.after-rename:5"), "files are written and go back: {points:?}");
+        each(&points, |point| {
+            let world = prepared.copy();
+            let _ = kill(&world, args, point);
+            let said = world.rt(&["status"]).ok().err;
+            assert_eq!(Snapshot::of(&world), before, "{args:?} at {point}: {said}");
+            assert_eq!(world.rt(&["status"]).ok().err, "", "{args:?} at {point}");
+        });
+    }
+}
+
 /// Where the branch has no commit of the turn any more, the index is the user's, also when an undo is completed.
 #[test]
 fn an_undo_that_is_completed_leaves_the_index_as_one_that_was_not_killed() {

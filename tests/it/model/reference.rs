@@ -53,6 +53,12 @@ impl Delta {
         Self { net, creates: self.deletes.clone(), deletes: self.creates.clone() }
     }
 
+    /// The same change, made anew when the file is this one: what goes has the mode that it has now.
+    pub(super) fn on_file(&self, file: Option<&File>) -> Self {
+        let deletes = self.deletes.clone().map(|mode| file.map_or(mode, |f| f.mode.clone()));
+        Self { deletes, ..self.clone() }
+    }
+
     /// Both as one.
     fn then(mut self, next: &Self) -> Self {
         for (line, n) in &next.net {

@@ -186,7 +186,7 @@ impl Sim {
                 let deltas = match (&answer, rt) {
                     (Some(answer), _) => answer.deltas.clone(),
                     // What it brings in is what the turn has, in the state in which the files are.
-                    (None, _) => self.turns[args.last().expect("an address")].deltas.clone(),
+                    (None, _) => self.retried(args, before),
                 };
                 let steps = Steps::of([deltas.clone()]);
                 if let (Some(answer), "applied" | "uncommitted") = (&answer, outcome) {
@@ -329,6 +329,12 @@ impl Sim {
         Ok(Steps::of(all))
     }
 
+    /// What a retry makes of the files as they are.
+    fn retried(&self, args: &[String], before: &State) -> Deltas {
+        let of = |(path, delta): (&String, &Delta)| (path.clone(), delta.on_file(before.place(path).worktree.as_ref()));
+        self.turns[args.last().expect("an address")].deltas.iter().map(of).collect()
+    }
+
     /// What lies between two turns along the conversation.
     fn way(&self, from: Option<&str>, to: &str) -> Outcome<Steps> {
         let line = |key: &str| self.log(&[key]);
@@ -396,7 +402,7 @@ impl Sim {
         let points = std::fs::read_to_string(&trace).unwrap_or_default();
         let points: Vec<&str> = points.lines().collect();
         let Some(fault) = points.get(usize::from(point) % points.len().max(1)) else { return Ok(()) };
-        let done = self.reader.read(&copy);
+        let (done, went_well) = (self.reader.read(&copy), ran.code == Some(0));
         // What they take back or bring is what the copy reports.
         let reported: Value = ran.out.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
         let here = self.here();
@@ -411,7 +417,8 @@ impl Sim {
         for (path, place) in &torn.places {
             let now = &place.worktree;
             let temporary = path.rsplit('/').next().is_some_and(|name| name.starts_with('.') && name.contains(".tmp"));
-            if !temporary && *now != before.place(path).worktree && *now != done.place(path).worktree {
+            // A command that fails may be on the way back; then the next start goes back all the way, which is looked at below.
+            if !temporary && went_well && *now != before.place(path).worktree && *now != done.place(path).worktree {
                 return Err(at(format!("{path} is neither before nor after: {now:?}")));
             }
         }
@@ -428,7 +435,7 @@ impl Sim {
                 (Steps::of([answer.deltas.clone()]), Branch::May, answer.deltas, Some(answer.text))
             }
             Rt::Retry { .. } => {
-                let deltas = self.turns[args.last().expect("an address")].deltas.clone();
+                let deltas = self.retried(&args, &before);
                 (Steps::of([deltas.clone()]), Branch::May, deltas, None)
             }
             Rt::Checkout { .. } => (
