@@ -217,6 +217,8 @@ pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error
     if ws.store().cursor()?.as_ref() != Some(&intent.cursor) {
         return Ok(None);
     }
+    // Its commit would come after ours.
+    ws.backend.check_outlived()?;
     let cursor = intent.cursor.clone();
     let done = |path: &RepoPath, now: Option<&FileState>| intent.is_done(path, now);
     match intent.step {

@@ -385,6 +385,11 @@ pub trait Backend {
     /// commit's version get HEAD's. Doing it twice changes nothing.
     fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError>;
 
+    /// Refuses with [`VcsError::AtWork`] while something runs that a dead process of ours had started on this branch.
+    fn check_outlived(&self) -> Result<(), VcsError> {
+        Ok(())
+    }
+
     /// Removes what a killed process left locked, unless one is at work.
     fn clear_locks(&self) -> Result<(), VcsError>;
 

@@ -389,6 +389,37 @@ fn a_commit_that_outlives_us_is_waited_for() {
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
 }
 
+/// The same for an undo that has to make a commit, and for a redo.
+#[test]
+fn an_undo_or_redo_whose_commit_outlives_us_is_done_once() {
+    for (args, text) in [(&["undo"][..], "one\ntwo\n"), (&["redo"], "one\n2\n")] {
+        let world = World::with(&[("a.txt", "one\ntwo\n")]);
+        assert_eq!(world.run("mkfifo", &[".git/gate"]).code, Some(0));
+        let _ = world.rt_with(&["apply"], edit("a.txt", "two\n", "2\n").as_bytes(), &[]).ok();
+        world.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        if args == ["redo"] {
+            let _ = world.rt(&["undo"]).ok();
+        }
+        let commits = || world.git(&["rev-list", "--count", "HEAD"]).trim().parse::<u32>().expect("a number");
+        let before = commits();
+        world.hook("pre-commit", "echo > .git/in-hook; read line < .git/gate");
+        let mut child = world.start(args);
+        while !world.exists(".git/in-hook") {
+            assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
+            std::thread::yield_now();
+        }
+        child.kill().expect("killed");
+        let _ = child.wait().expect("ended");
+        let ran = world.rt(&["status"]).ok();
+        assert!(ran.err.contains("git commit, process "), "{args:?}: {}", ran.err);
+        assert_eq!(commits(), before);
+        world.write(".git/gate", "go\n");
+        while world.rt(&["status"]).ok().err.contains("git commit, process ") {}
+        assert_eq!((world.read("a.txt").as_str(), world.git(&["show", "HEAD:a.txt"]).as_str()), (text, text), "{args:?}");
+        assert_eq!((world.git(&["status", "--porcelain"]).as_str(), commits()), ("", before + 1), "{args:?}");
+    }
+}
+
 /// What the user staged stays staged when the next start brings the index up to date, the mode too.
 #[test]
 fn a_staged_mode_survives_a_kill_between_branch_and_index() {

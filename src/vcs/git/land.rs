@@ -481,7 +481,7 @@ impl Git {
     }
 
     /// Refuses while a `git commit` of a dead process of ours still runs its hooks.
-    fn check_running_commit(&self) -> Result<(), VcsError> {
+    pub(super) fn check_running_commit(&self) -> Result<(), VcsError> {
         let note = self.running_commit();
         let Ok(known) = fs::read_to_string(&note) else { return Ok(()) };
         let pid = known.split(' ').next().and_then(|pid| pid.parse().ok());

@@ -317,6 +317,10 @@ impl Backend for Git {
         self.settle_landing(line, base, paths)
     }
 
+    fn check_outlived(&self) -> Result<(), VcsError> {
+        self.check_running_commit()
+    }
+
     fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {
         self.settle_swap(from, paths)
     }
