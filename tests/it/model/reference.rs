@@ -320,8 +320,10 @@ pub(super) fn check_beside(before: &State, after: &State, turns: &[Beside], own:
             return fail("the index is nobody's");
         }
         let clean = old.worktree == old.index && old.index == old.head && old.head.is_some();
-        let committed = Steps::of(turns.iter().filter(|t| t.committed).map(|t| t.deltas.clone()));
-        if clean && own != Own::All && !committed.make(path, old.head.as_ref(), new.head.as_ref()) {
+        // With the user's own lines of an edited file go those that another turn had just written.
+        let among = |t: &&Beside, other: bool| t.committed || other && own == Own::Edited && t.written;
+        let committed = [false, true].map(|other| Steps::of(turns.iter().filter(|t| among(t, other)).map(|t| t.deltas.clone())));
+        if clean && own != Own::All && !committed.iter().any(|c| c.make(path, old.head.as_ref(), new.head.as_ref())) {
             return fail("HEAD has not what was committed");
         }
         if !of_user {
