@@ -13,7 +13,7 @@ use crate::config::{DirtyMode, MessageSource};
 use crate::hooks::{Pipeline, Point};
 use crate::session::request::ModelId;
 use crate::session::turn::{ChangeStatus, FileStat, Turn};
-use crate::vcs::{Extent, Landed, Landing, VcsError};
+use crate::vcs::{Extent, Landed, Landing, VcsError, Words};
 
 use super::Error;
 use super::workspace::Workspace;
@@ -139,7 +139,8 @@ pub fn commit_saying(ws: &Workspace, changes: &ChangeSet, message: String, key: 
     let now = ws.now();
     let trailer = trailer(key);
     let (author_offset, extent) = (ws.clock.offset(now), Extent::WhatFits);
-    ws.backend.land(&Landing { changes, message, author_time: now, author_offset, trailer: &trailer, extent })
+    let words = Words { message, author_time: now, author_offset, trailer: &trailer };
+    ws.backend.land(&Landing { changes, words, extent })
 }
 
 /// Notes in a turn's edits what a hook of the repository made of them, so that `undo` knows what to take out.
@@ -164,9 +165,16 @@ fn dirty_among(ws: &Workspace, changes: &ChangeSet) -> Result<Vec<RepoPath>, Err
 fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<Option<(Oid, Vec<RepoPath>)>, Error> {
     let paths = dirty_among(ws, changes)?;
     let tree = head_tree(ws)?;
+    let files = ws.backend.worktree()?;
     let mut own = ChangeSet::default();
     for path in &paths {
         let Some(change) = changes.get(path) else { continue };
+        // Looked at after HEAD: what another process of ours writes it commits later, so none of its work can be in HEAD and
+        // not in the file, and be committed as taken out by the user.
+        let now = files.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        if now != change.before {
+            return Err(VcsError::FileChanged(path.clone()).into());
+        }
         let old = match (tree, path.as_str()) {
             (Some(tree), Some(text)) => ws.backend.file(tree, text)?,
             _ => None,
@@ -184,10 +192,7 @@ fn commit_first(ws: &Workspace, changes: &ChangeSet, key: TurnKey) -> Result<Opt
     let message = format!("{}\n\n{trailer}\n", subject(&line, 72).unwrap_or(line));
     let landed = ws.backend.land(&Landing {
         changes: &own,
-        message,
-        author_time: now,
-        author_offset: ws.clock.offset(now),
-        trailer: &trailer,
+        words: Words { message, author_time: now, author_offset: ws.clock.offset(now), trailer: &trailer },
         extent: Extent::Whole,
     })?;
     let left: Vec<RepoPath> = landed.uncommitted.into_iter().map(|(path, _)| path).collect();

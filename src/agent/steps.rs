@@ -59,13 +59,40 @@ impl Steps {
 
     /// The same steps on the files as they are now, each by a three-way merge.
     pub fn onto(&self, tree: &dyn SourceTree) -> Result<ChangeSet, Error> {
-        let mut out = ChangeSet::default();
+        Ok(self.resumed(tree, |_, _| false)?.whole)
+    }
+
+    /// The same where somebody began with it, and the files that are `done` have their steps.
+    pub fn resumed(&self, tree: &dyn SourceTree, done: impl Fn(&RepoPath, Option<&FileState>) -> bool) -> Result<Resumed, Error> {
+        let (mut out, back) = (Resumed::default(), self.inverse());
         for (path, steps) in &self.0 {
             let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+            if done(path, now.as_ref()) {
+                // Where nobody can say what it was, it stays as it is.
+                let was = along(&back.0[path], now.clone()).unwrap_or_else(|| now.clone());
+                out.whole.record(path.clone(), was, now);
+                continue;
+            }
             let state = along(steps, now.clone()).ok_or_else(|| VcsError::Conflict(path.clone()))?;
-            out.record(path.clone(), now, state);
+            out.whole.record(path.clone(), now.clone(), state.clone());
+            out.rest.record(path.clone(), now, state);
         }
         Ok(out)
+    }
+}
+
+/// Changes that somebody began with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resumed {
+    /// What is still to be done.
+    pub rest: ChangeSet,
+    /// That and what was done.
+    pub whole: ChangeSet,
+}
+
+impl From<ChangeSet> for Resumed {
+    fn from(all: ChangeSet) -> Self {
+        Self { rest: all.clone(), whole: all }
     }
 }
 
@@ -198,6 +225,19 @@ mod tests {
         assert_eq!(missing("2\n", &twice).as_deref(), Some("3\n"));
         assert_eq!(missing("3\n", &twice).as_deref(), Some("3\n"));
         assert_eq!(missing("x\n", &twice), None, "somebody made something else of it");
+    }
+
+    /// Where both steps touch the same line and the user wrote in between, they cannot be taken back twice.
+    #[test]
+    fn what_is_done_already_is_left_as_it_is() {
+        let back = steps(&[("a\n\nb\n", "b\n\nb\n"), ("b\n\nuser\n", "c\n\nuser\n")]).inverse();
+        let (now, done) = ("c\n\nuser\n", "a\n\nuser\n");
+        assert_eq!(onto(&back, now).as_deref(), Some(done));
+        assert_eq!(onto(&back, done), None);
+        let tree = One(Some(file(done)), [path()]);
+        let resumed = back.resumed(&tree, |at, state| *at == path() && state == Some(&file(done))).expect("nothing is in the way");
+        let all = [(path(), FileChange { before: Some(file(now)), after: Some(file(done)) })].into_iter().collect();
+        assert_eq!(resumed, Resumed { rest: ChangeSet::default(), whole: all });
     }
 
     #[test]

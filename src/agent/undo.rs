@@ -3,6 +3,8 @@
 //! Invariants
 //! - Only our own change comes out: later work of the user in the same files stays, by a three-way merge; where both touch
 //!   the same lines nothing is done at all.
+//! - Files are written all together, and all commits of an exchange leave the branch in one step. Whatever fails, files and
+//!   branch say the same again; whatever is killed, the next start brings it to its end.
 //! - The session ref does not move; the cursor does. What was undone stays in the session and can be redone.
 
 use std::collections::BTreeSet;
@@ -12,12 +14,12 @@ use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
 use crate::session::turn::{ChangeStatus, Outcome, TurnKind};
-use crate::vcs::{Extent, Landing, TakenBack, VcsError};
+use crate::vcs::{Share, Taken, TakenBack, VcsError, Words};
 
 use super::Error;
 use super::intent::{Intent, Step};
 use super::landing::{self, Then};
-use super::steps::Steps;
+use super::steps::{Resumed, Steps};
 use super::store::Link;
 use super::workspace::Workspace;
 
@@ -49,10 +51,12 @@ pub fn undo(ws: &Workspace, keep: Keep) -> Result<Undone, Error> {
     let cursor = ws.store().cursor()?.ok_or(Error::NoSession)?;
     let (here, turns) = taken_back(ws, &cursor, keep)?;
     if keep.code {
-        return undo_steps(ws, keep, cursor, &here, turns);
+        return go_back(ws, keep, cursor, &here, turns);
     }
-    let wal = Intent::begin(ws, Step::Undo(keep), &cursor, paths(&written(ws, &turns)?), landing::temp(here.header.key))?;
-    let undone = undo_steps(ws, keep, cursor, &here, turns);
+    let changes = written(ws, &turns)?;
+    let taken_out = changes.inverse().onto(&*ws.backend.worktree()?)?;
+    let wal = Intent::begin(ws, Step::Undo(keep), &cursor, &taken_out, landing::temp(here.header.key))?;
+    let undone = undo_steps(ws, keep, cursor, &here, turns, &taken_out.into(), None);
     wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
     undone
 }
@@ -75,31 +79,34 @@ fn taken_back(ws: &Workspace, cursor: &Cursor, keep: Keep) -> Result<(Link, Vec<
     Ok((here, turns))
 }
 
-fn undo_steps(ws: &Workspace, keep: Keep, cursor: Cursor, here: &Link, turns: Vec<Link>) -> Result<Undone, Error> {
+/// Takes changes out of the files, and the turns' commits off the branch unless they are `reverted` already.
+fn undo_steps(
+    ws: &Workspace,
+    keep: Keep,
+    cursor: Cursor,
+    here: &Link,
+    turns: Vec<Link>,
+    taken_out: &Resumed,
+    reverted: Option<Oid>,
+) -> Result<Undone, Error> {
+    ws.backend.apply(&taken_out.rest, &landing::temp(here.header.key))?;
+    ws.faults.point("undo.files");
+    let commits = match take_back(ws, &turns, reverted) {
+        Ok(commits) => commits,
+        Err(error) => {
+            ws.backend.apply(&taken_out.whole.inverse(), &landing::temp(here.header.key))?;
+            return Err(error);
+        }
+    };
+    ws.faults.point("undo.branch");
+    let files = written(ws, &turns)?.ends().map(|(path, _)| path.clone()).collect();
+    Ok(Undone { files, commits, ..go_back(ws, keep, cursor, here, turns)? })
+}
+
+/// Moves the place in the conversation.
+fn go_back(ws: &Workspace, keep: Keep, cursor: Cursor, here: &Link, turns: Vec<Link>) -> Result<Undone, Error> {
     let store = ws.store();
     let mut undone = Undone { files: Vec::new(), commits: Vec::new(), cursor: cursor.clone(), turns };
-    if !keep.code {
-        let changes = written(ws, &undone.turns)?;
-        let taken_out = changes.inverse().onto(&*ws.backend.worktree()?)?;
-        ws.backend.apply(&taken_out, &landing::temp(here.header.key))?;
-        ws.faults.point("undo.files");
-        undone.files = changes.ends().map(|(path, _)| path.clone()).collect();
-        for link in &undone.turns {
-            let Some(commit) = landed_commit(ws, link)? else { continue };
-            let own = written_by(ws, link)?;
-            match take_back(ws, commit, &own, link) {
-                Ok(back) => undone.commits.push((commit, back)),
-                Err(error) => {
-                    // All or nothing: files and branch say the same again.
-                    if undone.commits.is_empty() {
-                        ws.backend.apply(&taken_out.inverse(), &landing::temp(here.header.key))?;
-                    }
-                    return Err(error);
-                }
-            }
-            ws.faults.point("undo.branch");
-        }
-    }
     if !keep.chat {
         undone.cursor = if let Some(place) = came_from(ws, here)? {
             place
@@ -130,8 +137,10 @@ fn came_from(ws: &Workspace, link: &Link) -> Result<Option<Cursor>, Error> {
 pub fn redo(ws: &Workspace) -> Result<Undone, Error> {
     let cursor = ws.store().cursor()?.ok_or(Error::NoSession)?;
     let (last, turns) = brought_back(ws, &cursor)?;
-    let wal = Intent::begin(ws, Step::Redo, &cursor, paths(&written(ws, &turns)?), landing::temp(last.header.key))?;
-    let redone = redo_steps(ws, cursor, &last, turns);
+    let changes = written(ws, &turns)?;
+    let merged = changes.onto(&*ws.backend.worktree()?)?;
+    let wal = Intent::begin(ws, Step::Redo, &cursor, &merged, landing::temp(last.header.key))?;
+    let redone = redo_steps(ws, cursor, &last, turns, &merged.into());
     wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
     redone
 }
@@ -153,19 +162,15 @@ fn brought_back(ws: &Workspace, cursor: &Cursor) -> Result<(Link, Vec<Link>), Er
     Ok((last, turns))
 }
 
-fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> Result<Undone, Error> {
-    let (store, key) = (ws.store(), last.header.key);
-    let changes = written(ws, &turns)?;
-    let tree = ws.backend.worktree()?;
-    let merged = changes.onto(&*tree)?;
+fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>, resumed: &Resumed) -> Result<Undone, Error> {
+    let (store, key, merged) = (ws.store(), last.header.key, &resumed.rest);
     // What is in the files already, because the user or a redo that died put it there, is committed all the same.
-    let mut wanted = changes.inverse().onto(&*tree)?.inverse();
-    drop(tree);
+    let mut wanted = written(ws, &turns)?.inverse().onto(&*ws.backend.worktree()?)?.inverse();
     for (path, change) in merged.iter() {
         wanted.record(path.clone(), change.before.clone(), change.after.clone());
     }
     let commits = turns.iter().any(|t| t.header.commit.is_some()) && !wanted.is_empty();
-    landing::write(ws, &merged, key, if commits { Then::Commit } else { Then::Leave })?;
+    landing::write(ws, merged, key, if commits { Then::Commit } else { Then::Leave })?;
     ws.faults.point("redo.files");
     let mut redo = cursor.redo;
     redo.pop();
@@ -184,7 +189,7 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>) -> 
             Ok(landed) if landed.commit.is_some() || merged.is_empty() || landed.uncommitted.is_empty() => landed,
             failed => {
                 // All or nothing: files and branch say the same again.
-                ws.backend.apply(&merged.inverse(), &landing::temp(key))?;
+                ws.backend.apply(&resumed.whole.inverse(), &landing::temp(key))?;
                 return Err(failed.map_or_else(Error::from, |landed| Error::NothingCommitted(landed.uncommitted)));
             }
         };
@@ -203,7 +208,7 @@ fn paths(steps: &Steps) -> BTreeSet<RepoPath> {
 /// Completes an undo or redo whose process died; `None` when it was complete.
 pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error> {
     let mut touched = ChangeSet::default();
-    for path in &intent.paths {
+    for path in intent.files.keys() {
         // Only the paths count for temporary files.
         let any = FileState { mode: crate::base::change::FileMode::Regular, bytes: Vec::new() };
         touched.record(path.clone(), None, Some(any));
@@ -212,34 +217,52 @@ pub fn complete(ws: &Workspace, intent: &Intent) -> Result<Option<Undone>, Error
     if ws.store().cursor()?.as_ref() != Some(&intent.cursor) {
         return Ok(None);
     }
+    // Its commit would come after ours.
+    ws.backend.check_outlived()?;
     let cursor = intent.cursor.clone();
+    let done = |path: &RepoPath, now: Option<&FileState>| intent.is_done(path, now);
     match intent.step {
         Step::Undo(keep) => {
             let (here, turns) = taken_back(ws, &cursor, keep)?;
-            for link in turns.iter().filter(|_| !keep.code) {
-                let own = paths(&written(ws, std::slice::from_ref(link))?);
-                let line = landing::trailer(link.header.key);
-                if let (Some(commit), Some(head)) = (ws.backend.find_landed(&line, link.header.base)?, ws.backend.head()?.commit)
-                    && ws.backend.is_ancestor(commit, head)?
-                {
-                    ws.backend.settle(&undo_line(link), link.header.base, &own)?;
-                } else if let Some(commit) = ws.backend.find_landed(&line, link.header.base)?.or(link.header.commit) {
-                    ws.backend.settle_from(commit, &own)?;
-                }
-            }
-            undo_steps(ws, keep, cursor, &here, turns).map(Some)
+            let changes = written(ws, &turns)?;
+            let taken_out = changes.inverse().resumed(&*ws.backend.worktree()?, done)?;
+            let reverted = settle_undo(ws, intent, &turns)?;
+            undo_steps(ws, keep, cursor, &here, turns, &taken_out, reverted).map(Some)
         }
         Step::Redo => {
             let (last, turns) = brought_back(ws, &cursor)?;
-            let own = paths(&written(ws, &turns)?);
+            let changes = written(ws, &turns)?;
+            let merged = changes.resumed(&*ws.backend.worktree()?, done)?;
             for line in [landing::before_trailer(last.header.key), landing::trailer(last.header.key)] {
-                let Some(head) = ws.backend.head()?.commit else { break };
+                let Some(head) = ws.backend.head()?.commit.filter(|head| Some(*head) != intent.head) else { break };
                 let parent = ws.backend.commit(head)?.and_then(|c| c.parents.first().copied());
-                ws.backend.settle(&line, parent, &own)?;
+                ws.backend.settle(&line, parent, &paths(&changes))?;
             }
-            redo_steps(ws, cursor, &last, turns).map(Some)
+            redo_steps(ws, cursor, &last, turns, &merged).map(Some)
         }
     }
+}
+
+/// Brings the index up to the branch when the dead process had moved it. Gives the commit that it made to revert the turns.
+fn settle_undo(ws: &Workspace, intent: &Intent, turns: &[Link]) -> Result<Option<Oid>, Error> {
+    let (from, head) = match (intent.head, ws.backend.head()?.commit) {
+        // Where the branch did not move, the index is as the user has it.
+        (from, head) if from == head => return Ok(None),
+        (Some(from), head) => (from, head),
+        (None, _) => return Ok(None),
+    };
+    let own = paths(&written(ws, turns)?);
+    for link in turns {
+        if let (Some(commit), Some(head)) = (ws.backend.find_landed(&undo_line(link), intent.head)?, head)
+            && ws.backend.is_ancestor(commit, head)?
+            && !ws.backend.is_ancestor(commit, from)?
+        {
+            ws.backend.settle(&undo_line(link), intent.head, &own)?;
+            return Ok(Some(commit));
+        }
+    }
+    ws.backend.settle_from(from, &own)?;
+    Ok(None)
 }
 
 fn undo_line(link: &Link) -> String {
@@ -288,24 +311,36 @@ fn on_branch(ws: &Workspace, line: &str, base: Option<Oid>) -> Result<Option<Oid
     }
 }
 
-fn take_back(ws: &Workspace, commit: Oid, changes: &ChangeSet, link: &Link) -> Result<TakenBack, Error> {
-    let now = ws.now();
-    let raw = ws.backend.commit(commit)?.map(|c| c.message).unwrap_or_default();
-    let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
-    let trailer = undo_line(link);
-    let message = format!("Revert \"{subject}\"\n\nThis takes back commit {commit}.\n\n{trailer}\n");
-    let (offset, extent) = (ws.clock.offset(now), Extent::Whole);
-    if link.header.commit == Some(commit) || ws.backend.is_exactly(commit, changes)? {
-        let landing = Landing { changes, message, author_time: now, author_offset: offset, trailer: &trailer, extent };
-        return Ok(ws.backend.take_back(commit, &landing)?);
+/// Takes the commits of these turns (the newest first) back, as far as they are on the branch: all in one step or none.
+fn take_back(ws: &Workspace, turns: &[Link], reverted: Option<Oid>) -> Result<Vec<(Oid, TakenBack)>, Error> {
+    let mut found = Vec::new();
+    for link in turns {
+        if let Some(commit) = landed_commit(ws, link)? {
+            let own = written_by(ws, link)?;
+            // The user may have made it anew (amend, rebase) and put work of their own into it.
+            let whole = link.header.commit == Some(commit) || ws.backend.is_exactly(commit, &own)?;
+            found.push((commit, own, if whole { Share::All } else { Share::Part }, undo_line(link)));
+        }
     }
-    // The user made it anew (amend, rebase) and may have put work of their own into it: it stays, and our part is reverted.
-    let inverse = changes.inverse();
-    let landing = Landing { changes: &inverse, message, author_time: now, author_offset: offset, trailer: &trailer, extent };
-    let landed = ws.backend.land(&landing)?;
-    match (landed.commit, landed.uncommitted.into_iter().next()) {
-        (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
-        (None, Some((path, _))) => Err(VcsError::Conflict(path).into()),
-        (None, None) => Ok(TakenBack::Moved(ws.backend.head()?.commit)),
-    }
+    let Some((newest, .., trailer)) = found.first() else { return Ok(Vec::new()) };
+    let back = if let Some(commit) = reverted {
+        TakenBack::Reverted(commit)
+    } else {
+        let raw = ws.backend.commit(*newest)?.map(|c| c.message).unwrap_or_default();
+        let subject = String::from_utf8_lossy(&raw).lines().next().unwrap_or_default().to_owned();
+        let (names, lines): (Vec<String>, Vec<&str>) = found.iter().map(|(c, .., line)| (c.to_string(), line.as_str())).unzip();
+        let title = match found.len() {
+            1 => format!("Revert \"{subject}\""),
+            n => format!("Revert \"{subject}\" and {} more", n - 1),
+        };
+        let plural = if found.len() == 1 { "" } else { "s" };
+        let names = names.join(",\n");
+        let message = format!("{title}\n\nThis takes back commit{plural} {names}.\n\n{}\n", lines.join("\n"));
+        let now = ws.now();
+        let words = Words { message, author_time: now, author_offset: ws.clock.offset(now), trailer };
+        let taken: Vec<Taken<'_>> =
+            found.iter().map(|(commit, changes, share, _)| Taken { commit: *commit, changes, share: *share }).collect();
+        ws.backend.take_back(&taken, &words)?
+    };
+    Ok(found.into_iter().map(|(commit, ..)| (commit, back.clone())).collect())
 }

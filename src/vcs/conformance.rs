@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Backend, CommitDraft, Expected, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use super::{
+    Backend, CommitDraft, Expected, Extent, Landed, Landing, Share, Signature, Taken, TakenBack, VcsError, Withheld, Words,
+};
 use crate::base::change::{ChangeSet, FileMode, FileState};
 use crate::base::clock::Timestamp;
 use crate::base::id::Oid;
@@ -47,6 +49,7 @@ pub fn suite(make: Make<'_>) {
         the_first_commit_of_a_branch,
         a_tip_is_taken_back_by_moving,
         shared_or_older_commits_are_reverted,
+        several_commits_are_taken_back_in_one_step_or_none,
         landed_commits_are_found,
         ancestry,
     ] {
@@ -72,8 +75,18 @@ fn change(at: &str, before: Option<&str>, after: Option<&str>) -> ChangeSet {
 
 fn landing<'a>(changes: &'a ChangeSet, subject: &str) -> Landing<'a> {
     let message = format!("{subject}\n\n{TRAILER}\n");
-    let author_time = Timestamp::from_millis(1_700_000_000_000);
-    Landing { changes, message, author_time, author_offset: 3600, trailer: TRAILER, extent: Extent::WhatFits }
+    Landing { changes, words: words(message), extent: Extent::WhatFits }
+}
+
+fn words(message: String) -> Words<'static> {
+    Words { message, author_time: Timestamp::from_millis(1_700_000_000_000), author_offset: 3600, trailer: TRAILER }
+}
+
+/// Takes commits of ours back, the newest first.
+fn take_back(f: &dyn Fixture, commits: &[(Oid, &ChangeSet)]) -> Result<TakenBack, VcsError> {
+    let taken: Vec<Taken<'_>> =
+        commits.iter().map(|(commit, changes)| Taken { commit: *commit, changes, share: Share::All }).collect();
+    f.backend().take_back(&taken, &words(format!("Revert\n\n{TRAILER}\n")))
 }
 
 fn draft(parents: &[Oid], files: &[(&str, &str)], message: &str) -> CommitDraft {
@@ -318,7 +331,7 @@ fn a_tip_is_taken_back_by_moving(f: &dyn Fixture) {
     let set = change("a.txt", Some("1\n2\n3\n"), Some("1\n2\nX\n")).then(&change("new.txt", None, Some("new\n")));
     let commit = land(f, &set).commit.expect("a commit");
     f.backend().apply(&set.inverse(), "t2").expect("back");
-    let back = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back");
+    let back = take_back(f, &[(commit, &set)]).expect("taken back");
     assert_eq!((back, tip(f)), (TakenBack::Moved(Some(base)), Some(base)));
     assert_eq!((committed(f, "a.txt").as_deref(), committed(f, "new.txt")), (Some("1\n2\n3\n"), None));
     assert_eq!(f.backend().dirty().expect("looks"), []);
@@ -332,7 +345,7 @@ fn shared_or_older_commits_are_reverted(f: &dyn Fixture) {
     let commit = land(f, &set).commit.expect("a commit");
     f.remote_has(commit);
     f.backend().apply(&set.inverse(), "t2").expect("back");
-    let TakenBack::Reverted(revert) = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back") else {
+    let TakenBack::Reverted(revert) = take_back(f, &[(commit, &set)]).expect("taken back") else {
         panic!("a commit that a remote has was removed");
     };
     assert_eq!((tip(f), committed(f, "a.txt").as_deref()), (Some(revert), Some("1\n2\n3\n")));
@@ -341,10 +354,46 @@ fn shared_or_older_commits_are_reverted(f: &dyn Fixture) {
     let commit = land(f, &set).commit.expect("a commit");
     let later = settle(f, "later.txt", "later\n");
     f.backend().apply(&set.inverse(), "t4").expect("back");
-    let back = f.backend().take_back(commit, &landing(&set, "Revert")).expect("taken back");
+    let back = take_back(f, &[(commit, &set)]).expect("taken back");
     assert!(matches!(back, TakenBack::Reverted(id) if Some(id) == tip(f) && id != later));
     assert_eq!((committed(f, "a.txt").as_deref(), committed(f, "later.txt").as_deref()), (Some("1\n2\n3\n"), Some("later\n")));
     assert_eq!(f.backend().dirty().expect("looks"), []);
+}
+
+fn several_commits_are_taken_back_in_one_step_or_none(f: &dyn Fixture) {
+    let base = settle(f, "a.txt", "1\n2\n3\n");
+    // The second one goes on in the lines of the first.
+    let one = change("a.txt", Some("1\n2\n3\n"), Some("1\n2\nX\n"));
+    let two = change("a.txt", Some("1\n2\nX\n"), Some("1\n2\nY\n")).then(&change("new.txt", None, Some("new\n")));
+    let all = one.clone().then(&two);
+    let land_both = || [&one, &two].map(|set| land(f, set).commit.expect("a commit"));
+    let taken = |commits: &[Oid; 2]| take_back(f, &[(commits[1], &two), (commits[0], &one)]);
+    let files = || (committed(f, "a.txt"), committed(f, "new.txt"));
+    let gone = (Some("1\n2\n3\n".to_owned()), None);
+
+    // What is staged is in the way of one of them: none is taken back.
+    let commits = land_both();
+    f.write(&path("new.txt"), Some(b"staged\n"));
+    f.stage(&path("new.txt"));
+    f.write(&path("new.txt"), Some(b"new\n"));
+    assert!(matches!(taken(&commits), Err(VcsError::Conflict(at)) if at == path("new.txt")));
+    assert_eq!((tip(f), staged(f, "new.txt").as_deref()), (Some(commits[1]), Some("staged\n")));
+    f.stage(&path("new.txt"));
+
+    f.backend().apply(&all.inverse(), "t2").expect("back");
+    assert_eq!(taken(&commits).expect("taken back"), TakenBack::Moved(Some(base)));
+    assert_eq!((tip(f), files()), (Some(base), gone.clone()));
+    assert_eq!(f.backend().dirty().expect("looks"), []);
+
+    // A remote has the older one: both are reverted, and doing it again changes nothing.
+    let commits = land_both();
+    f.remote_has(commits[0]);
+    f.backend().apply(&all.inverse(), "t3").expect("back");
+    let TakenBack::Reverted(revert) = taken(&commits).expect("taken back") else { panic!("a shared commit was removed") };
+    assert_eq!((tip(f), files()), (Some(revert), gone));
+    assert_eq!(f.backend().commit(revert).expect("reads").map(|c| c.parents), Some(vec![commits[1]]), "one commit");
+    assert_eq!(f.backend().dirty().expect("looks"), []);
+    assert_eq!((taken(&commits).expect("taken back"), tip(f)), (TakenBack::Moved(Some(revert)), Some(revert)));
 }
 
 fn landed_commits_are_found(f: &dyn Fixture) {

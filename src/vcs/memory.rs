@@ -21,8 +21,8 @@ use crate::base::tree::SourceTree;
 use crate::session::refs::{ALL, META, SESSIONS, of_remote};
 
 use super::{
-    Backend, CommitDraft, DirtyFile, Expected, Extent, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, TakenBack,
-    VcsError, Withheld,
+    Backend, CommitDraft, DirtyFile, Expected, Extent, Head, Landed, Landing, Layout, RawCommit, RefResult, Share, Signature,
+    Taken, TakenBack, VcsError, Withheld, Words,
 };
 
 type Files = BTreeMap<RepoPath, FileState>;
@@ -79,14 +79,14 @@ impl Memory {
 
     /// The worktree's file becomes this, as an editor would make it; `None` deletes it.
     pub fn edit(&self, path: &RepoPath, file: Option<FileState>) {
-        put(&mut self.lock().worktree, path, file);
+        put(&mut self.lock().worktree, path.clone(), file);
     }
 
     /// `git add path`.
     pub fn stage(&self, path: &RepoPath) {
         let mut state = self.lock();
         let file = state.worktree.get(path).cloned();
-        put(&mut state.index, path, file);
+        put(&mut state.index, path.clone(), file);
     }
 
     /// `git commit` of what is staged.
@@ -147,10 +147,10 @@ impl Memory {
     }
 }
 
-fn put(files: &mut Files, path: &RepoPath, file: Option<FileState>) {
+fn put<K: Ord>(files: &mut BTreeMap<K, FileState>, path: K, file: Option<FileState>) {
     match file {
-        Some(file) => drop(files.insert(path.clone(), file)),
-        None => drop(files.remove(path)),
+        Some(file) => drop(files.insert(path, file)),
+        None => drop(files.remove(&path)),
     }
 }
 
@@ -317,8 +317,8 @@ fn has_line(message: &[u8], line: &str) -> bool {
     message.trim_ascii_start().split(|b| *b == b'\n').skip(1).any(|l| l == line.as_bytes())
 }
 
-fn who(landing: &Landing<'_>) -> [Vec<u8>; 2] {
-    [landing.author_time.millis().to_be_bytes().to_vec(), landing.author_offset.to_be_bytes().to_vec()]
+fn who(words: &Words<'_>) -> [Vec<u8>; 2] {
+    [words.author_time.millis().to_be_bytes().to_vec(), words.author_offset.to_be_bytes().to_vec()]
 }
 
 impl Backend for Memory {
@@ -415,7 +415,7 @@ impl Backend for Memory {
             if state.worktree.get(path) != change.before.as_ref() {
                 return Err(VcsError::FileChanged(path.clone()));
             }
-            put(&mut after, path, change.after.clone());
+            put(&mut after, path.clone(), change.after.clone());
         }
         for (path, _) in changes.iter().filter(|(_, c)| c.after.is_some()) {
             let nested = |a: &RepoPath, b: &RepoPath| a.as_bytes().strip_prefix(b.as_bytes()).is_some_and(|r| r.starts_with(b"/"));
@@ -435,8 +435,8 @@ impl Backend for Memory {
     }
 
     fn land(&self, landing: &Landing<'_>) -> Result<Landed, VcsError> {
-        if !has_line(landing.message.as_bytes(), landing.trailer) {
-            return Err(refused(format!("the commit message lacks the line {:?}", landing.trailer)));
+        if !has_line(landing.words.message.as_bytes(), landing.words.trailer) {
+            return Err(refused(format!("the commit message lacks the line {:?}", landing.words.trailer)));
         }
         let mut state = self.lock();
         state.check_idle()?;
@@ -457,18 +457,15 @@ impl Backend for Memory {
                     if change.before.as_ref() != head {
                         landed.without_user_lines.push(path.clone());
                     }
-                    match piece.committed {
-                        Some(file) => drop(tree.insert(path.as_bytes().to_vec(), file)),
-                        None => drop(tree.remove(path.as_bytes())),
-                    }
-                    put(&mut index, path, piece.entry);
+                    put(&mut tree, path.as_bytes().to_vec(), piece.committed);
+                    put(&mut index, path.clone(), piece.entry);
                 }
             }
         }
         let wanted = landing.extent == Extent::WhatFits || landed.uncommitted.is_empty();
         if tree != old && wanted {
-            let (parents, who) = (state.tip().into_iter().collect(), who(landing));
-            let id = state.write(tree, parents, &[&who[0], &who[1]], landing.message.as_bytes())?;
+            let (parents, who) = (state.tip().into_iter().collect(), who(&landing.words));
+            let id = state.write(tree, parents, &[&who[0], &who[1]], landing.words.message.as_bytes())?;
             state.index = index;
             state.advance(id);
             landed.commit = Some(id);
@@ -476,36 +473,54 @@ impl Backend for Memory {
         Ok(landed)
     }
 
-    fn take_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
+    fn take_back(&self, commits: &[Taken<'_>], words: &Words<'_>) -> Result<TakenBack, VcsError> {
         let mut state = self.lock();
         state.check_idle()?;
-        let raw = state.commits.get(&commit).cloned().ok_or_else(|| refused(format!("commit {commit} does not exist")))?;
-        let parent = raw.parents.first().copied();
-        let (with, without, old) = (state.tree_of(Some(commit)), state.tree_of(parent), state.head_tree());
+        let old = state.head_tree();
         let (mut tree, mut index) = (old.clone(), state.index.clone());
-        for (path, _) in landing.changes.iter() {
-            let at = |tree: &Tree| tree.get(path.as_bytes()).cloned();
-            let conflict = |Conflict| VcsError::Conflict(path.clone());
-            let head = at(&old);
-            let out = merge_states(at(&with).as_ref(), head.as_ref(), at(&without).as_ref()).map_err(conflict)?;
-            put(&mut index, path, state.carry_entry(path, head.as_ref(), out.as_ref()).map_err(conflict)?);
-            match out {
-                Some(file) => drop(tree.insert(path.as_bytes().to_vec(), file)),
-                None => drop(tree.remove(path.as_bytes())),
+        let (mut end, mut alone, mut steps) = (state.tip(), true, BTreeMap::<&RepoPath, Vec<_>>::new());
+        for taken in commits {
+            let raw = state.commits.get(&taken.commit).cloned();
+            let raw = raw.ok_or_else(|| refused(format!("commit {} does not exist", taken.commit)))?;
+            let parent = raw.parents.first().copied();
+            alone &= taken.share == Share::All && end == Some(taken.commit);
+            end = parent;
+            let (with, without) = (state.tree_of(Some(taken.commit)), state.tree_of(parent));
+            for (path, change) in taken.changes.iter() {
+                let at = |tree: &Tree| tree.get(path.as_bytes()).cloned();
+                let (from, to) = match taken.share {
+                    Share::All => (at(&with), at(&without)),
+                    Share::Part => (change.after.clone(), change.before.clone()),
+                };
+                match steps.entry(path).or_default().last_mut() {
+                    Some((_, last)) if *last == from => *last = to,
+                    _ => steps.entry(path).or_default().push((from, to)),
+                }
             }
         }
-        let shared =
-            state.refs.iter().any(|(name, id)| name.starts_with("refs/remotes/") && state.reachable(*id).contains(&commit));
-        if state.tip() == Some(commit) && !shared {
-            match parent {
-                Some(parent) => state.advance(parent),
+        for (path, steps) in steps {
+            for (from, to) in steps {
+                let out = merge_states(from.as_ref(), tree.get(path.as_bytes()), to.as_ref());
+                put(&mut tree, path.as_bytes().to_vec(), out.map_err(|Conflict| VcsError::Conflict(path.clone()))?);
+            }
+            let entry = state.carry_entry(path, old.get(path.as_bytes()), tree.get(path.as_bytes()));
+            put(&mut index, path.clone(), entry.map_err(|Conflict| VcsError::Conflict(path.clone()))?);
+        }
+        let reaches = |id: &Oid| commits.iter().any(|taken| state.reachable(*id).contains(&taken.commit));
+        let shared = state.refs.iter().any(|(name, id)| name.starts_with("refs/remotes/") && reaches(id));
+        if alone && !shared {
+            match end {
+                Some(end) => state.advance(end),
                 None => drop(state.refs.remove(MAIN)),
             }
             state.index = index;
-            return Ok(TakenBack::Moved(parent));
+            return Ok(TakenBack::Moved(end));
         }
-        let (parents, who) = (state.tip().into_iter().collect(), who(landing));
-        let id = state.write(tree, parents, &[&who[0], &who[1]], landing.message.as_bytes())?;
+        if tree == old {
+            return Ok(TakenBack::Moved(state.tip()));
+        }
+        let (parents, who) = (state.tip().into_iter().collect(), who(words));
+        let id = state.write(tree, parents, &[&who[0], &who[1]], words.message.as_bytes())?;
         state.index = index;
         state.advance(id);
         Ok(TakenBack::Reverted(id))

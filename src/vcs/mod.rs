@@ -131,6 +131,13 @@ pub struct DirtyFile {
 pub struct Landing<'a> {
     /// Worktree bytes before and after.
     pub changes: &'a ChangeSet,
+    pub words: Words<'a>,
+    pub extent: Extent,
+}
+
+/// What a commit on the user's branch says.
+#[derive(Debug, Clone)]
+pub struct Words<'a> {
     /// The whole commit message.
     pub message: String,
     pub author_time: Timestamp,
@@ -138,7 +145,24 @@ pub struct Landing<'a> {
     pub author_offset: i32,
     /// The trailer line that names the turn; recovery finds the commit by it.
     pub trailer: &'a str,
-    pub extent: Extent,
+}
+
+/// A commit on the user's branch that is to be taken back.
+#[derive(Debug, Clone)]
+pub struct Taken<'a> {
+    pub commit: Oid,
+    /// Our change in it, worktree bytes before and after.
+    pub changes: &'a ChangeSet,
+    pub share: Share,
+}
+
+/// How much of a commit is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// All of it.
+    All,
+    /// The user put work of their own into it, which stays.
+    Part,
 }
 
 /// Which files a commit may leave out.
@@ -201,7 +225,7 @@ impl Withheld {
 pub enum TakenBack {
     /// The branch stands on this commit again (`None`: it has no commit again).
     Moved(Option<Oid>),
-    /// A reverting commit was made.
+    /// This commit reverts it.
     Reverted(Oid),
 }
 
@@ -339,9 +363,9 @@ pub trait Backend {
     /// Commits changes that are in the worktree onto the branch, without the user's own uncommitted lines.
     fn land(&self, landing: &Landing<'_>) -> Result<Landed, VcsError>;
 
-    /// Takes `commit` off the branch: moves the branch back when it is the tip and no remote-tracking ref has it, else makes
-    /// a reverting commit with `landing`'s message. `landing.changes` is the change that the commit made.
-    fn take_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError>;
+    /// Takes commits (the newest first) off the branch, all of them in one step or none: moves the branch back when they are
+    /// its end, are ours alone and no remote-tracking ref has one, else makes one commit with these words that reverts them.
+    fn take_back(&self, commits: &[Taken<'_>], words: &Words<'_>) -> Result<TakenBack, VcsError>;
 
     /// The first commit, going back from HEAD and then through HEAD's reflog, whose message has this line; the walk along
     /// first parents ends at `base` or after 1,000 commits.
@@ -360,6 +384,11 @@ pub trait Backend {
     /// Completes a swap of the branch away from `from` whose process died: index entries of `paths` that still show that
     /// commit's version get HEAD's. Doing it twice changes nothing.
     fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError>;
+
+    /// Refuses with [`VcsError::AtWork`] while something runs that a dead process of ours had started on this branch.
+    fn check_outlived(&self) -> Result<(), VcsError> {
+        Ok(())
+    }
 
     /// Removes what a killed process left locked, unless one is at work.
     fn clear_locks(&self) -> Result<(), VcsError>;

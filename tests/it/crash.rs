@@ -5,12 +5,12 @@
 
 use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::killed::{
-    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, world,
+    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, two_commits, world,
 };
 use crate::support::world::{World, edit};
 
 /// What an exchange that was not killed makes of the scene.
-fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
+pub(crate) fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
     let (world, _server) = scene();
     let before = Snapshot::of(&world);
     let (points, ran) = points(&world, &ASK);
@@ -23,7 +23,7 @@ fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
 }
 
 /// After a killed exchange: see `start`, and the turn has the prompt and what arrived, the files go with the commit.
-fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
+pub(crate) fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
     let rest = left(world);
     let committed = Snapshot::of(world).tree_is(after);
     let said = start(world, at);
@@ -104,13 +104,13 @@ fn recovery_survives_kill_9_at_every_point() {
 }
 
 /// A command that changes something without a model: how the world gets there, and the command.
-struct Case {
-    name: &'static str,
-    prepare: fn(&World),
-    args: &'static [&'static str],
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) prepare: fn(&World),
+    pub(crate) args: &'static [&'static str],
 }
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     Case { name: "undo", prepare: |w| drop(w.rt(&ASK).ok()), args: &["undo"] },
     Case { name: "redo", prepare: |w| drop((w.rt(&ASK).ok(), w.rt(&["undo"]).ok())), args: &["redo"] },
     Case {
@@ -137,6 +137,31 @@ const CASES: &[Case] = &[
         },
         args: &["session", "checkout", "aside"],
     },
+    Case {
+        name: "undo of what the user took off the branch",
+        prepare: |w| {
+            drop(w.rt(&ASK).ok());
+            w.git(&["reset", "-q", "--soft", "HEAD~1"]);
+        },
+        args: &["undo"],
+    },
+    Case { name: "undo of two commits", prepare: two_commits, args: &["undo"] },
+    Case {
+        name: "undo of two commits of which one is pushed",
+        prepare: |w| {
+            two_commits(w);
+            w.git(&["update-ref", "refs/remotes/origin/main", "HEAD~1"]);
+        },
+        args: &["undo"],
+    },
+    Case {
+        name: "redo of two commits",
+        prepare: |w| {
+            two_commits(w);
+            drop(w.rt(&["undo"]).ok());
+        },
+        args: &["redo"],
+    },
 ];
 
 fn case(case: &Case) {
@@ -152,20 +177,26 @@ fn case(case: &Case) {
         let at = format!("{} at {point}", case.name);
         let world = prepared.copy();
         let _ = kill(&world, case.args, point);
-        sound(&world, &before, &after, &at);
-        let said = start(&world, &at);
-        let now = Snapshot::of(&world);
-        if now != before {
-            assert_eq!(now, after, "{at}: half of it is done: {said}");
+        case.holds(&world, &before, &after, &at);
+    });
+}
+
+impl Case {
+    /// After it was killed: all of it is done, or nothing, and then doing it again (as it was said, if it was) does it.
+    pub(crate) fn holds(&self, world: &World, before: &Snapshot, after: &Snapshot, at: &str) {
+        sound(world, before, after, at);
+        let said = start(world, at);
+        let now = Snapshot::of(world);
+        if now != *before {
+            assert_eq!(now, *after, "{at}: half of it is done: {said}");
             return;
         }
-        // Nothing is done, so doing it again (as it was said, if it was) does all of it.
         let _ = match offered(&said) {
             Some(key) => world.rt(&["retry", key]).ok(),
-            None => world.rt(case.args).ok(),
+            None => world.rt(self.args).ok(),
         };
-        assert_eq!(Snapshot::of(&world), after, "{at}: again");
-    });
+        assert_eq!(Snapshot::of(world), *after, "{at}: again");
+    }
 }
 
 #[test]
@@ -177,6 +208,53 @@ fn undo_survives_kill_9() {
 #[test]
 fn redo_survives_kill_9() {
     case(&CASES[1]);
+}
+
+/// Where the branch cannot follow, the files go back; a kill on the way there and the next start end at the same place.
+#[test]
+fn an_undo_or_redo_that_fails_goes_back_all_the_way_also_when_it_is_killed() {
+    let staged = |w: &World| {
+        let now = w.read("sub/b.txt");
+        w.write("sub/b.txt", "b1\nmine\nb3\n");
+        w.git(&["add", "sub/b.txt"]);
+        w.write("sub/b.txt", now);
+    };
+    for args in [&["undo"][..], &["redo"]] {
+        let (prepared, _server) = scene();
+        let _ = prepared.rt(&ASK).ok();
+        if args == ["undo"] {
+            staged(&prepared);
+        } else {
+            let _ = prepared.rt(&["undo"]).ok();
+            prepared.hook("pre-commit", "exit 1");
+        }
+        let reference = prepared.copy();
+        let before = Snapshot::of(&reference);
+        let (points, ran) = points(&reference, args);
+        assert_eq!(ran.code, Some(5), "{}{}", ran.out, ran.err);
+        assert_eq!(Snapshot::of(&reference), before, "{args:?}");
+        assert!(points.iter().any(|p| p == "file.after-rename:5"), "files are written and go back: {points:?}");
+        each(&points, |point| {
+            let world = prepared.copy();
+            let _ = kill(&world, args, point);
+            let said = world.rt(&["status"]).ok().err;
+            assert_eq!(Snapshot::of(&world), before, "{args:?} at {point}: {said}");
+            assert_eq!(world.rt(&["status"]).ok().err, "", "{args:?} at {point}");
+        });
+    }
+}
+
+/// Where the branch has no commit of the turn any more, the index is the user's, also when an undo is completed.
+#[test]
+fn an_undo_that_is_completed_leaves_the_index_as_one_that_was_not_killed() {
+    case(&CASES[7]);
+}
+
+#[test]
+fn undo_and_redo_of_several_commits_survive_kill_9() {
+    case(&CASES[8]);
+    case(&CASES[9]);
+    case(&CASES[10]);
 }
 
 #[test]
@@ -309,6 +387,38 @@ fn a_commit_that_outlives_us_is_waited_for() {
     std::fs::remove_file(world.repo().join(".git/hooks/pre-commit")).expect("removed");
     let _ = world.rt(&["undo"]).ok();
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
+}
+
+/// The same for an undo that has to make a commit, and for a redo.
+#[test]
+fn an_undo_or_redo_whose_commit_outlives_us_is_done_once() {
+    for (args, text) in [(&["undo"][..], "one\ntwo\n"), (&["redo"], "one\n2\n")] {
+        let world = World::with(&[("a.txt", "one\ntwo\n")]);
+        assert_eq!(world.run("mkfifo", &[".git/gate"]).code, Some(0));
+        let _ = world.rt_with(&["apply"], edit("a.txt", "two\n", "2\n").as_bytes(), &[]).ok();
+        world.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        if args == ["redo"] {
+            let _ = world.rt(&["undo"]).ok();
+        }
+        let commits = || world.git(&["rev-list", "--count", "HEAD"]).trim().parse::<u32>().expect("a number");
+        let before = commits();
+        // Whoever comes second does not wait.
+        world.hook("pre-commit", "[ -e .git/in-hook ] || { echo > .git/in-hook; read line < .git/gate; }");
+        let mut child = world.start(args);
+        while !world.exists(".git/in-hook") {
+            assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
+            std::thread::yield_now();
+        }
+        child.kill().expect("killed");
+        let _ = child.wait().expect("ended");
+        let ran = world.rt(&["status"]).ok();
+        assert!(ran.err.contains("git commit, process "), "{args:?}: {}", ran.err);
+        assert_eq!(commits(), before);
+        world.write(".git/gate", "go\n");
+        while world.rt(&["status"]).ok().err.contains("git commit, process ") {}
+        assert_eq!((world.read("a.txt").as_str(), world.git(&["show", "HEAD:a.txt"]).as_str()), (text, text), "{args:?}");
+        assert_eq!((world.git(&["status", "--porcelain"]).as_str(), commits()), ("", before + 1), "{args:?}");
+    }
 }
 
 /// What the user staged stays staged when the next start brings the index up to date, the mode too.

@@ -6,22 +6,17 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::fake_model::FakeModel;
+use crate::support::small::{session, small};
 use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
 
 /// Two turns of one session, the second with parts that the first one holds; the first one has edits and a commit.
 fn world() -> World {
     let model = FakeModel::saying(&[edit("a.txt", "2\n", "two\n"), "Nothing to do.".to_owned()]);
-    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n")]).gemini(&model.url());
+    let world = small().gemini(&model.url());
     let _ = world.rt(&["-m", "change a.txt"]).ok();
     let _ = world.rt(&["-c", "-m", "and now?"]).ok();
     let _ = world.rt(&["session", "rename", "mine"]).ok();
     world
-}
-
-fn session(world: &World) -> String {
-    world.git(&["for-each-ref", "--format=%(refname:lstrip=3)", "refs/retort/sessions"]).trim().to_owned()
 }
 
 fn tip(sid: &str) -> String {
@@ -53,7 +48,7 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)
 fn a_repository_with_a_past_is_clean_and_looking_changes_nothing() {
     let texts = [edit("a.txt", "2\n", "two\n"), edit("a.txt", "no such line\n", "x\n"), edit("a.txt", "3\n", "three\n")];
     let model = FakeModel::saying(&texts);
-    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n")]).gemini(&model.url());
+    let world = small().gemini(&model.url());
     let _ = world.rt(&["fsck"]).ok();
     let _ = world.rt(&["-m", "change a.txt"]).ok();
     let _ = world.rt(&["-c", "-m", "and again"]).ok();

@@ -1,26 +1,11 @@
 //! What others may have put into a repository: refs, annotations and unfinished turns that are none.
 
-use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
-
-fn world() -> World {
-    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n")]);
-    let _ = apply(&world, "2\n", "two\n").ok();
-    world
-}
-
-fn apply(world: &World, search: &str, replace: &str) -> Ran {
-    world.rt_with(&["apply"], edit("a.txt", search, replace).as_bytes(), &[])
-}
-
-fn session(world: &World) -> String {
-    world.git(&["for-each-ref", "--format=%(refname:lstrip=3)", "refs/retort/sessions"]).trim().to_owned()
-}
+use crate::support::small::{LINES, apply, session, small_with_a_turn};
+use crate::support::world::{World, edit};
 
 #[test]
 fn refs_to_anything_block_nothing() {
-    let world = world();
+    let world = small_with_a_turn();
     let sid = session(&world);
     let target = |what: &str| world.git(&["rev-parse", what]).trim().to_owned();
     world.git(&["tag", "-a", "-m", "t", "v1"]);
@@ -35,7 +20,7 @@ fn refs_to_anything_block_nothing() {
     for command in [&["log"][..], &["log", "--all"], &["session", "list", "--all"], &["status"], &["index", "check"]] {
         let _ = world.rt(command).ok();
     }
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
     let _ = world.rt(&["-n", "-m", "hello", "--model", "echo"]).ok();
     let _ = world.rt(&["session", "rename", &sid, "mine"]).ok();
     assert!(world.rt(&["session", "list"]).ok().out.contains("mine"));
@@ -60,12 +45,12 @@ fn forged(world: &World, sid: &str, from: &str, to: &str) -> String {
 #[test]
 fn numbers_that_overflow_are_no_turn() {
     for number in ["18446744073709551615", "9223372036854775807", "4294967296"] {
-        let world = world();
+        let world = small_with_a_turn();
         let sid = forged(&world, &session(&world), "Retort-Seq: 1\n", &format!("Retort-Seq: {number}\n"));
         let ran = world.rt(&["-s", &sid, "-m", "hi", "--model", "echo"]).code(1);
         assert!(ran.err.contains("Retort-Seq is malformed"), "{}", ran.err);
     }
-    let world = world();
+    let world = small_with_a_turn();
     let sid = forged(&world, &session(&world), "Retort-Seq: 1\n", "Retort-Seq: 4294967295\n");
     let ran = world.rt(&["-s", &sid, "-m", "hi", "--model", "echo"]).code(1);
     assert!(ran.err.contains("begin a new one"), "{}", ran.err);
@@ -73,7 +58,7 @@ fn numbers_that_overflow_are_no_turn() {
 
 #[test]
 fn nothing_in_a_turn_reaches_the_terminal_as_a_command() {
-    let world = world();
+    let world = small_with_a_turn();
     let sid = forged(&world, &session(&world), "apply an answer", "\u{1b}]0;x\u{7}red");
     for command in [&["log", &sid][..], &["show", &sid], &["log", "--json", &sid], &["session", "list", "--all"]] {
         let ran = world.rt(command).ok();
@@ -83,7 +68,7 @@ fn nothing_in_a_turn_reaches_the_terminal_as_a_command() {
 
 #[test]
 fn a_name_that_is_none_is_not_taken() {
-    let world = world();
+    let world = small_with_a_turn();
     let sid = session(&world);
     let record = r#"{"at":"2099-01-01T00:00:00.000Z","kind":"name","value":"\u001b[31mx"}"#;
     let later = r#"{"at":"2098-01-01T00:00:00.000Z","kind":"name","value":"theirs"}"#;
@@ -102,11 +87,11 @@ fn a_name_that_is_none_is_not_taken() {
 
 #[test]
 fn an_unfinished_turn_that_nobody_can_read_is_kept_and_said() {
-    let world = world();
+    let world = small_with_a_turn();
     world.write(".git/retort/wal/kkkk/open", "junk");
     world.write(".git/retort/wal/kkkk/lock", "");
     world.write(".git/retort/wal/stray", "");
-    let ran = apply(&world, "3\n", "three\n").ok();
+    let ran = apply(&world, "a.txt", "3\n", "three\n").ok();
     assert!(ran.err.contains("unreadable/kkkk"), "{}", ran.err);
     assert_eq!(world.read(".git/retort/unreadable/kkkk/open"), "junk");
     assert!(!world.rt(&["log"]).ok().err.contains("unreadable"));
@@ -114,7 +99,7 @@ fn an_unfinished_turn_that_nobody_can_read_is_kept_and_said() {
 
 #[test]
 fn an_unfinished_turn_of_a_removed_worktree_leaves_these_files_alone() {
-    let world = world();
+    let world = small_with_a_turn();
     let side = world.top().join("side");
     world.git(&["worktree", "add", "-q", "-b", "side", &side.display().to_string()]);
     let ran = world.rt_in(&side, &["apply"], edit("a.txt", "3\n", "three\n").as_bytes(), &[("RT__DEBUG__FAULT", "applied")]);
@@ -131,7 +116,7 @@ fn an_unfinished_turn_of_a_removed_worktree_leaves_these_files_alone() {
 
 #[test]
 fn a_fetched_commit_that_is_no_turn_does_not_become_the_tip() {
-    let world = world();
+    let world = small_with_a_turn();
     let sid = session(&world);
     let bare = world.top().join("bare").display().to_string();
     world.git(&["init", "-q", "--bare", &bare]);
@@ -142,6 +127,6 @@ fn a_fetched_commit_that_is_no_turn_does_not_become_the_tip() {
     let before = world.git(&["rev-parse", &own]);
     let _ = world.rt(&["session", "fetch", "origin"]).ok();
     assert_eq!(world.git(&["rev-parse", &own]), before);
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
     assert_eq!(session(&world), sid, "it goes on in the same session");
 }

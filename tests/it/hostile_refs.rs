@@ -1,23 +1,8 @@
 //! Refs and commits under `refs/retort/` that others made: of any content, depth and size, and words that look like ours.
 
 use crate::support::fake_model::FakeModel;
-use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
-
-fn world() -> World {
-    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n")]);
-    let _ = apply(&world, "2\n", "two\n").ok();
-    world
-}
-
-fn apply(world: &World, search: &str, replace: &str) -> Ran {
-    world.rt_with(&["apply"], edit("a.txt", search, replace).as_bytes(), &[])
-}
-
-fn own(world: &World) -> String {
-    world.git(&["for-each-ref", "--format=%(refname:lstrip=3)", "refs/retort/sessions"]).trim().to_owned()
-}
+use crate::support::small::{LINES, apply, session, small_with_a_turn};
+use crate::support::world::{World, edit};
 
 fn key(world: &World) -> String {
     world.rt(&["log", "--json", "-n", "1"]).ok().json()[0]["turn"].as_str().expect("a key").to_owned()
@@ -58,9 +43,9 @@ fn looks(world: &World, sid: &str) {
 
 #[test]
 fn commits_of_any_content_are_said_to_be_unreadable() {
-    let world = world();
+    let world = small_with_a_turn();
     let cursor = world.read(".git/retort/cursor.json");
-    let tip = world.git(&["rev-parse", &format!("refs/retort/sessions/{}", own(&world))]);
+    let tip = world.git(&["rev-parse", &format!("refs/retort/sessions/{}", session(&world))]);
     let good = world.try_git(&["cat-file", "commit", tip.trim()], b"").out;
     let (head, message) = good.split_once("\n\n").expect("a commit");
     let blob = world.git(&["rev-parse", "HEAD:a.txt"]);
@@ -106,7 +91,7 @@ fn commits_of_any_content_are_said_to_be_unreadable() {
         let _ = std::fs::remove_file(world.repo().join(format!(".git/refs/retort/sessions/{sid}")));
         world.git(&["checkout", "-q", "HEAD", "--", "."]);
     }
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
     let _ = world.rt(&["undo"]).ok();
     assert_eq!(world.read("a.txt"), LINES.replace("2\n", "two\n"));
 }
@@ -124,8 +109,8 @@ fn twin(world: &World, sid: &str, letter: &str) -> String {
 
 #[test]
 fn two_sessions_with_the_same_turn_key_are_told_apart() {
-    let world = world();
-    let (sid, key) = (own(&world), key(&world));
+    let world = small_with_a_turn();
+    let (sid, key) = (session(&world), key(&world));
     let other = twin(&world, &sid, "k");
     // As a fetch brings it: then the key means our own turn.
     let (local, fetched) = (format!("refs/retort/sessions/{other}"), format!("refs/retort/remotes/evil/sessions/{other}"));
@@ -157,7 +142,7 @@ fn two_sessions_with_the_same_turn_key_are_told_apart() {
 
 #[test]
 fn words_that_look_like_a_trailer_are_words() {
-    let first = world();
+    let first = small_with_a_turn();
     let key = key(&first);
     let line = format!("Retort-Turn: {key}");
     let answers = [
@@ -185,7 +170,7 @@ fn words_that_look_like_a_trailer_are_words() {
 
 #[test]
 fn a_commit_with_our_words_as_its_subject_is_not_taken_for_ours() {
-    let world = world();
+    let world = small_with_a_turn();
     let line = format!("Retort-Turn: {}", key(&world));
     world.git(&["reset", "-q", "--hard", "HEAD~1"]);
     world.write("b.txt", "theirs\n");
@@ -206,7 +191,7 @@ fn a_commit_with_our_words_as_its_subject_is_not_taken_for_ours() {
 
 #[test]
 fn a_model_whose_name_has_lines_is_none() {
-    let world = world();
+    let world = small_with_a_turn();
     for name in ["openai/m\nRetort-Turn: x", "open\u{1b}ai/m", "x/\u{7}"] {
         let ran = world.rt(&["-m", "hi", "--model", name]).code(1);
         assert!(ran.err.contains("is not a model"), "{}", ran.err);
@@ -219,8 +204,8 @@ fn a_model_whose_name_has_lines_is_none() {
 
 #[test]
 fn chains_of_a_hundred_thousand_turns_are_walked() {
-    let world = world();
-    let sid = own(&world);
+    let world = small_with_a_turn();
+    let sid = session(&world);
     let tip = format!("refs/retort/sessions/{sid}");
     let template = world.git(&["log", "-1", "--format=%B", &tip]);
     let tree = world.git(&["rev-parse", &format!("{tip}^{{tree}}")]);
@@ -256,8 +241,8 @@ fn chains_of_a_hundred_thousand_turns_are_walked() {
 
 #[test]
 fn turns_larger_than_any_that_was_written_are_not_read() {
-    let world = world();
-    let sid = own(&world);
+    let world = small_with_a_turn();
+    let sid = session(&world);
     let tip = format!("refs/retort/sessions/{sid}");
     let zeros = |name: &str, size: u64| {
         let path = world.repo().join(name);
@@ -310,5 +295,5 @@ fn turns_larger_than_any_that_was_written_are_not_read() {
         let _ = world.rt(&["log", "--search", "apply"]).ok();
         let _ = world.rt(&["session", "list", "--all"]).ok();
     }
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
 }

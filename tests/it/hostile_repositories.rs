@@ -4,21 +4,8 @@
 use std::os::unix::fs::symlink;
 
 use crate::support::fake_model::FakeModel;
-use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
-
-fn world() -> World {
-    World::with(&[("a.txt", LINES), ("b.txt", "x\n")])
-}
-
-fn apply(world: &World, search: &str, replace: &str) -> Ran {
-    world.rt_with(&["apply"], edit("a.txt", search, replace).as_bytes(), &[])
-}
-
-fn session(world: &World) -> String {
-    world.git(&["for-each-ref", "--format=%(refname:lstrip=3)", "refs/retort/sessions"]).trim().to_owned()
-}
+use crate::support::small::{LINES, apply, session, small};
+use crate::support::world::{World, edit};
 
 const CONFIG: &str = r#"
 [model]
@@ -51,7 +38,7 @@ fn settings_of_a_repository_that_nobody_trusts_choose_nothing_that_matters() {
     let answer = edit("a.txt", "2\n", "two\n");
     let model = FakeModel::saying(&[answer.clone(), answer]);
     for json in [false, true] {
-        let world = world().gemini(&model.url());
+        let world = small().gemini(&model.url());
         let text = CONFIG.replace("EVIL", &evil.url());
         if json {
             let table = |name: &str, rest: &str| format!("\"{name}\":{{{rest}}}");
@@ -81,7 +68,7 @@ fn settings_of_a_repository_that_nobody_trusts_choose_nothing_that_matters() {
 #[test]
 fn trust_ends_when_a_file_changes_and_templates_include_nothing_else() {
     let model = FakeModel::saying(&["One.", "Two.", "Three."]);
-    let world = world().gemini(&model.url());
+    let world = small().gemini(&model.url());
     world.write(".retort/templates/system.j2", "Be brief, says the project.");
     world.rt(&["--yes", "trust"]).ok();
     world.rt(&["-n", "-m", "hi"]).ok();
@@ -121,7 +108,7 @@ fn links_in_a_projects_own_directory_lead_nowhere() {
         (".retort", "/proc"),
     ];
     for (link, target) in links {
-        let world = world();
+        let world = small();
         std::fs::create_dir_all(world.top().join("home/theirs")).expect("made");
         let own = "{\"vcs\": {\"commit\": \"off\"}, \"secret-name\": 1}";
         std::fs::write(world.top().join("home/other.json"), own).expect("written");
@@ -131,7 +118,7 @@ fn links_in_a_projects_own_directory_lead_nowhere() {
         symlink(target, &at).expect("linked");
         world.git(&["add", "-A"]);
         world.git(&["commit", "-q", "-m", "links"]);
-        let ran = apply(&world, "2\n", "two\n").ok();
+        let ran = apply(&world, "a.txt", "2\n", "two\n").ok();
         assert!(ran.err.contains("not read through a symbolic link") && ran.err.contains(link), "{}", ran.err);
         assert!(!ran.err.contains("secret-name") && ran.err.contains("committed"), "{}", ran.err);
         assert!(world.rt(&["trust", "--status"]).ok().out.contains("nothing here that needs trust"));
@@ -165,13 +152,13 @@ fn files_without_end_are_refused_and_not_read() {
         ("AGENTS.md", "AGENTS.md has 40960 MiB, and a file of more than 64 MiB is neither sent nor edited"),
         ("b.bin", "b.bin has 40960 MiB"),
     ] {
-        let world = world();
+        let world = small();
         huge(&world, path);
         let ran = world.rt(&["-m", "look", "--model", "echo", "--file", "b.bin"]).code(1);
         assert!(ran.err.contains(why), "{}", ran.err);
         assert!(!world.exists(".git/retort/wal") || session(&world).is_empty(), "nothing was begun");
     }
-    let world = world();
+    let world = small();
     huge(&world, ".retort/templates/system.j2");
     let _ = world.rt(&["-m", "look", "--model", "echo"]).ok();
     let ran = world.rt(&["--yes", "trust"]).code(1);
@@ -181,7 +168,7 @@ fn files_without_end_are_refused_and_not_read() {
 #[test]
 fn instructions_are_files_of_the_project_only() {
     let model = FakeModel::saying(&["One."; 20]);
-    let world = world().gemini(&model.url());
+    let world = small().gemini(&model.url());
     let private = "private-text-of-the-user";
     std::fs::write(world.top().join("id_rsa"), private).expect("written");
     std::fs::write(world.top().join("home/.netrc"), private).expect("written");
@@ -242,8 +229,8 @@ fn marks(world: &World) -> std::collections::BTreeSet<String> {
 
 #[test]
 fn programs_in_gits_configuration_run_when_git_itself_would_run_them() {
-    let world = world();
-    let _ = apply(&world, "2\n", "two\n").ok();
+    let world = small();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     for key in [
         "core.fsmonitor",
         "core.sshCommand",
@@ -301,7 +288,7 @@ fn programs_in_gits_configuration_run_when_git_itself_would_run_them() {
         let ran = marks(&world);
         assert!(ran.is_subset(&looking), "{command:?} ran {ran:?}, git status ran {looking:?}");
     }
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
     let ours = marks(&world);
     world.write("a.txt", LINES.replace("4\n", "four\n"));
     world.git(&["commit", "-q", "-m", "mine", "a.txt"]);
@@ -318,7 +305,7 @@ fn programs_in_gits_configuration_run_when_git_itself_would_run_them() {
 fn a_repository_that_git_refuses_is_refused() {
     use std::os::unix::fs::chown;
     // A bare repository that lies in the files of another one, as a clone can bring it along.
-    let world = world();
+    let world = small();
     world.git(&["init", "-q", "--bare", "inner.git"]);
     let inner = world.repo().join("inner.git");
     world.git_in(&inner, &["config", "core.bare", "false"]);
@@ -330,7 +317,7 @@ fn a_repository_that_git_refuses_is_refused() {
     assert!(marks(&world).is_empty());
     // The files belong to somebody else.
     for owned in [".", ".git"] {
-        let world = self::world();
+        let world = small();
         if chown(world.repo().join(owned), Some(54_321), Some(54_321)).is_err() {
             // Only the superuser can give files away.
             return;
@@ -346,7 +333,7 @@ fn a_repository_that_git_refuses_is_refused() {
 
 #[test]
 fn a_git_file_that_points_elsewhere_is_followed_as_git_follows_it() {
-    let world = world();
+    let world = small();
     let other = World::with(&[("other.txt", "o\n")]);
     let side = world.top().join("side");
     std::fs::create_dir(&side).expect("made");
@@ -387,7 +374,7 @@ fn gits_variables_lead_nowhere() {
         ("GIT_DEFAULT_HASH", "sha256".to_owned()),
         ("GIT_DEFAULT_REF_FORMAT", "reftable".to_owned()),
     ] {
-        let world = world();
+        let world = small();
         world.hook("pre-commit", "exit 0");
         let before = other.git(&["rev-parse", "HEAD"]) + &other.git(&["status", "--porcelain"]);
         for (command, input) in
@@ -407,8 +394,8 @@ fn gits_variables_lead_nowhere() {
 
 #[test]
 fn unfinished_work_and_cursors_of_any_content_stop_nobody() {
-    let world = world();
-    let _ = apply(&world, "2\n", "two\n").ok();
+    let world = small();
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     let wal = world.repo().join(".git/retort/wal");
     world.write(".git/retort/wal/lockdir/lock/x", "");
     world.write(".git/retort/wal/lockdir/open", "junk");
@@ -427,7 +414,7 @@ fn unfinished_work_and_cursors_of_any_content_stop_nobody() {
     );
     world.write(".git/retort/wal/undo/lock", "");
     symlink("/", wal.join("root")).expect("linked");
-    let _ = apply(&world, "3\n", "three\n").ok();
+    let _ = apply(&world, "a.txt", "3\n", "three\n").ok();
     let ran = world.rt(&["status"]).ok();
     assert!(!ran.err.contains("unfinished"), "said once: {}", ran.err);
     assert_eq!(world.read("a.txt"), LINES.replace("2\n", "two\n").replace("3\n", "three\n"));

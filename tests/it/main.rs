@@ -30,6 +30,7 @@ mod shapes;
 mod sharing;
 mod storage;
 mod support;
+mod sweep;
 mod syscalls;
 mod together;
 mod transcripts;

@@ -3,17 +3,8 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
-
-fn world() -> World {
-    World::with(&[("a.txt", LINES), ("b.txt", "x\n")])
-}
-
-fn apply(world: &World, path: &str, search: &str, replace: &str) -> Ran {
-    world.rt_with(&["apply"], edit(path, search, replace).as_bytes(), &[])
-}
+use crate::support::small::{LINES, apply, small};
+use crate::support::world::{World, edit};
 
 /// Sets a file's time back, so that git cannot think that it changed in the second in which the index was written.
 fn age(world: &World, path: &str) {
@@ -36,7 +27,7 @@ fn log(world: &World) -> String {
 
 #[test]
 fn undo_never_hides_lines_of_the_user_from_git() {
-    let world = world();
+    let world = small();
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     // The user took our line out by hand and changed another one.
     world.write("a.txt", LINES.replace("8\n", "eight\n"));
@@ -48,7 +39,7 @@ fn undo_never_hides_lines_of_the_user_from_git() {
 
 #[test]
 fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
-    let world = world();
+    let world = small();
     world.hook("pre-commit", "sed -i 's/two/TWO/' a.txt; echo 1 > version; git add a.txt version");
     // What a git that was killed inside the hook leaves.
     world.write(".git/retort/index.commit.lock", "");
@@ -62,7 +53,7 @@ fn what_a_hook_rewrites_or_adds_is_part_of_the_turn() {
 
 #[test]
 fn what_a_hook_rewrites_is_known_after_a_kill_too() {
-    let world = world();
+    let world = small();
     world.hook("pre-commit", "sed -i 's/two/TWO/' a.txt\ngit add a.txt");
     let answer = edit("a.txt", "2\n", "two\n");
     let ran = world.rt_with(&["apply", "--config", "debug.fault=close.appended"], answer.as_bytes(), &[]);
@@ -83,7 +74,7 @@ fn what_a_hook_rewrites_is_known_after_a_kill_too() {
 
 #[test]
 fn a_turn_that_cannot_be_closed_yet_stops_nobody() {
-    let world = world();
+    let world = small();
     let answer = edit("a.txt", "2\n", "two\n");
     let ran = world.rt_with(&["apply", "--config", "debug.fault=branch.after"], answer.as_bytes(), &[]);
     assert_eq!(ran.code, None, "{}", ran.err);
@@ -103,7 +94,7 @@ fn a_turn_that_cannot_be_closed_yet_stops_nobody() {
 
 #[test]
 fn a_redo_that_a_hook_refuses_leaves_everything_as_it_is() {
-    let world = world();
+    let world = small();
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     let _ = world.rt(&["undo"]).ok();
     world.hook("pre-commit", "echo not today >&2\nexit 1");
@@ -131,7 +122,7 @@ fn executable(world: &World, path: &str) {
 
 #[test]
 fn a_hook_that_takes_the_key_out_of_the_message_does_not_hinder_undo() {
-    let world = world();
+    let world = small();
     world.hook("commit-msg", "echo ours > \"$1\"");
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     assert_eq!(log(&world), "ours\nfirst\n");
@@ -143,7 +134,7 @@ fn a_hook_that_takes_the_key_out_of_the_message_does_not_hinder_undo() {
 #[test]
 fn every_kind_of_index_is_locked_before_the_branch_moves() {
     for kind in [["--index-version", "2"], ["--index-version", "4"], ["--split-index", "-q"], ["--untracked-cache", "-q"]] {
-        let world = world();
+        let world = small();
         world.git(&["update-index", kind[0], kind[1]]);
         world.write(".git/index.lock", "");
         let ran = apply(&world, "a.txt", "2\n", "two\n").code(5);
@@ -160,7 +151,7 @@ fn every_kind_of_index_is_locked_before_the_branch_moves() {
 
 #[test]
 fn undo_that_cannot_move_the_branch_changes_no_file() {
-    let world = world();
+    let world = small();
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     world.write(".git/index.lock", "");
     let _ = world.rt(&["undo"]).code(5);
@@ -174,7 +165,7 @@ fn undo_that_cannot_move_the_branch_changes_no_file() {
 
 #[test]
 fn the_callers_git_variables_lead_nowhere() {
-    let (world, other) = (world(), world());
+    let (world, other) = (small(), small());
     world.git(&["update-index", "--index-version", "4"]);
     let git_dir = other.repo().join(".git").display().to_string();
     let index = other.repo().join(".git/index").display().to_string();
@@ -207,7 +198,7 @@ fn the_first_commit_is_taken_back() {
 
 #[test]
 fn a_commit_that_the_user_amended_keeps_their_work() {
-    let world = world();
+    let world = small();
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     world.write("a.txt", LINES.replace("2\n", "two\n").replace("8\n", "eight\n"));
     world.write("b.txt", "x\nown\n");
@@ -221,7 +212,7 @@ fn a_commit_that_the_user_amended_keeps_their_work() {
 
 #[test]
 fn names_that_git_would_clean_are_cleaned_and_none_is_said_at_once() {
-    let world = world();
+    let world = small();
     world.git(&["config", "user.name", " Ada \"A\" <Love> lace. "]);
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
     assert_eq!(world.git(&["log", "-1", "--format=%an"]), "Ada \"A\" Love lace\n");
@@ -260,7 +251,7 @@ fn sha256_line_ends_and_packed_refs() {
 
 #[test]
 fn a_partial_clone_gets_what_it_needs() {
-    let world = world();
+    let world = small();
     world.git(&["config", "uploadpack.allowFilter", "true"]);
     let (source, clone) = (format!("file://{}", world.repo().display()), world.top().join("partial"));
     let target = clone.display().to_string();
@@ -276,7 +267,7 @@ fn a_partial_clone_gets_what_it_needs() {
 
 #[test]
 fn worktrees_have_cursors_of_their_own() {
-    let world = world();
+    let world = small();
     let side = world.top().join("side");
     world.git(&["worktree", "add", "-q", "-b", "side", &side.display().to_string()]);
     let _ = world.rt_in(&side, &["apply"], edit("a.txt", "2\n", "zwei\n").as_bytes(), &[]).ok();
@@ -291,7 +282,7 @@ fn worktrees_have_cursors_of_their_own() {
 
 #[test]
 fn edits_in_the_second_of_the_index_write_are_seen() {
-    let world = world();
+    let world = small();
     for (was, now) in [("2\n", "a\n"), ("a\n", "c\n"), ("c\n", "e\n")] {
         let _ = apply(&world, "a.txt", was, now).ok();
         // The same size, at once; then the index is written again.
@@ -307,7 +298,7 @@ fn edits_in_the_second_of_the_index_write_are_seen() {
 #[test]
 fn permissions_stay_and_a_failed_write_leaves_nothing() {
     use std::os::unix::fs::PermissionsExt as _;
-    let world = world();
+    let world = small();
     let path = world.repo().join("a.txt");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
     let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
@@ -317,6 +308,108 @@ fn permissions_stay_and_a_failed_write_leaves_nothing() {
     std::fs::create_dir(world.repo().join("b.txt")).expect("made");
     assert_ne!(world.rt(&["undo"]).code, Some(0));
     assert_eq!(world.git(&["status", "--porcelain", "-uall"]), "");
+}
+
+/// Git knows one bit of a file's permissions. Who could not read a file before a turn deleted it cannot when it is back, not
+/// even while it is written, and not through a directory that was closed.
+#[test]
+fn a_file_that_is_made_again_is_as_closed_as_it_was() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with(&[("a.txt", LINES), ("key", "k\n"), ("run", "r\n"), ("open", "o\n"), ("closed/x", "x\n")]);
+    let set = |path: &str, mode| {
+        std::fs::set_permissions(world.repo().join(path), std::fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let modes = || {
+        ["key", "run", "open", "closed", "closed/x"]
+            .map(|path| std::fs::metadata(world.repo().join(path)).expect("there").permissions().mode() & 0o777)
+    };
+    set("run", 0o750);
+    world.git(&["commit", "-q", "-a", "-m", "mode"]);
+    set("key", 0o600);
+    set("closed", 0o700);
+    let were = modes();
+    assert_eq!(were, [0o600, 0o750, 0o644, 0o700, 0o644]);
+    let answer: String = ["key", "run", "open", "closed/x"].map(|path| format!("=== DELETE: {path} ===\n\n")).concat();
+    let _ = world.rt_with(&["apply"], answer.as_bytes(), &[]).ok();
+    assert!(!world.exists("key") && !world.exists("closed/x"));
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(modes(), were);
+    healthy(&world, "");
+    // Deleted and made again once more, by a process that dies and the next start.
+    let _ = world.rt(&["redo"]).ok();
+    assert_eq!(world.rt_with(&["undo"], b"", &[("RT__DEBUG__FAULT", "file.before-rename:2")]).code, None);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(world.repo()).expect("a directory").map(|e| e.expect("an entry")) {
+        if entry.file_name().to_string_lossy().ends_with(".tmp") {
+            seen += 1;
+            let mode = entry.metadata().expect("there").permissions().mode();
+            assert!(!entry.file_name().to_string_lossy().contains("key") || mode.trailing_zeros() >= 6, "{mode:o}");
+        }
+    }
+    assert_eq!(seen, 1);
+    let _ = world.rt(&["status"]).ok();
+    assert_eq!(modes(), were);
+    let _ = world.rt(&["redo"]).ok();
+    if world.can_trace() {
+        let trace = world.top().join("trace").display().to_string();
+        let _ = world.traced(&["-o", &trace, "-e", "trace=openat"], &["undo"]).ok();
+        let said = std::fs::read_to_string(&trace).expect("traced");
+        let made = said.lines().find(|line| line.contains("/.key.") && line.contains("O_CREAT")).expect("it is made");
+        assert!(made.contains(", 0600)"), "closed from the beginning: {made}");
+    } else {
+        let _ = world.rt(&["undo"]).ok();
+    }
+    // While a file is there, its own permissions count.
+    set("key", 0o640);
+    let _ = apply(&world, "key", "k\n", "K\n").ok();
+    let _ = world.rt(&["undo"]).ok();
+    assert_eq!(modes()[0], 0o640);
+}
+
+/// Git marks an entry of the index by a size of zero when it cannot tell by times whether the file changed. That is not the
+/// size of a file that was emptied.
+#[test]
+fn an_emptied_file_is_seen_whatever_the_index_says() {
+    let world = small();
+    // As git looks at files: by time and size alone.
+    world.git(&["config", "core.checkStat", "minimal"]);
+    world.git(&["config", "core.trustCTime", "false"]);
+    let old = |path: &str| {
+        let file = File::options().append(true).open(world.repo().join(path)).expect("opens");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).expect("set");
+    };
+    old("b.txt");
+    world.git(&["update-index", "--refresh"]);
+    world.write("b.txt", "");
+    old("b.txt");
+    old(".git/index");
+    let _ = apply(&world, "a.txt", "2\n", "two\n").ok();
+    assert_eq!(world.git(&["status", "--porcelain"]), " M b.txt\n");
+    let dirty = world.rt(&["status", "--json"]).ok().json()[0]["dirty"].clone();
+    assert_eq!(dirty[0]["path"], "b.txt", "{dirty}");
+}
+
+/// What two processes do at once: the lines of one are not taken for lines that the user took out.
+#[test]
+fn what_another_process_commits_meanwhile_is_not_committed_as_taken_out() {
+    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n"), (".gitattributes", "a.txt filter=slow\n")]);
+    let rt = env!("CARGO_BIN_EXE_rt");
+    // While one process looks at the file, the other one writes and commits.
+    world.program(
+        ".git/slow",
+        &format!("[ -e .git/gate ] && rm .git/gate && RT__DEBUG__SEED=900 {rt} apply -q --config vcs.dirty=separate .git/first.md >&2\ncat"),
+    );
+    world.git(&["config", "filter.slow.clean", ".git/slow"]);
+    world.write(".git/first.md", edit("a.txt", "2\n", "two\n"));
+    world.write("a.txt", LINES.replace("5\n", "mine\n"));
+    world.write(".git/gate", "");
+    let answer = edit("a.txt", "8\n", "eight\n");
+    let ran = world.rt_with(&["apply"], answer.as_bytes(), &[("RT__VCS__DIRTY", "commit-first")]);
+    assert!(!world.exists(".git/gate"), "it was not at once: {}{}", ran.out, ran.err);
+    assert_eq!(ran.code, Some(5), "{}{}", ran.out, ran.err);
+    let text = LINES.replace("2\n", "two\n");
+    assert_eq!(world.read("a.txt"), text.replace("5\n", "mine\n"));
+    assert_eq!(world.git(&["show", "HEAD:a.txt"]), text, "{}", world.git(&["log", "-p", "--format=%s"]));
 }
 
 #[test]
@@ -331,7 +424,7 @@ fn a_filter_that_refuses_is_said_to() {
 
 #[test]
 fn what_the_user_staged_stays_staged_with_its_mode() {
-    let world = world();
+    let world = small();
     executable(&world, "a.txt");
     world.write("a.txt", LINES.replace("8\n", "eight\n"));
     world.git(&["add", "a.txt"]);
@@ -352,7 +445,7 @@ fn what_the_user_staged_stays_staged_with_its_mode() {
 #[test]
 fn own_changes_are_committed_first_or_nothing_is_written() {
     let first = [("RT__VCS__DIRTY", "commit-first")];
-    let world = world();
+    let world = small();
     world.write("a.txt", LINES.replace("8\n", "eight\n"));
     let _ = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &first).ok();
     assert_eq!(log(&world), "Update a.txt\nWork in progress on a.txt\nfirst\n");
@@ -373,7 +466,7 @@ fn own_changes_are_committed_first_or_nothing_is_written() {
 #[test]
 fn own_changes_that_a_hook_rewrote_are_said_to_be_committed() {
     let first = [("RT__VCS__DIRTY", "commit-first")];
-    let world = world();
+    let world = small();
     world.hook("pre-commit", "sed -i 's/eight/EIGHT/' a.txt\ngit add a.txt");
     world.write("a.txt", LINES.replace("8\n", "eight\n"));
     let ran = world.rt_with(&["apply"], edit("a.txt", "2\n", "two\n").as_bytes(), &first).code(5);
@@ -426,7 +519,7 @@ fn a_file_whose_directory_cannot_be_synced_goes_back_too() {
 /// A mode that changed in the same moment as the index was written, or where git does not look at the time of change.
 #[test]
 fn a_changed_mode_is_seen_whatever_the_times_say() {
-    let world = world();
+    let world = small();
     world.git(&["config", "core.trustctime", "false"]);
     age(&world, "a.txt");
     world.git(&["update-index", "-q", "--refresh"]);

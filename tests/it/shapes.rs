@@ -3,17 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::killed::{fsck, tidy};
-use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
-
-fn world() -> World {
-    World::with(&[("a.txt", LINES), ("b.txt", "x\n")])
-}
-
-fn apply_in(world: &World, directory: &Path, path: &str, from: &str, to: &str) -> Ran {
-    world.rt_in(directory, &["apply"], edit(path, from, to).as_bytes(), &[])
-}
+use crate::support::small::{LINES, apply_in, small};
+use crate::support::world::{World, edit};
 
 /// An edit of `a.txt`, its undo and its redo, in a repository whose status stays what it was all along.
 fn there_and_back(world: &World, directory: &Path) {
@@ -73,7 +64,7 @@ fn refused(world: &World, directory: &Path, why: &str) {
 
 #[test]
 fn bare_reftable_and_unknown_extensions_are_refused() {
-    let world = world();
+    let world = small();
     let at = |name: &str| world.top().join(name).display().to_string();
     world.git(&["clone", "-q", "--bare", ".", &at("bare")]);
     refused(&world, &world.top().join("bare"), "a bare repository has no files");
@@ -92,7 +83,7 @@ fn bare_reftable_and_unknown_extensions_are_refused() {
 
 #[test]
 fn a_submodule_is_a_repository_of_its_own() {
-    let world = world();
+    let world = small();
     let lib = world.top().join("lib");
     world.git(&["clone", "-q", ".", &lib.display().to_string()]);
     world.git(&["-c", "protocol.file.allow=always", "submodule", "add", "-q", &lib.display().to_string(), "sub"]);
@@ -120,7 +111,7 @@ fn a_submodule_is_a_repository_of_its_own() {
 
 #[test]
 fn shallow_and_borrowing_clones() {
-    let world = world();
+    let world = small();
     world.write("b.txt", "y\n");
     world.git(&["commit", "-q", "-a", "-m", "second"]);
     let source = format!("file://{}", world.repo().display());
@@ -152,7 +143,7 @@ fn every_kind_of_index() {
         ("no checksum", |w| drop(w.git(&["config", "index.skipHash", "true"]))),
     ];
     for (name, prepare) in ways {
-        let world = world();
+        let world = small();
         world.write("staged.txt", "s\n");
         world.git(&["add", "staged.txt"]);
         prepare(&world);
@@ -171,7 +162,7 @@ fn every_kind_of_index() {
 #[test]
 fn marked_entries_keep_their_marks() {
     for (mark, letter) in [("--assume-unchanged", "h"), ("--skip-worktree", "S")] {
-        let world = world();
+        let world = small();
         // The mark is there because of local lines that nobody is to see.
         world.write("a.txt", format!("{LINES}local\n"));
         world.git(&["update-index", mark, "a.txt"]);
@@ -205,7 +196,7 @@ fn while_something_is_in_progress_files_are_written_and_nothing_is_committed() {
         ("revert", &["revert", "--no-edit", "HEAD~1"], "revert --abort"),
     ];
     for (name, begin, abort) in ways {
-        let world = world();
+        let world = small();
         world.git(&["switch", "-q", "-c", "side"]);
         world.write("b.txt", "theirs\n");
         world.git(&["commit", "-q", "-a", "-m", "theirs"]);
@@ -243,7 +234,7 @@ fn while_something_is_in_progress_files_are_written_and_nothing_is_committed() {
 
 #[test]
 fn filters_pointers_and_signing() {
-    let world = world();
+    let world = small();
     world.git(&["config", "filter.turn.clean", "tr a-z n-za-m"]);
     world.git(&["config", "filter.turn.smudge", "tr a-z n-za-m"]);
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
@@ -282,7 +273,7 @@ fn filters_pointers_and_signing() {
 #[test]
 fn paths_that_are_no_utf8_are_left_as_they_are() {
     use std::os::unix::ffi::OsStrExt as _;
-    let world = world();
+    let world = small();
     let odd = world.repo().join(std::ffi::OsStr::from_bytes(b"caf\xe9.txt"));
     std::fs::write(&odd, "odd\n").expect("written");
     world.git(&["add", "-A"]);
@@ -299,7 +290,7 @@ fn paths_that_are_no_utf8_are_left_as_they_are() {
 
 #[test]
 fn sixty_thousand_files() {
-    let world = world();
+    let world = small();
     let mut list = String::new();
     let blob = world.git_input(&["hash-object", "-w", "--stdin"], b"same\n");
     for n in 0..60_000 {

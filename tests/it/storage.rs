@@ -5,9 +5,8 @@
 //!   the system does not allow one, the test says so and ends.
 #![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 
+use crate::support::small::{LINES, small};
 use crate::support::world::{Ran, World, edit};
-
-const LINES: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
 
 /// Runs a script in a copy of the repository that lies in a file system of its own; `None` where there can be none. In the
 /// script `$RT` is the program and `$OUT` a directory elsewhere.
@@ -32,7 +31,7 @@ pub(crate) fn mounted(world: &World, size: &str, script: &str) -> Option<Ran> {
 /// An edit with all but so many kilobytes of the disk taken, from none to more than it needs.
 #[test]
 fn a_full_disk_leaves_everything_whole() {
-    let world = World::with(&[("a.txt", LINES), ("b.txt", "x\n")]);
+    let world = small();
     let answer = edit("a.txt", "8\n", "eight\n") + &edit("new/c.txt", "", "made\n");
     std::fs::write(world.top().join("answer"), answer).expect("written");
     let script = r#"

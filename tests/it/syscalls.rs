@@ -66,9 +66,7 @@ fn what_must_be_durable_is_synced_before_the_next_step() {
     let calls = "trace=openat,open,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,\
                  truncate,ftruncate,fsync,fdatasync,connect";
     let rt = env!("CARGO_BIN_EXE_rt");
-    let ran = world.run("sh", &["-c", r"command -v strace >/dev/null && strace -f -o /dev/null true 2>/dev/null"]);
-    if ran.code != Some(0) {
-        eprintln!("skipped: strace is missing, or may not trace here");
+    if !world.can_trace() {
         return;
     }
     let ran = world.run("strace", &["-f", "-y", "-s", "4096", "-e", calls, "-o", &shown, rt, "-m", "change sub/a.txt"]).ok();

@@ -356,3 +356,75 @@ fn undo_of_a_checkout_brings_the_place_back_too() {
         assert_eq!(world.read("a.txt"), "1\ntwo\n3\nfour\nfive\n", "the last turn and nothing else, {fault:?}");
     }
 }
+
+/// An exchange may have several commits. They leave the branch together or not at all, whatever stands in the way of one.
+#[test]
+fn several_commits_of_an_exchange_are_taken_back_together_or_not_at_all() {
+    let fresh = || {
+        let world = World::with(&[("a.txt", A), ("old.txt", "old\n"), ("sub/b.txt", "b1\nb2\nb3\n")]);
+        crate::support::killed::two_commits(&world);
+        (world.git(&["rev-parse", "HEAD~2"]), world.git(&["rev-parse", "HEAD"]), world)
+    };
+    let texts = |world: &World| (world.read("old.txt"), world.read("sub/b.txt"));
+    let (before, after) = (("old\n".to_owned(), "b1\nb2\nb3\n".to_owned()), ("OLD\n".to_owned(), "b1\nB2\nb3\n".to_owned()));
+    // Nothing is in the way.
+    let (base, head, world) = fresh();
+    let ran = world.rt(&["undo"]).ok();
+    assert_eq!(ran.out.matches("is off the branch, which is at").count(), 2, "{}", ran.out);
+    assert_eq!((world.git(&["rev-parse", "HEAD"]), texts(&world)), (base, before.clone()));
+    assert_eq!(world.git(&["reflog", "-n", "1", "--format=%gs"]), "undo: moving back\n", "in one step");
+    assert_eq!(world.git(&["rev-parse", "HEAD@{1}"]), head, "in one step");
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+    world.rt(&["redo"]).ok();
+    assert_eq!((world.git(&["status", "--porcelain"]).as_str(), texts(&world)), ("", after.clone()));
+    // The second one of them, in the order of the undo, cannot be taken out of what the user staged.
+    for pushed in [false, true] {
+        let (_, head, world) = fresh();
+        if pushed {
+            world.git(&["update-ref", "refs/remotes/origin/main", "HEAD~1"]);
+        }
+        world.write("sub/b.txt", "b1\nmine\nb3\n");
+        world.git(&["add", "sub/b.txt"]);
+        world.write("sub/b.txt", &after.1);
+        let state = |world: &World| (world.git(&["status", "--porcelain=v2"]), world.git(&["rev-parse", "HEAD"]), texts(world));
+        let was = state(&world);
+        let ran = world.rt(&["undo"]).code(5);
+        assert!(ran.err.contains("sub/b.txt"), "{}", ran.err);
+        assert_eq!(state(&world), was, "nothing is done");
+        world.git(&["reset", "-q", "sub/b.txt"]);
+        let ran = world.rt(&["undo"]).ok();
+        assert_eq!((world.git(&["status", "--porcelain"]).as_str(), texts(&world)), ("", before.clone()));
+        if pushed {
+            assert_eq!(ran.out.matches("is reverted by").count(), 2, "{}", ran.out);
+            assert_eq!(world.git(&["rev-parse", "HEAD~1"]), head, "one commit reverts both");
+            let said = world.git(&["log", "-1", "--format=%B"]);
+            assert!(said.contains(" and 1 more") && said.matches("Retort-Undo: ").count() == 2, "{said}");
+        }
+    }
+}
+
+/// What the user amended into a commit of ours is theirs, a mode too.
+#[test]
+fn a_mode_that_the_user_amended_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with(&[("a.txt", A)]);
+    let _ = world.rt_with(&["apply"], edit("a.txt", "three\n", "3\n").as_bytes(), &[]).ok();
+    std::fs::set_permissions(world.repo().join("a.txt"), std::fs::Permissions::from_mode(0o755)).expect("set");
+    world.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
+    world.rt(&["undo"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.git(&["status", "--porcelain"]).as_str()), (A, ""));
+    assert_eq!(world.git(&["ls-tree", "HEAD", "a.txt"])[..6], *"100755");
+}
+
+/// A mode that the user gave a file of ours and did not commit is not committed by a redo.
+#[test]
+fn a_redo_commits_no_mode_of_the_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::with(&[("a.txt", A)]);
+    let _ = world.rt_with(&["apply"], edit("new.txt", "", "made\n").as_bytes(), &[]).ok();
+    std::fs::set_permissions(world.repo().join("new.txt"), std::fs::Permissions::from_mode(0o755)).expect("set");
+    let _ = world.rt(&["undo", "--keep-code"]).ok();
+    let _ = world.rt(&["redo"]).ok();
+    assert_eq!(world.git(&["ls-tree", "HEAD", "new.txt"])[..6], *"100644");
+    assert_eq!(world.git(&["status", "--porcelain"]), " M new.txt\n");
+}

@@ -41,6 +41,7 @@ const USAGE: &str = "cargo xtask COMMAND
                          a whole turn against a real llama-server with random weights
   soak --minutes N [--seed N]
                          random work of user and program against the reference model, until the time is over
+  sweep                  kill -9 from outside before every change on disk, of every command that makes one
   requirements [--check] count or check docs/requirements.md
 ";
 
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         ["e2e", "llama"] => e2e::run(None),
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
         ["soak", rest @ ..] => soak::run(rest),
+        ["sweep"] => soak::sweep(),
         ["requirements"] => requirements::run(requirements::Mode::Count),
         ["requirements", "--check"] => requirements::run(requirements::Mode::Check),
         ["measure", "--", command @ ..] if !command.is_empty() => measure::helper(command),

@@ -42,6 +42,14 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// Kills every command before each of its changes on disk.
+pub(crate) fn sweep() -> Result<(), String> {
+    let mut command = shell::cargo();
+    command.args(["test", "--quiet", "--test", "it", "sweep::", "--", "--nocapture"]).env("RT_SWEEP", "1");
+    let status = command.stdin(Stdio::null()).status().map_err(|e| format!("cannot run cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err("something was lost".to_owned()) }
+}
+
 fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text:?} is not a number"))
 }

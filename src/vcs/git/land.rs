@@ -1,4 +1,4 @@
-//! Landing changes on the user's branch, and taking a commit back.
+//! Landing changes on the user's branch.
 //!
 //! Invariants
 //! - A commit holds our change three-way merged onto HEAD's version of each file, so lines that the user has not committed
@@ -21,7 +21,7 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
-use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, TakenBack, VcsError, Withheld};
+use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, VcsError, Withheld, Words};
 
 use super::moving::Step;
 use super::survey::commit_hooks;
@@ -58,25 +58,36 @@ impl Filter<'_> {
 }
 
 /// A file as git stores it.
-type Stored<'a> = Option<(FileMode, Cow<'a, [u8]>)>;
+pub(super) type Stored<'a> = Option<(FileMode, Cow<'a, [u8]>)>;
 
 /// One file's change in stored form, from which any commit of it is built.
-struct Wanted<'a> {
-    path: &'a RepoPath,
-    from: Stored<'a>,
-    to: Stored<'a>,
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a RepoPath,
+    /// From what to what, one step after the other.
+    pub(super) steps: Vec<(Stored<'a>, Stored<'a>)>,
     /// Whether a file that HEAD does not know may enter the commit.
-    may_create: bool,
+    pub(super) may_create: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Adds what followed: the same step as the last one when there is nothing in between.
+    pub(super) fn add(&mut self, from: Stored<'a>, to: Stored<'a>) {
+        match self.steps.last_mut() {
+            Some(last) if last.1 == from => last.1 = to,
+            _ => self.steps.push((from, to)),
+        }
+        self.steps.retain(|(from, to)| from != to);
+    }
 }
 
 /// A commit that is ready to be made on `head`.
 #[derive(Default)]
-struct Plan {
+pub(super) struct Plan {
     leaves: BTreeMap<RepoPath, Option<Leaf>>,
-    entries: BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
+    pub(super) entries: BTreeMap<RepoPath, Option<(Leaf, Stat)>>,
     without_user_lines: Vec<RepoPath>,
-    uncommitted: Vec<(RepoPath, Withheld)>,
-    written: Vec<gix::ObjectId>,
+    pub(super) uncommitted: Vec<(RepoPath, Withheld)>,
+    pub(super) written: Vec<gix::ObjectId>,
 }
 
 fn bytes<'a>(side: &'a Stored<'_>) -> Option<&'a [u8]> {
@@ -89,7 +100,7 @@ impl Git {
         self.tree_of(id).map(Some)
     }
 
-    fn tree_of(&self, commit: gix::ObjectId) -> Result<gix::ObjectId, VcsError> {
+    pub(super) fn tree_of(&self, commit: gix::ObjectId) -> Result<gix::ObjectId, VcsError> {
         let commit = self.repo.find_commit(commit).map_err(super::fault)?;
         Ok(commit.tree_id().map_err(super::fault)?.detach())
     }
@@ -113,19 +124,15 @@ impl Git {
                 let Some(state) = state else { return Ok(None) };
                 Ok(Some((state.mode, Cow::Owned(filter.store(path, state)?.into_owned()))))
             };
-            wanted.push(Wanted {
-                path,
-                from: side(&change.before)?,
-                to: side(&change.after)?,
-                may_create: change.before.is_none(),
-            });
+            let step = (side(&change.before)?, side(&change.after)?);
+            wanted.push(Wanted { path, steps: vec![step], may_create: change.before.is_none() });
         }
-        self.commit_wanted(&wanted, landing)
+        self.commit_wanted(&wanted, &landing.words, landing.extent)
     }
 
     /// Builds the commit on the present HEAD and swaps the branch; again when somebody else was first.
-    fn commit_wanted(&self, wanted: &[Wanted<'_>], landing: &Landing<'_>) -> Result<Landed, VcsError> {
-        let author = self.signature(landing.author_time, landing.author_offset)?;
+    pub(super) fn commit_wanted(&self, wanted: &[Wanted<'_>], words: &Words<'_>, extent: Extent) -> Result<Landed, VcsError> {
+        let author = self.signature(words.author_time, words.author_offset)?;
         for attempt in 0..=PATIENCE {
             self.check_idle()?;
             let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
@@ -140,7 +147,7 @@ impl Git {
                 rewritten: Vec::new(),
                 index_behind: None,
             };
-            let refused = landing.extent == Extent::Whole && !landed.uncommitted.is_empty();
+            let refused = extent == Extent::Whole && !landed.uncommitted.is_empty();
             if plan.leaves.is_empty() || refused {
                 return Ok(landed);
             }
@@ -153,7 +160,7 @@ impl Git {
                     continue;
                 }
                 self.check_index_free()?;
-                let Some(commit) = self.commit_by_git(head, tree, landing)? else { continue };
+                let Some(commit) = self.commit_by_git(head, tree, words)? else { continue };
                 // The commit is there; whatever happens from here on, it has to be reported. A hook may have put other files
                 // into it.
                 let caught_up = self
@@ -164,10 +171,10 @@ impl Git {
                 commit
             } else {
                 let parents: Vec<Oid> = head.into_iter().map(oid).collect();
-                let message = landing.message.as_bytes();
+                let message = words.message.as_bytes();
                 let commit = self.write_commit_object(tree, &parents, &author, &author, message, &mut plan.written)?;
                 self.sync_objects(&plan.written)?;
-                let subject = landing.message.lines().next().unwrap_or_default();
+                let subject = words.message.lines().next().unwrap_or_default();
                 let log = format!("commit{}: {subject}", if head.is_none() { " (initial)" } else { "" });
                 match self.swap(head, Some(commit), index, &plan.entries, &author, &log) {
                     Ok(Swap::Done) => commit,
@@ -192,7 +199,7 @@ impl Git {
     }
 
     /// Index lock, branch, index: the three in the order of the module's invariants.
-    fn swap(
+    pub(super) fn swap(
         &self,
         old: Option<gix::ObjectId>,
         new: Option<gix::ObjectId>,
@@ -230,7 +237,12 @@ impl Git {
         }
     }
 
-    fn plan(&self, head: Option<gix::ObjectId>, index: &gix::index::File, wanted: &[Wanted<'_>]) -> Result<Plan, VcsError> {
+    pub(super) fn plan(
+        &self,
+        head: Option<gix::ObjectId>,
+        index: &gix::index::File,
+        wanted: &[Wanted<'_>],
+    ) -> Result<Plan, VcsError> {
         let mut filter = None;
         let tree = head.map(|id| self.tree_of(id)).transpose()?;
         let mut plan = Plan::default();
@@ -263,14 +275,20 @@ impl Git {
         filter: &mut Option<Filter<'a>>,
     ) -> Result<Option<Withheld>, VcsError> {
         let head_bytes = in_head.map(|leaf| self.blob(leaf.id)).transpose()?;
-        let Ok(merged) = merge3_files(bytes(&w.from), bytes(&w.to), head_bytes.as_deref()) else {
-            return Ok(Some(Withheld::Overlap));
-        };
-        let mode = match (&w.from, &w.to, in_head) {
-            (Some((from, _)), Some((to, _)), Some(leaf)) if from == to => leaf.mode,
-            (_, Some((to, _)), _) => *to,
-            (_, None, _) => FileMode::Regular,
-        };
+        let (mut merged, mut mode) = (head_bytes.clone(), in_head.map(|leaf| leaf.mode));
+        for (from, to) in &w.steps {
+            let Ok(next) = merge3_files(bytes(from), bytes(to), merged.as_deref()) else {
+                return Ok(Some(Withheld::Overlap));
+            };
+            mode = match (from, to, mode) {
+                (Some((from, _)), Some((to, _)), Some(mode)) if from == to => Some(mode),
+                // It is there already; its mode is somebody's choice.
+                (None, Some(_), Some(mode)) => Some(mode),
+                (_, to, _) => to.as_ref().map(|(mode, _)| *mode),
+            };
+            merged = next;
+        }
+        let mode = mode.unwrap_or_default();
         let leaf = |id| Leaf { id, mode };
         let new = merged.as_ref().map(|b| self.write_blob(b, &mut plan.written)).transpose()?.map(leaf);
         if new == in_head {
@@ -297,7 +315,7 @@ impl Git {
                 Err(_) => return Ok(Some(Withheld::IndexConflict)),
             }
         };
-        if bytes(&w.from) != head_bytes.as_deref() {
+        if w.steps.first().is_some_and(|(from, _)| bytes(from) != head_bytes.as_deref()) {
             plan.without_user_lines.push(w.path.clone());
         }
         let stat = entry.map_or(Ok(Stat::default()), |entry| self.clean_stat(w.path, entry, filter))?;
@@ -327,7 +345,7 @@ impl Git {
         &self,
         head: Option<gix::ObjectId>,
         tree: gix::ObjectId,
-        landing: &Landing<'_>,
+        words: &Words<'_>,
     ) -> Result<Option<gix::ObjectId>, VcsError> {
         let private = self.layout.git_dir.join("retort").join("index.commit");
         // A git that was killed leaves its lock beside; nobody else uses this index while we hold the worktree's lock.
@@ -336,24 +354,21 @@ impl Git {
         }
         let git = || Spec::new("git").env("GIT_INDEX_FILE", &private);
         self.run_git("read-tree", &git().args(["read-tree", &tree.to_string()]))?;
-        let date = format!(
-            "{} {}",
-            landing.author_time.seconds(),
-            gix::date::Time::new(0, landing.author_offset).to_string().split_off(2)
-        );
+        let date =
+            format!("{} {}", words.author_time.seconds(), gix::date::Time::new(0, words.author_offset).to_string().split_off(2));
         // As durable as the commits that we make ourselves.
         let arguments = ["-c", "core.fsync=objects,reference", "commit", "--quiet", "--cleanup=verbatim", "--file=-"];
         let spec = git().args(arguments).env("GIT_AUTHOR_DATE", date);
         // If we are killed it goes on. Whoever cleans up after us has to know, or its commit would come after that.
         let note = self.running_commit();
-        let out = self.try_git("commit", &spec.input(landing.message.as_bytes()), |pid| {
+        let out = self.try_git("commit", &spec.input(words.message.as_bytes()), |pid| {
             let _ = fs::write(&note, crate::process::identity(pid).unwrap_or_default());
         })?;
         for done in [&private, &note] {
             let _ = fs::remove_file(done);
         }
         let now = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
-        if let Some(commit) = self.child_of(head, now, landing.trailer, out.success())? {
+        if let Some(commit) = self.child_of(head, now, words.trailer, out.success())? {
             return Ok(Some(commit));
         }
         if now != head {
@@ -466,7 +481,7 @@ impl Git {
     }
 
     /// Refuses while a `git commit` of a dead process of ours still runs its hooks.
-    fn check_running_commit(&self) -> Result<(), VcsError> {
+    pub(super) fn check_running_commit(&self) -> Result<(), VcsError> {
         let note = self.running_commit();
         let Ok(known) = fs::read_to_string(&note) else { return Ok(()) };
         let pid = known.split(' ').next().and_then(|pid| pid.parse().ok());
@@ -506,77 +521,10 @@ impl Git {
         let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         self.catch_up_index(Some(gix_id(from)), head, paths.iter())
     }
-
-    pub(super) fn makes_only(&self, commit: Oid, changes: &crate::base::change::ChangeSet) -> Result<bool, VcsError> {
-        let Some(raw) = self.raw_commit(commit)? else { return Ok(false) };
-        let old = raw.parents.first().map(|p| self.tree_of(gix_id(*p))).transpose()?;
-        let new = gix_id(raw.tree);
-        if self.changed_files(old, new)?.iter().any(|path| changes.get(path).is_none()) {
-            return Ok(false);
-        }
-        let mut filter = self.filter()?;
-        for (path, change) in changes.iter() {
-            let mut stored = |state: &Option<FileState>| -> Result<Option<Vec<u8>>, VcsError> {
-                state.as_ref().map(|s| Ok(filter.store(path, s)?.into_owned())).transpose()
-            };
-            let (before, after) = (stored(&change.before)?, stored(&change.after)?);
-            let read = |leaf: Option<Leaf>| leaf.map(|l| self.blob(l.id)).transpose();
-            let (here, made) = (read(self.leaf(old, path)?)?, read(self.leaf(Some(new), path)?)?);
-            match merge3_files(before.as_deref(), after.as_deref(), here.as_deref()) {
-                Ok(ours) if ours == made => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    pub(super) fn take_commit_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
-        self.check_idle()?;
-        let _lock = self.lock_worktree()?;
-        self.clear_own_lock()?;
-        let raw = self.raw_commit(commit)?.ok_or_else(|| VcsError::Corrupt(format!("commit {commit} is missing")))?;
-        let parent = raw.parents.first().copied();
-        let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
-        let (old_tree, new_tree) = (gix_id(raw.tree), parent.map(|p| self.tree_of(gix_id(p))).transpose()?);
-        let mut wanted = Vec::new();
-        for (path, _) in landing.changes.iter() {
-            let side = |leaf: Option<Leaf>| -> Result<Stored<'_>, VcsError> {
-                leaf.map(|l| Ok((l.mode, Cow::Owned(self.blob(l.id)?)))).transpose()
-            };
-            let (from, to) = (side(self.leaf(Some(old_tree), path)?)?, side(self.leaf(new_tree, path)?)?);
-            if from != to {
-                wanted.push(Wanted { path, from, to, may_create: true });
-            }
-        }
-        let remotes: Vec<Oid> = self.list_refs("refs/remotes/")?.into_iter().map(|(_, id)| id).collect();
-        // Without a branch, HEAD has to point to some commit.
-        let can_move = parent.is_some() || self.repo.head_name().map_err(super::fault)?.is_some();
-        if head == Some(gix_id(commit)) && can_move && !self.reaches(&remotes, commit)? {
-            let author = self.signature(landing.author_time, landing.author_offset)?;
-            let index = self.index_or_empty()?;
-            let plan = self.plan(head, &index, &wanted)?;
-            if let Some((path, _)) = plan.uncommitted.first() {
-                return Err(VcsError::Conflict(path.clone()));
-            }
-            self.sync_objects(&plan.written)?;
-            let entries = &plan.entries;
-            return match self.swap(head, parent.map(gix_id), index, entries, &author, "undo: moving back")? {
-                Swap::Done => Ok(TakenBack::Moved(parent)),
-                Swap::Lost => Err(VcsError::Moved { name: "HEAD".to_owned() }),
-            };
-        }
-        let landed = self.commit_wanted(&wanted, landing)?;
-        match (landed.commit, landed.uncommitted.first()) {
-            (Some(commit), _) => Ok(TakenBack::Reverted(commit)),
-            (None, Some((path, _))) => Err(VcsError::Conflict(path.clone())),
-            // The branch has no trace of it any more.
-            (None, None) => Ok(TakenBack::Moved(head.map(oid))),
-        }
-    }
 }
 
 /// Whether we were first.
-enum Swap {
+pub(super) enum Swap {
     Done,
     Lost,
 }

@@ -7,11 +7,13 @@
 //! - Which repository it is, and which worktree, is found from the directory alone: no variable of git leads elsewhere.
 //! - gix never syncs; every object and ref that we write is synced here (`objects`, `refs`).
 
+mod back;
 mod careful;
 mod index;
 mod land;
 mod moving;
 mod objects;
+mod permissions;
 mod private;
 mod refs;
 mod remote;
@@ -39,8 +41,8 @@ use crate::process::fault::Faults;
 pub use private::Private;
 
 use super::{
-    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature,
-    TakenBack, VcsError,
+    Backend, CommitDraft, Credential, DirtyFile, Expected, Head, Landed, Landing, Layout, RawCommit, RefResult, Signature, Taken,
+    TakenBack, VcsError, Words,
 };
 
 /// A git repository and one of its worktrees.
@@ -299,8 +301,8 @@ impl Backend for Git {
         self.land_changes(landing)
     }
 
-    fn take_back(&self, commit: Oid, landing: &Landing<'_>) -> Result<TakenBack, VcsError> {
-        self.take_commit_back(commit, landing)
+    fn take_back(&self, commits: &[Taken<'_>], words: &Words<'_>) -> Result<TakenBack, VcsError> {
+        self.take_commits_back(commits, words)
     }
 
     fn is_exactly(&self, commit: Oid, changes: &ChangeSet) -> Result<bool, VcsError> {
@@ -313,6 +315,10 @@ impl Backend for Git {
 
     fn settle(&self, line: &str, base: Option<Oid>, paths: &BTreeSet<RepoPath>) -> Result<Option<Oid>, VcsError> {
         self.settle_landing(line, base, paths)
+    }
+
+    fn check_outlived(&self) -> Result<(), VcsError> {
+        self.check_running_commit()
     }
 
     fn settle_from(&self, from: Oid, paths: &BTreeSet<RepoPath>) -> Result<(), VcsError> {

@@ -7,6 +7,7 @@ use super::*;
 use crate::base::change::{FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::process::Spec;
+use crate::vcs::Share;
 use crate::vcs::{Extent, Withheld};
 
 struct Repo {
@@ -80,14 +81,16 @@ fn change(path: &str, old: Option<&str>, new: Option<&str>) -> ChangeSet {
 }
 
 fn landing<'a>(changes: &'a ChangeSet, message: &str) -> Landing<'a> {
-    Landing {
-        changes,
-        message: message.to_owned(),
-        author_time: Timestamp::from_millis(1_700_000_000_000),
-        author_offset: 3600,
-        trailer: "Retort-Turn: kk",
-        extent: Extent::WhatFits,
-    }
+    Landing { changes, words: words(message), extent: Extent::WhatFits }
+}
+
+fn words(message: &str) -> Words<'static> {
+    let author_time = Timestamp::from_millis(1_700_000_000_000);
+    Words { message: message.to_owned(), author_time, author_offset: 3600, trailer: "Retort-Turn: kk" }
+}
+
+fn taken(commit: Oid, changes: &ChangeSet) -> [Taken<'_>; 1] {
+    [Taken { commit, changes, share: Share::All }]
 }
 
 #[test]
@@ -269,7 +272,7 @@ fn a_commit_is_taken_back_by_moving_or_by_reverting() {
     let changes = change("a", Some(before), Some(after));
     let git = repo.open();
     git.apply(&changes.inverse(), "t").expect("applies");
-    let back = git.take_back(commit, &landing(&changes, "revert\n")).expect("taken back");
+    let back = git.take_back(&taken(commit, &changes), &words("revert\n")).expect("taken back");
     assert_eq!(back, TakenBack::Moved(Some(first.trim().parse().expect("an id"))));
     assert_eq!(repo.git(&["status", "--porcelain"]), "M  s\n");
 
@@ -277,7 +280,7 @@ fn a_commit_is_taken_back_by_moving_or_by_reverting() {
     repo.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
     let git = repo.open();
     git.apply(&changes.inverse(), "t").expect("applies");
-    let back = git.take_back(commit, &landing(&changes, "revert it\n")).expect("taken back");
+    let back = git.take_back(&taken(commit, &changes), &words("revert it\n")).expect("taken back");
     assert!(matches!(back, TakenBack::Reverted(_)));
     assert_eq!(repo.git(&["log", "-2", "--format=%s"]), "revert it\nsubject\n");
     assert_eq!(repo.git(&["status", "--porcelain"]), "M  s\n");

@@ -6,13 +6,13 @@
 //! - A file of more than [`LARGEST`] bytes is not read to be sent or edited.
 //! - A file is replaced by a rename of a synced temporary file in the same directory, and only if it has the bytes that the
 //!   change says it had. If one of several files does not, those that were written get their old bytes back.
-//! - Only directories that became empty by our own deletion are removed, and only when we made them in the same change set.
+//! - Only directories that became empty by our own deletion are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use gix::bstr::ByteSlice as _;
@@ -23,7 +23,7 @@ use crate::base::tree::SourceTree;
 use crate::vcs::durable::{self, Lock};
 use crate::vcs::{DirtyFile, VcsError};
 
-use super::{Git, trees};
+use super::{Git, permissions, trees};
 
 /// The largest file that is sent or edited, in bytes. No model has room for a hundredth of it; a hostile repository can have
 /// files that are far larger than the machine's memory and cost next to nothing to store.
@@ -234,7 +234,7 @@ impl Git {
         if let Some(after) = after {
             durable::create_directories(&directory).map_err(at(&directory))?;
             self.faults.point("file.directory");
-            let written = write_temp(&temp, after).and_then(|()| keep_permissions(&temp, &full, after));
+            let written = write_temp(&temp, after, self.permissions_for(path, after.mode));
             if let Err(error) = written {
                 let _ = fs::remove_file(&temp);
                 return Err(at(&temp)(error));
@@ -249,24 +249,24 @@ impl Git {
             let _ = fs::remove_file(&temp);
             return Err(VcsError::FileChanged(path.clone()));
         }
-        match after {
-            Some(_) => {
-                if let Err(error) = fs::rename(&temp, &full) {
-                    let _ = fs::remove_file(&temp);
-                    return Err(at(&full)(error));
-                }
+        if after.is_some() {
+            if let Err(error) = fs::rename(&temp, &full) {
+                let _ = fs::remove_file(&temp);
+                return Err(at(&full)(error));
             }
-            None => match fs::remove_file(&full) {
+        } else {
+            self.note_permissions(path)?;
+            match fs::remove_file(&full) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&full)(e)),
                 _ => {}
-            },
+            }
         }
         self.faults.point("file.after-rename");
         durable::sync_directory(&directory).map_err(at(&directory))?;
         if after.is_none() {
             // Git does not keep empty directories either. `remove_dir` fails on any that is not empty.
             for parent in full.ancestors().skip(1).take_while(|d| *d != self.layout.root) {
-                if fs::remove_dir(parent).is_err() {
+                if permissions::is_closed(parent) || fs::remove_dir(parent).is_err() {
                     break;
                 }
             }
@@ -346,7 +346,10 @@ impl Git {
         let Ok(stat) = gix::index::entry::Stat::from_fs(&meta) else { return Ok(false) };
         // The data says nothing about the mode.
         let same_mode = mode == FileMode::Symlink || meta.is_executable() == (mode == FileMode::Executable);
-        if same_mode && entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
+        // A size of zero is git's mark for an entry that only its content can say something about, and so says nothing of a
+        // file that is empty.
+        let marked = entry.stat.size == 0 && entry.id != gix::ObjectId::empty_blob(self.repo.object_hash());
+        if same_mode && !marked && entry.stat.matches(&stat, options) && !entry.stat.is_racy(index.timestamp(), options) {
             return Ok(true);
         }
         let Ok(path) = &RepoPath::new(raw.to_vec()) else { return Ok(true) };
@@ -410,18 +413,7 @@ impl Git {
     }
 }
 
-/// Gives a file's replacement the permissions that the file has: git knows only one bit of them.
-fn keep_permissions(temp: &std::path::Path, full: &std::path::Path, after: &FileState) -> io::Result<()> {
-    let Some(old) = fs::symlink_metadata(full).ok().filter(fs::Metadata::is_file) else { return Ok(()) };
-    let executable = old.mode() & 0o100 != 0;
-    match after.mode {
-        FileMode::Regular if !executable => fs::set_permissions(temp, old.permissions()),
-        FileMode::Executable if executable => fs::set_permissions(temp, old.permissions()),
-        _ => Ok(()),
-    }
-}
-
-fn write_temp(temp: &std::path::Path, state: &FileState) -> io::Result<()> {
+fn write_temp(temp: &std::path::Path, state: &FileState, bits: Option<u32>) -> io::Result<()> {
     match fs::remove_file(temp) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -429,12 +421,10 @@ fn write_temp(temp: &std::path::Path, state: &FileState) -> io::Result<()> {
     if state.mode == FileMode::Symlink {
         return std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(&state.bytes), temp);
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o666).open(temp)?;
-    if state.mode == FileMode::Executable {
-        // The user's umask decides who may execute, as it decides who may read.
-        let mode = file.metadata()?.permissions().mode();
-        file.set_permissions(fs::Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
-    }
+    // What others may not read they cannot open while it is written either.
+    let first = if bits.is_some() { 0o600 } else { 0o666 };
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(first).open(temp)?;
     file.write_all(&state.bytes)?;
+    permissions::set(&file, bits, state.mode)?;
     file.sync_all()
 }

@@ -211,10 +211,10 @@ fn run(seed: u64) {
     let sequences = (policy, prop::collection::vec(op(), 1..50));
     let tried = std::cell::Cell::new([0u64; 3]);
     let result = runner.run(&sequences, |(policy, ops)| {
-        let kills = ops.iter().filter(|op| matches!(op, Op::Killed { .. })).count();
+        let kills = sim::run(policy, &ops).map_err(TestCaseError::fail)?;
         let [sequences, steps, all] = tried.get();
-        tried.set([sequences + 1, steps + ops.len() as u64, all + kills as u64]);
-        sim::run(policy, &ops).map_err(TestCaseError::fail)
+        tried.set([sequences + 1, steps + ops.len() as u64, all + kills]);
+        Ok(())
     });
     match result {
         Err(TestError::Fail(why, (policy, ops))) => {

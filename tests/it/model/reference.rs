@@ -53,8 +53,30 @@ impl Delta {
         Self { net, creates: self.deletes.clone(), deletes: self.creates.clone() }
     }
 
+    /// The same change, made anew when the file is this one: what goes has the mode that it has now.
+    pub(super) fn on_file(&self, file: Option<&File>) -> Self {
+        let deletes = self.deletes.clone().map(|mode| file.map_or(mode, |f| f.mode.clone()));
+        Self { deletes, ..self.clone() }
+    }
+
+    /// Both as one.
+    fn then(mut self, next: &Self) -> Self {
+        for (line, n) in &next.net {
+            *self.net.entry(line.clone()).or_default() += n;
+        }
+        self.net.retain(|_, n| *n != 0);
+        let (first, last) = (self.creates.take(), self.deletes.take());
+        self.creates =
+            if next.deletes.is_some() { None } else { first.clone().or(next.creates.clone().filter(|_| last.is_none())) };
+        self.deletes = if next.creates.is_some() { None } else { last.or(next.deletes.clone().filter(|_| first.is_none())) };
+        self
+    }
+
     fn on(&self, lines: Option<Span>) -> Option<Span> {
         if self.deletes.is_some() {
+            return None;
+        }
+        if lines.is_none() && *self == Self::default() {
             return None;
         }
         let fresh = lines.is_none();
@@ -71,6 +93,14 @@ impl Delta {
         }
         Some(lines)
     }
+}
+
+/// Whether a file has these lines and no others.
+fn is_within(wanted: Option<&Span>, file: Option<&File>) -> bool {
+    let (Some(wanted), Some(file)) = (wanted, file) else { return wanted.is_none() == file.is_none() };
+    let there = file.lines();
+    let fits = |(line, (least, most)): (&String, &(i64, i64))| (least..=most).contains(&there.get(line).unwrap_or(&0));
+    wanted.iter().all(fits) && there.keys().all(|line| wanted.contains_key(line))
 }
 
 /// Several turns' changes, one after another.
@@ -100,12 +130,14 @@ impl Steps {
     /// Whether a file is what these steps may make of another.
     fn make(&self, path: &str, before: Option<&File>, after: Option<&File>) -> bool {
         let span = |f: &File| f.lines().into_iter().map(|(line, count)| (line, (count, count))).collect();
-        let steps = self.0.iter().filter_map(|deltas| deltas.get(path));
-        let wanted = steps.fold(before.map(span), |lines, delta| delta.on(lines));
-        let (Some(wanted), Some(after)) = (&wanted, after) else { return wanted.is_none() == after.is_none() };
-        let there = after.lines();
-        let fits = |(line, (least, most)): (&String, &(i64, i64))| (least..=most).contains(&there.get(line).unwrap_or(&0));
-        wanted.iter().all(fits) && there.keys().all(|line| wanted.contains_key(line))
+        let steps = || self.0.iter().filter_map(|deltas| deltas.get(path));
+        let one_by_one = steps().fold(before.map(span), |lines, delta| delta.on(lines));
+        if is_within(one_by_one.as_ref(), after) {
+            return true;
+        }
+        // What one step brings and the next takes away counts for nothing, whatever the file has of it already.
+        let all = steps().cloned().reduce(|all, next| all.then(&next)).unwrap_or_default();
+        is_within(all.on(before.map(span)).as_ref(), after)
     }
 
     /// The mode of a file that they bring.
@@ -168,7 +200,10 @@ pub(super) fn check(before: &State, after: &State, steps: &Steps, files: Files, 
             changed.insert(false);
         }
         let same = old.head == new.head && old.index == new.index;
-        let moved = *branch != Branch::Same && as_wanted(&old.head, &new.head) && as_wanted(&old.index, &new.index);
+        // Where HEAD had a part of it already, the index moves by the rest, as HEAD does: what was staged stays staged.
+        let along = Steps::of([Deltas::from([(path.clone(), Delta::between(old.head.as_ref(), new.head.as_ref()))])]);
+        let entry = as_wanted(&old.index, &new.index) || along.make(path, old.index.as_ref(), new.index.as_ref());
+        let moved = *branch != Branch::Same && as_wanted(&old.head, &new.head) && entry;
         if !same && !moved {
             return fail("index and HEAD have neither all of it nor nothing");
         }
@@ -274,12 +309,21 @@ pub(super) fn check_beside(before: &State, after: &State, turns: &[Beside], own:
         if !may(&old.head, &new.head) {
             return fail("HEAD is nobody's");
         }
-        if !may(&old.index, &new.index) {
+        // What was staged otherwise stays staged: then the entry has what their commit brings besides.
+        let besides = match (&old.head, &old.worktree, &old.index) {
+            (Some(head), Some(file), Some(index)) if of_user => {
+                Some(File { mode: index.mode.clone(), bytes: brought(&head.bytes, &file.bytes, &index.bytes) })
+            }
+            _ => None,
+        };
+        if !may(&old.index, &new.index) && !(besides.is_some() && may(&besides, &new.index)) {
             return fail("the index is nobody's");
         }
         let clean = old.worktree == old.index && old.index == old.head && old.head.is_some();
-        let committed = Steps::of(turns.iter().filter(|t| t.committed).map(|t| t.deltas.clone()));
-        if clean && own != Own::All && !committed.make(path, old.head.as_ref(), new.head.as_ref()) {
+        // With the user's own lines of an edited file go those that another turn had just written.
+        let among = |t: &&Beside, other: bool| t.committed || other && own == Own::Edited && t.written;
+        let committed = [false, true].map(|other| Steps::of(turns.iter().filter(|t| among(t, other)).map(|t| t.deltas.clone())));
+        if clean && own != Own::All && !committed.iter().any(|c| c.make(path, old.head.as_ref(), new.head.as_ref())) {
             return fail("HEAD has not what was committed");
         }
         if !of_user {
@@ -299,7 +343,7 @@ fn told(old: &Place, new: &Place) -> String {
     part("file", &old.worktree, &new.worktree) + &part("index", &old.index, &new.index) + &part("HEAD", &old.head, &new.head)
 }
 
-/// `onto` with what lies between two contents; the order of the lines does not matter here.
+/// `onto` with what lies between two contents: each new line stands behind the one that it follows there.
 pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
     let lines = |bytes: &[u8]| bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let without = |all: Vec<Vec<u8>>, gone: Vec<Vec<u8>>| {
@@ -312,8 +356,20 @@ pub(super) fn brought(from: &[u8], to: &[u8], onto: &[u8]) -> Vec<u8> {
     };
     // What both sides did is done once.
     let removed = without(without(lines(from), lines(to)), without(lines(from), lines(onto)));
-    let added = without(without(lines(to), lines(from)), without(lines(onto), lines(from)));
+    let mut added = without(without(lines(to), lines(from)), without(lines(onto), lines(from)));
     let mut all = without(lines(onto), removed);
-    all.extend(added);
+    let mut before: Vec<Vec<u8>> = Vec::new();
+    for line in lines(to) {
+        if let Some(at) = added.iter().position(|l| *l == line) {
+            added.remove(at);
+            let behind = |last: &Vec<u8>| {
+                let nth = before.iter().filter(|l| *l == last).count();
+                all.iter().enumerate().filter(|(_, l)| *l == last).nth(nth - 1).map(|(at, _)| at + 1)
+            };
+            let at = before.iter().rev().find_map(behind).unwrap_or(0);
+            all.insert(at, line.clone());
+        }
+        before.push(line);
+    }
     all.concat()
 }

@@ -35,15 +35,18 @@ pub(super) struct Sim {
     /// The tips of sessions.
     tips: BTreeMap<String, String>,
     lines: u32,
+    /// How often the program was killed.
+    kills: u64,
 }
 
-/// Carries a sequence out.
-pub(super) fn run(policy: u8, ops: &[Op]) -> Outcome<()> {
+/// Carries a sequence out, and says how often the program was killed in it.
+pub(super) fn run(policy: u8, ops: &[Op]) -> Outcome<u64> {
     let mut sim = Sim::new(["separate", "commit-first", "refuse"][usize::from(policy % 3)]);
     for (at, op) in ops.iter().enumerate() {
         sim.step(op).map_err(|why| format!("step {at}, {op:?}: {why}"))?;
     }
-    sim.end()
+    sim.end()?;
+    Ok(sim.kills)
 }
 
 const TEXTS: [&str; 7] = ["a.txt", "b.txt", "bare.txt", "crlf.txt", "dup.txt", "sub/c.txt", "sub/deep/d.txt"];
@@ -72,7 +75,7 @@ impl Sim {
         executable(&world, "b.txt");
         world.git(&["commit", "-q", "-a", "--amend", "--no-edit"]);
         world.git(&["branch", "side"]);
-        Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines }
+        Self { world, reader: Reader::default(), policy, turns: BTreeMap::new(), tips: BTreeMap::new(), lines, kills: 0 }
     }
 
     pub(super) fn line(&mut self, who: &str) -> String {
@@ -183,7 +186,7 @@ impl Sim {
                 let deltas = match (&answer, rt) {
                     (Some(answer), _) => answer.deltas.clone(),
                     // What it brings in is what the turn has, in the state in which the files are.
-                    (None, _) => self.turns[args.last().expect("an address")].deltas.clone(),
+                    (None, _) => self.retried(args, before),
                 };
                 let steps = Steps::of([deltas.clone()]);
                 if let (Some(answer), "applied" | "uncommitted") = (&answer, outcome) {
@@ -243,25 +246,28 @@ impl Sim {
         if self.policy != "commit-first" || after.commit == before.commit {
             return check(before, after, steps, files, branch);
         }
-        // Then the user's lines of the files that were edited are committed too: as if they had been before.
+        // Then the user's lines of the files that were written are committed too: as if they had been before.
         let mut first = before.clone();
         for (path, place) in &mut first.places {
             let dirty = place.worktree != place.index || place.index != place.head;
             if steps.paths().contains(path) && dirty && place.index.is_some() {
-                // Their lines, that is; an executable bit stays where they put it.
+                // Their lines, that is; an executable bit stays where they put it, unless HEAD does not have the file yet.
                 let with = |mode: Option<&File>| {
                     let mut file = place.worktree.clone()?;
                     file.mode = mode.map_or(file.mode, |f| f.mode.clone());
                     Some(file)
                 };
-                let (mut index, head) = (with(place.index.as_ref()), with(place.head.as_ref()));
+                let (mut index, head) = (with(place.head.as_ref().and(place.index.as_ref())), with(place.head.as_ref()));
                 // What was staged otherwise stays staged: only what their commit brings is added.
                 if let (Some(index), Some(old), Some(new), Some(staged)) = (&mut index, &place.head, &place.worktree, &place.index)
                     && old != staged
                 {
                     index.bytes = super::reference::brought(&old.bytes, &new.bytes, &staged.bytes);
                 }
-                (place.index, place.head) = (index, head);
+                let now = after.place(path);
+                if now.worktree != place.worktree || now.head == head {
+                    (place.index, place.head) = (index, head);
+                }
             }
         }
         check(&first, after, steps, files, branch)
@@ -276,8 +282,11 @@ impl Sim {
         let (mut head, mut paths) = (before.commit.as_str(), BTreeSet::new());
         for done in commits {
             let to = done["moved_to"].as_str().or(done["reverted_by"].as_str()).ok_or("it names no commit")?;
-            // Where HEAD stays, there was no trace of the commit.
-            if to != head {
+            // All of them go in one step. Where HEAD stays, there was no trace of any.
+            if head != before.commit && to != head {
+                return Err(format!("the branch moved twice: {commits:?}"));
+            }
+            if to != before.commit {
                 let commit = done["commit"].as_str().expect("a commit");
                 let names = self.world.git(&["show", "-z", "--format=", "--name-only", "--no-renames", commit]);
                 paths.extend(names.split_terminator('\0').map(str::to_owned));
@@ -318,6 +327,12 @@ impl Sim {
             }
         }
         Ok(Steps::of(all))
+    }
+
+    /// What a retry makes of the files as they are.
+    fn retried(&self, args: &[String], before: &State) -> Deltas {
+        let of = |(path, delta): (&String, &Delta)| (path.clone(), delta.on_file(before.place(path).worktree.as_ref()));
+        self.turns[args.last().expect("an address")].deltas.iter().map(of).collect()
     }
 
     /// What lies between two turns along the conversation.
@@ -387,7 +402,7 @@ impl Sim {
         let points = std::fs::read_to_string(&trace).unwrap_or_default();
         let points: Vec<&str> = points.lines().collect();
         let Some(fault) = points.get(usize::from(point) % points.len().max(1)) else { return Ok(()) };
-        let done = self.reader.read(&copy);
+        let (done, went_well) = (self.reader.read(&copy), ran.code == Some(0));
         // What they take back or bring is what the copy reports.
         let reported: Value = ran.out.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
         let here = self.here();
@@ -396,12 +411,14 @@ impl Sim {
         if ran.code.is_some() {
             return Err(at(format!("it was not killed: {:?}", ran.code)));
         }
+        self.kills += 1;
         let open = self.open();
         let torn = self.state();
         for (path, place) in &torn.places {
             let now = &place.worktree;
             let temporary = path.rsplit('/').next().is_some_and(|name| name.starts_with('.') && name.contains(".tmp"));
-            if !temporary && *now != before.place(path).worktree && *now != done.place(path).worktree {
+            // A command that fails may be on the way back; then the next start goes back all the way, which is looked at below.
+            if !temporary && went_well && *now != before.place(path).worktree && *now != done.place(path).worktree {
                 return Err(at(format!("{path} is neither before nor after: {now:?}")));
             }
         }
@@ -418,7 +435,7 @@ impl Sim {
                 (Steps::of([answer.deltas.clone()]), Branch::May, answer.deltas, Some(answer.text))
             }
             Rt::Retry { .. } => {
-                let deltas = self.turns[args.last().expect("an address")].deltas.clone();
+                let deltas = self.retried(&args, &before);
                 (Steps::of([deltas.clone()]), Branch::May, deltas, None)
             }
             Rt::Checkout { .. } => (

@@ -56,6 +56,21 @@ pub(crate) fn answers() -> [String; 2] {
     [first, format!("Again.\n\n{}", block("sub/b.txt", "b2\n", "B2\n"))]
 }
 
+/// An exchange with two commits: what was staged kept one file out of the first.
+pub(crate) fn two_commits(world: &World) {
+    world.write("old.txt", "staged\n");
+    world.git(&["add", "old.txt"]);
+    world.write("old.txt", "old\n");
+    let answer = block("old.txt", "old\n", "OLD\n") + &block("sub/b.txt", "b2\n", "B2\n");
+    let _ = world.rt_with(&["apply", "--no-commit"], answer.as_bytes(), &[]).ok();
+    let first = world.rt(&["log", "--json", "-n", "1"]).ok().json()[0]["turn"].as_str().expect("a key").to_owned();
+    let _ = world.rt(&["retry"]).ok();
+    world.git(&["reset", "-q", "old.txt"]);
+    let _ = world.rt(&["retry", &first]).ok();
+    let exchange = |turn: &serde_json::Value| turn["exchange"] == first.as_str() && turn["commit"].is_string();
+    assert_eq!(world.rt(&["log", "--json"]).ok().json().iter().filter(|turn| exchange(turn)).count(), 2);
+}
+
 const PIECES: usize = 3;
 
 /// The body of the answer to request `at` (0 is the first).

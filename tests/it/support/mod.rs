@@ -3,5 +3,6 @@
 
 pub(crate) mod fake_model;
 pub(crate) mod killed;
+pub(crate) mod small;
 pub(crate) mod tty;
 pub(crate) mod world;

@@ -4,6 +4,7 @@
 //! - The program gets exactly the variables that are set here; nothing of the machine's home, time or order of runs reaches it.
 //! - Clock and ids are numbered: run n of a world starts n hours after the epoch of the tests, with seed n.
 #![expect(clippy::disallowed_methods, reason = "tests start the program and git themselves")]
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -183,6 +184,24 @@ impl World {
         let mut all = vec![("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", seed.as_str())];
         all.extend(vars);
         self.run_in(directory, env!("CARGO_BIN_EXE_rt"), args, input, &all)
+    }
+
+    /// Runs the program in the repository under `strace` with these options.
+    #[must_use = "a test looks at how a run went"]
+    pub(crate) fn traced(&self, options: &[&str], args: &[&str]) -> Ran {
+        let (clock, seed) = self.stamp();
+        let vars = [("RT__DEBUG__CLOCK", clock.as_str()), ("RT__DEBUG__SEED", seed.as_str())];
+        let all = [options, &[env!("CARGO_BIN_EXE_rt")], args].concat();
+        self.run_in(&self.repo(), "strace", &all, b"", &vars)
+    }
+
+    /// Whether there is an `strace` that may trace; says so if not.
+    pub(crate) fn can_trace(&self) -> bool {
+        let ran = self.run("sh", &["-c", "command -v strace >/dev/null && strace -f -o /dev/null true 2>/dev/null"]);
+        if ran.code != Some(0) {
+            eprintln!("skipped: strace is missing, or may not trace here");
+        }
+        ran.code == Some(0)
     }
 
     fn run_in(&self, directory: &Path, program: impl AsRef<OsStr>, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Ran {
