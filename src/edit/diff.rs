@@ -45,6 +45,8 @@ pub(super) struct Diff {
     binary: bool,
     /// Whether what the headers say of the file was made an edit.
     said: bool,
+    /// Whether the file's diff brought anything so far.
+    brought: bool,
     hunk: Option<Open>,
     /// A line `--- …` that may begin the next file.
     held: Option<String>,
@@ -314,6 +316,7 @@ impl Diff {
             Op::Hunk(hunk)
         };
         self.made.push(Made { path, op, source, crlf: self.crlf });
+        self.brought = true;
     }
 
     /// Makes edits of what the headers say.
@@ -322,13 +325,16 @@ impl Diff {
             return;
         }
         let source = self.head.clone();
+        let mut brought = self.brought;
         let mut make = |path: Option<String>, op: Op| {
             if let Some(path) = path {
+                brought = true;
                 self.made.push(Made { path, op, source: source.clone(), crlf: self.crlf });
             }
         };
         if self.deleted {
             make(self.old.clone().or_else(|| self.named.clone()), Op::Delete);
+            self.brought = brought;
             return;
         }
         let moved = match (&self.from, &self.to, &self.old, &self.new) {
@@ -345,6 +351,7 @@ impl Diff {
             let path = self.new.clone().or_else(|| self.to.clone()).or_else(|| self.named.clone());
             make(path, Op::Executable(mode.ends_with("755")));
         }
+        self.brought = brought;
     }
 
     /// The file's diff is at its end.
@@ -374,6 +381,9 @@ impl Diff {
             if let Some(path) = path.filter(|_| self.mode.as_deref().is_some_and(|mode| mode.ends_with("755"))) {
                 self.made.push(Made { path, op: Op::Executable(true), source, crlf: self.crlf });
             }
+        }
+        if !self.brought && !self.created && !self.head.is_empty() {
+            self.issue.get_or_insert((IssueKind::NoDiffPath, None, self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());
         *self = Self { crlf: self.crlf, fenced: self.fenced, made, issue, ..Self::default() };

@@ -208,7 +208,7 @@ pub enum IssueKind {
     Unprefixed,
     #[error("the diff has a change of a binary file, which is not made")]
     BinaryPatch,
-    #[error("it is not clear which file this diff is for; begin it with `--- a/path` and `+++ b/path`")]
+    #[error("this diff does not say which file it changes, or not how; begin it with `--- a/path` and `+++ b/path`")]
     NoDiffPath,
     #[error("`<{0}>` must be followed by `<{1}>`, each closed; this edit and all after it were not read")]
     Tag(&'static str, &'static str),
