@@ -250,7 +250,8 @@ impl Sim {
         let mut first = before.clone();
         for (path, place) in &mut first.places {
             let dirty = place.worktree != place.index || place.index != place.head;
-            if steps.paths().contains(path) && dirty && place.index.is_some() {
+            let theirs = place.head.is_some() || place.worktree.is_some();
+            if steps.paths().contains(path) && dirty && theirs && place.index.is_some() {
                 // Their lines, that is; an executable bit stays where they put it, unless HEAD does not have the file yet.
                 let with = |mode: Option<&File>| {
                     let mut file = place.worktree.clone()?;
