@@ -249,7 +249,7 @@ impl Diff {
 
     fn names(&mut self, old: &str, new: &str) {
         let path = |line: &str| {
-            let path = line[4..].split('\t').next().unwrap_or_default().trim();
+            let path = line.get(4..).unwrap_or_default().split('\t').next().unwrap_or_default().trim();
             (path != "/dev/null").then(|| unquoted(path))
         };
         (self.old, self.new) = (path(old), path(new));
@@ -382,7 +382,7 @@ impl Diff {
                 self.made.push(Made { path, op: Op::Executable(true), source, crlf: self.crlf });
             }
         }
-        if !self.brought && !self.created && !self.head.is_empty() {
+        if !self.brought && !self.created && self.old.is_none() && self.new.is_none() && !self.head.is_empty() {
             self.issue.get_or_insert((IssueKind::NoDiffPath, None, self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());
