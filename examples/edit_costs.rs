@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use retort::base::change::{FileMode, FileState};
 use retort::base::path::RepoPath;
 use retort::base::tree::SourceTree;
-use retort::edit::{EditFormat, Parser, Rules, apply, parse};
+use retort::edit::{EditFormat, ParseIssue, Parser, Reject, Rules, apply, parse};
 
 /// The files of a directory.
 struct Directory {
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let answer = std::fs::read_to_string(answer)?;
             let plan = parse(EditFormat::Auto, &tree.paths, &answer, true);
             let done = apply(&plan.edits, &tree, &Rules::default())?;
-            if let Some(why) = plan.issues.iter().map(|i| i.line()).chain(done.rejects.iter().map(|r| r.line())).next() {
+            if let Some(why) = plan.issues.iter().map(ParseIssue::line).chain(done.rejects.iter().map(Reject::line)).next() {
                 return Err(why.into());
             }
             for (path, change) in done.changes.iter() {

@@ -301,7 +301,7 @@ fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Opti
         let known: BTreeSet<&str> = here.iter().map(|line| line.trim_ascii()).collect();
         let code = |line: &str| dots_are_code(path) && line.trim_ascii() == "...";
         let stray = |line: &&str| leaves_out(line) && !known.contains(line.trim_ascii()) && !code(line);
-        if let Some(at) = there.iter().position(|line| stray(line)) {
+        if let Some(at) = there.iter().position(stray) {
             return Some(Reason::LeftOut(at + 1));
         }
     }
@@ -316,7 +316,9 @@ fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Opti
     let begins = here.first() == there.first() && (here.first().is_some_and(|line| line.len() > 7) || here.get(1) == there.get(1));
     let ends = here.len() > 2 && there.len() > 2 && here[here.len() - 3..] == there[there.len() - 3..];
     let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-    here.iter().for_each(|line| *left.entry(line).or_default() += 1);
+    for line in &here {
+        *left.entry(line).or_default() += 1;
+    }
     let kept = there
         .iter()
         .filter(|line| {

@@ -41,16 +41,15 @@ impl Guesses {
     /// A fence opens; `named` is the path that names it, and where its name begins in the prose.
     pub(super) fn open(&mut self, line: usize, raw: &str, fence: Fence<'_>, named: Option<(String, usize)>) {
         self.just_closed = false;
-        self.open = match named {
-            Some((path, begin)) => Some(Open::File { line, path, whole: Whole::open(raw, fence), begin }),
-            None => {
-                // It may be the end of a file that another fence seemed to end.
-                if let Some(at) = self.files.iter().position(|file| fence.info.is_empty() && fence.reaches(file.fence)) {
-                    self.in_doubt.get_or_insert(at);
-                }
-                let sign = (fence.sign, fence.width);
-                fence.info.starts_with("json").then(|| Open::Call { line, text: String::new(), fence: sign })
+        self.open = if let Some((path, begin)) = named {
+            Some(Open::File { line, path, whole: Whole::open(raw, fence), begin })
+        } else {
+            // It may be the end of a file that another fence seemed to end.
+            if let Some(at) = self.files.iter().position(|file| fence.info.is_empty() && fence.reaches(file.fence)) {
+                self.in_doubt.get_or_insert(at);
             }
+            let sign = (fence.sign, fence.width);
+            fence.info.starts_with("json").then(|| Open::Call { line, text: String::new(), fence: sign })
         };
     }
 

@@ -184,12 +184,11 @@ impl Indents<'_> {
         }
         let (white, text) = line.split_at(indent(line).len());
         match self {
-            Self::Same => Some(line.into()),
             Self::More(more) => Some(format!("{more}{line}").into()),
             Self::Less(less) => line.strip_prefix(less).map(Cow::Borrowed),
             Self::First { from, to } if first && white == *from => Some(format!("{to}{text}").into()),
             Self::First { to, .. } if first && white != *to => None,
-            Self::First { .. } => Some(line.into()),
+            Self::Same | Self::First { .. } => Some(line.into()),
             Self::Units { from, to } => {
                 let count = white.bytes().take_while(|byte| *byte == from.0).count();
                 let (units, rest) = (count / from.1, &line[count - count % from.1..]);

@@ -10,14 +10,14 @@ pub(super) struct Keys<'a> {
     file: &'a [&'a str],
     /// Their places in the file.
     lines: Vec<usize>,
-    keys: Vec<u64>,
+    marks: Vec<u64>,
 }
 
 impl<'a> Keys<'a> {
     pub(super) fn new(file: &'a [&'a str]) -> Self {
         let lines: Vec<usize> = (0..file.len()).filter(|at| !is_blank(file[*at])).collect();
-        let keys = lines.iter().map(|at| Self::of(file[*at])).collect();
-        Self { file, lines, keys }
+        let marks = lines.iter().map(|at| Self::of(file[*at])).collect();
+        Self { file, lines, marks }
     }
 
     /// A number for a line without its white space; equal lines have equal ones, and others hardly ever.
@@ -31,7 +31,7 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn key(&self, n: usize) -> u64 {
-        self.keys[n]
+        self.marks[n]
     }
 
     /// The place of the `n`th of them in the file.
@@ -51,7 +51,7 @@ impl<'a> Keys<'a> {
             let lines = &self.lines[*from..*from + quoted.len()];
             lines.iter().zip(quoted).all(|(at, line)| same(self.file[*at], line))
         };
-        let found = super::ladder::places(&self.keys, &keys).into_iter().filter(is_there);
+        let found = super::ladder::places(&self.marks, &keys).into_iter().filter(is_there);
         found.map(|from| self.lines[from..from + quoted.len()].to_vec()).collect()
     }
 
@@ -59,7 +59,7 @@ impl<'a> Keys<'a> {
     pub(super) fn vote(&self, quoted: &[u64], weight: impl Fn(usize) -> usize) -> Option<isize> {
         let wanted: BTreeSet<u64> = quoted.iter().copied().collect();
         let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (at, key) in self.keys.iter().enumerate().filter(|(_, key)| wanted.contains(key)) {
+        for (at, key) in self.marks.iter().enumerate().filter(|(_, key)| wanted.contains(key)) {
             places.entry(*key).or_default().push(at);
         }
         elected(quoted, weight, &places)

@@ -1,5 +1,7 @@
 //! Real changes, written in every form and read again: the file becomes the child's, and back the parent's.
 
+#![expect(clippy::format_collect, reason = "an answer is written line by line, and is short")]
+
 use proptest::prelude::*;
 use serde_json::json;
 

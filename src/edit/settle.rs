@@ -194,14 +194,18 @@ impl<'c, 'a> Correction<'c, 'a> {
             return self.blanks(&blanks, there);
         }
         if slips.is_empty() {
-            blanks.iter().for_each(|n| self.forget(*n));
+            for n in &blanks {
+                self.forget(*n);
+            }
             there.for_each(|at| self.add(at, true));
         } else {
             // Lines were made up.
             if slips.iter().any(|n| self.repeats[*n].is_none()) || there.clone().any(|at| !is_blank(self.file[at])) {
                 return Err(Doubt::Slip);
             }
-            slips.iter().for_each(|n| self.forget(*n));
+            for n in &slips {
+                self.forget(*n);
+            }
             return self.blanks(&blanks, there);
         }
         Ok(())
@@ -310,8 +314,8 @@ fn is_beside_news(ops: &[LineOp<'_>], above: bool) -> bool {
         LineOp::Drop(_) => (true, String::new()),
     };
     let far = |n: usize| if above { ops.len().checked_sub(n + 1).map(|at| &ops[at]) } else { ops.get(n) };
-    let kept = (0..).take_while(|n| matches!(far(*n), Some(LineOp::Keep { .. }))).count();
-    let run = (kept..).take_while(|n| matches!(far(*n), Some(LineOp::Add(_) | LineOp::Drop(_)))).count();
+    let kept = (0..ops.len()).take_while(|n| matches!(far(*n), Some(LineOp::Keep { .. }))).count();
+    let run = (kept..ops.len()).take_while(|n| matches!(far(*n), Some(LineOp::Add(_) | LineOp::Drop(_)))).count();
     let adds: Vec<String> =
         (kept..kept + run).filter_map(&far).filter(|op| matches!(op, LineOp::Add(_))).map(|op| line(op).1).collect();
     if adds.is_empty() || adds.len() < run || kept > adds.len() {

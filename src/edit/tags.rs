@@ -124,13 +124,11 @@ impl Tags {
         if open == "file" || CONTENT.contains(&open) {
             return Step::Done(Op::Write { content: text, told: true });
         }
-        match self.search.take() {
-            Some(search) => Step::Done(Op::Replace(Replacement::new(&search, &text))),
-            None => {
-                self.search = Some(text);
-                if behind.trim().is_empty() { Step::More } else { self.between(behind) }
-            }
+        if let Some(search) = self.search.take() {
+            return Step::Done(Op::Replace(Replacement::new(&search, &text)));
         }
+        self.search = Some(text);
+        if behind.trim().is_empty() { Step::More } else { self.between(behind) }
     }
 
     /// Behind what is to be found.
@@ -148,6 +146,6 @@ impl Tags {
             self.source.push('\n');
             return Step::More;
         }
-        self.line(&behind.to_owned())
+        self.line(behind)
     }
 }

@@ -471,7 +471,7 @@ proptest! {
         let white = " ".repeat(width);
         // A replacement that is as deep as the file may be in its indentation.
         let deep = |line: &&str| !line.is_empty() && !line.starts_with(&white);
-        prop_assume!(if deeper { !new.iter().any(|line| lines.contains(&&*format!("{white}{line}"))) } else { new.is_empty() || new.iter().any(|l| deep(&l)) });
+        prop_assume!(if deeper { !new.iter().any(|line| lines.contains(&&*format!("{white}{line}"))) } else { new.is_empty() || new.iter().any(deep) });
         let shift = |lines: &[&str]| lines.iter().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{white}{line}\n") }).collect::<String>();
         let mut after = lines.clone();
         after.splice(at..at + len, new.iter().copied());

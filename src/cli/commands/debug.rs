@@ -35,7 +35,7 @@ pub enum DebugCommand {
     /// Make the edits of answers: JSON lines with files, answer and format in, files and issues out
     ///
     /// In:  {"files": {"PATH": "TEXT"}, "answer": "TEXT", "format": "auto"}
-    /// Out: {"files": {"PATH": "TEXT"}, "applied": N, "issues": ["TEXT"]}
+    /// Out: {"files": {"PATH": "TEXT"}, "applied": N, "issues": TEXTS}
     ///
     /// As in a project, nothing is written unless all edits of the answer fit.
     #[command(verbatim_doc_comment)]

@@ -286,7 +286,9 @@ impl Parser {
                 }
                 if let Flow::Over(held) = flow {
                     self.end_state(true);
-                    held.into_iter().for_each(|held| self.text(&held));
+                    if let Some(held) = held {
+                        self.text(&held);
+                    }
                     self.outside(raw);
                 }
             }

@@ -88,8 +88,7 @@ fn accounted(answer: &str, plan: &EditPlan) {
     );
     let ends: Vec<&str> = names.iter().map(|name| name.rsplit(['/', '\\']).next().unwrap_or(name)).collect();
     for line in answer.split('\n').map(str::trim_end).filter(|line| !line.trim().is_empty()) {
-        let signs =
-            ["```", "~~~", "=== ", "*** ", "@@", "--- ", "+++ ", "diff ", "<", "\\", "index ", "old mode", "new ", "rename "];
+        let signs = ["```", "~~~", "=== ", "*** ", "@@", "---", "+++", "diff ", "<", "\\", "index ", "old mode", "new ", "rename "];
         let form = signs.iter().any(|sign| line.trim_start().starts_with(sign));
         let label = || ends.iter().any(|end| line.contains(end));
         assert!(kept.contains(line) || form || label(), "{line:?} is lost");
@@ -241,10 +240,12 @@ pub fn ladder(data: &[u8]) {
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let path = RepoPath::new("f.py").expect("a path");
     let tree = MemoryTree::new([(path.clone(), FileState { mode: FileMode::Regular, bytes: file.into_bytes() })]);
-    let hunk =
-        |signs: (char, &str), text: &str| text.lines().map(|line| format!("{}{line}\n", signs.0)).collect::<String>() + signs.1;
+    let hunk = |signs: (char, &str), text: &str| {
+        text.lines().flat_map(|line| [signs.0.to_string(), line.to_owned(), "\n".to_owned()]).collect::<String>() + signs.1
+    };
     let body = hunk(('-', ""), &search) + &hunk(('+', ""), &replace);
-    let common: String = search.lines().zip(replace.lines()).take_while(|(a, b)| a == b).map(|(a, _)| format!(" {a}\n")).collect();
+    let common: String =
+        search.lines().zip(replace.lines()).take_while(|(a, b)| a == b).flat_map(|(a, _)| [" ", a, "\n"]).collect();
     for op in [
         Op::Replace(Replacement::new(&search, &replace)),
         Op::Hunk(Hunk { body, ..Hunk::default() }),

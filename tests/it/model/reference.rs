@@ -316,7 +316,7 @@ pub(super) fn check_beside(before: &State, after: &State, turns: &[Beside], own:
             }
             _ => None,
         };
-        if !may(&old.index, &new.index) && !(besides.is_some() && may(&besides, &new.index)) {
+        if !(may(&old.index, &new.index) || besides.is_some() && may(&besides, &new.index)) {
             return fail("the index is nobody's");
         }
         let clean = old.worktree == old.index && old.index == old.head && old.head.is_some();

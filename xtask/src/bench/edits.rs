@@ -28,7 +28,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
         match *arg {
             "--corpus" => corpus = Some(PathBuf::from(args.next().ok_or("--corpus takes a directory")?)),
             "--runs" => {
-                runs = args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0).ok_or("--runs takes a number above 0")?
+                runs = args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0).ok_or("--runs takes a number above 0")?;
             }
             "--write" => write = true,
             other => return Err(format!("bench edits knows --corpus DIR, --runs N and --write, not {other}")),
@@ -261,7 +261,11 @@ fn costs(runs: usize) -> Result<(String, bool), String> {
 
 /// A program text of so many lines, of which no two are equal.
 fn source(seed: usize, lines: usize) -> String {
-    (0..lines).map(|n| format!("    let value_{seed}_{n} = compute({n}, \"a text of some length\");\n")).collect()
+    let mut text = String::new();
+    for n in 0..lines {
+        let _ = writeln!(text, "    let value_{seed}_{n} = compute({n}, \"a text of some length\");");
+    }
+    text
 }
 
 /// An edit of one line, with two around it on either side.
