@@ -11,7 +11,7 @@ impl Parser {
     pub(super) fn enter_diff(&mut self) -> bool {
         self.last_block = None;
         let Some(open) = &mut self.fence else { return false };
-        if !open.edits && !open.quotes {
+        if !open.edits && !open.quotes && self.label.is_none() {
             self.plan.prose.truncate(open.mark);
         }
         open.edits = true;
