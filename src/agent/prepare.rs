@@ -192,9 +192,7 @@ pub fn reflection(
         budget: budget(provider, model),
         templates: &ws.templates,
     })?;
-    let tokens = prompt.tokens();
-    let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
-    Ok((provider.encode(&request)?, tokens))
+    encoded(prompt, model, provider)
 }
 
 /// Builds the request that says what is wrong with edits that fit.
@@ -219,6 +217,10 @@ pub fn again(
         budget: budget(provider, model),
         templates: &ws.templates,
     })?;
+    encoded(prompt, model, provider)
+}
+
+fn encoded(prompt: prompt::Prompt, model: &ModelId, provider: &dyn Provider) -> Result<(WireCall, Tokens), Error> {
     let tokens = prompt.tokens();
     let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
     Ok((provider.encode(&request)?, tokens))

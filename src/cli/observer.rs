@@ -45,6 +45,10 @@ pub struct Frame<'a> {
     /// The first failure to write; what comes after it is not shown.
     broken: Option<OutputError>,
     any_text: bool,
+    /// The answer's last line has no end yet.
+    mid_line: bool,
+    /// Another answer of the exchange follows.
+    next_answer: bool,
     written: bool,
     /// Whether nothing was ever committed here by us, so that the user may not expect it.
     first_time: bool,
@@ -70,6 +74,8 @@ impl<'a> Frame<'a> {
             stats: Vec::new(),
             broken: None,
             any_text: false,
+            mid_line: false,
+            next_answer: false,
             written: false,
             first_time: false,
         }
@@ -110,9 +116,13 @@ impl<'a> Frame<'a> {
             self.event("text", json!({ "text": text }));
         } else if self.broken.is_none() {
             let stream = self.stream.get_or_insert_with(|| self.ui.stream());
-            if let Err(error) = stream.write(text) {
+            // Where nothing of the frame stands between two answers, a line's end does.
+            let apart = std::mem::take(&mut self.next_answer) && self.mid_line && !self.ui.options().terminal.stdout;
+            let written = if apart { stream.write("\n") } else { Ok(()) }.and_then(|()| stream.write(text));
+            if let Err(error) = written {
                 self.broken = Some(error);
             }
+            self.mid_line = !text.ends_with('\n');
         }
     }
 
@@ -331,6 +341,7 @@ impl Observer for Frame<'_> {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
             Progress::Reflecting { turn, about, tokens, left } => {
+                self.next_answer = true;
                 self.event(
                     "request",
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),

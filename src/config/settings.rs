@@ -52,19 +52,6 @@ words! {
     }
 }
 
-impl EditFormat {
-    /// The variant of a word, or of the name that other programs give it.
-    pub fn from_spelling(word: &str) -> Option<Self> {
-        match word {
-            "search_replace" | "diff" | "diff-fenced" => Some(Self::SearchReplace),
-            "whole" | "whole_file" => Some(Self::WholeFile),
-            "udiff" | "unified_diff" => Some(Self::UnifiedDiff),
-            "v4a" | "apply_patch" => Some(Self::Patch),
-            "json" | "tool" | "tools" | "tool_calls" | "tags" | "xml" => Some(Self::Auto),
-            word => Self::from_word(word),
-        }
-    }
-}
 words! {
     /// What a provider speaks.
     Protocol {

@@ -34,12 +34,12 @@ fn text<'v>(object: &'v Map<String, Value>, keys: &[&str]) -> Option<&'v str> {
 fn walk(value: &Value, path: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| walk(value, path, calls, depth + 1)),
-        Value::Object(object) if depth < 12 => object_(object, value, path, calls, depth),
+        Value::Object(object) if depth < 12 => members(object, value, path, calls, depth),
         _ => {}
     }
 }
 
-fn object_(object: &Map<String, Value>, value: &Value, outer: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
+fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
     let path = text(object, &PATH).or(outer);
     let command = text(object, &["command", "type", "action", "operation", "op"]).unwrap_or_default();
     let source = || serde_json::to_string(value).unwrap_or_default() + "\n";

@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::settle::Hold;
 
 /// A line that stands in more places than this says nothing about where.
-const RARE: usize = 64;
+pub(super) const RARE: usize = 64;
 /// Lines that may be missing or too many before the quotation is no longer aligned.
 const SLACK: usize = 8;
 /// Quoted lines above which nothing is tried: so long a quotation is aligned by its own exact parts or not at all.
@@ -95,18 +95,28 @@ pub(super) fn holds(keys: &Keys<'_>, ops: &[LineOp<'_>]) -> Option<Vec<Hold>> {
     Some(hold)
 }
 
-/// Votes of lines for where the quotation begins, counted; none if two places are near each other in it.
-pub(super) fn elected(quoted: &[u64], weight: impl Fn(usize) -> usize, places: &BTreeMap<u64, Vec<usize>>) -> Option<isize> {
-    let mut votes: BTreeMap<isize, usize> = BTreeMap::new();
-    let mut total = 0;
-    for (n, key) in quoted.iter().enumerate() {
-        let weight = 60 * weight(n).clamp(1, 60);
+/// Votes for where a quotation begins, by that place, and how many there could have been. Each of its lines (none for one that
+/// says nothing) votes with the weight of its length for every place that fits it, the less the more there are.
+pub(super) fn votes<'p, K: Ord + 'p>(
+    quoted: impl Iterator<Item = Option<(&'p K, usize)>>,
+    places: &BTreeMap<K, Vec<usize>>,
+) -> (BTreeMap<isize, usize>, usize) {
+    let (mut votes, mut total) = (BTreeMap::new(), 0);
+    for (n, line) in quoted.enumerate() {
+        let Some((key, length)) = line else { continue };
+        let weight = 60 * length.min(60);
         total += weight;
         let Some(found) = places.get(key).filter(|found| !found.is_empty() && found.len() <= RARE) else { continue };
         for at in found {
             *votes.entry(*at as isize - n as isize).or_default() += weight / found.len();
         }
     }
+    (votes, total)
+}
+
+/// Where the quotation begins by these votes; none if two places are near each other in it.
+pub(super) fn elected(quoted: &[u64], weight: impl Fn(usize) -> usize, places: &BTreeMap<u64, Vec<usize>>) -> Option<isize> {
+    let (votes, total) = votes(quoted.iter().enumerate().map(|(n, key)| Some((key, weight(n).max(1)))), places);
     let begin = votes.iter().max_by_key(|(_, votes)| **votes).map(|(begin, _)| *begin)?;
     // Those beside it are the same region with a line more or less.
     let near = |other: isize| (other - begin).unsigned_abs() <= SLACK;

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A line that stands in more places than this says nothing about where.
-const RARE: usize = 64;
+use super::near::{RARE, votes};
+
 /// Lines around the region.
 const AROUND: usize = 3;
 /// Lines shown at most.
@@ -60,17 +60,8 @@ fn by_votes(file: &[&str], search: &[&str]) -> Option<isize> {
             found.push(at);
         }
     }
-    let mut votes: BTreeMap<isize, usize> = BTreeMap::new();
-    let mut total = 0;
-    for (offset, line) in search.iter().enumerate() {
-        let line = line.trim();
-        let weight = 60 * line.len().min(60);
-        total += weight;
-        let Some(found) = places.get(line).filter(|found| !found.is_empty() && found.len() <= RARE) else { continue };
-        for at in found {
-            *votes.entry(*at as isize - offset as isize).or_default() += weight / found.len();
-        }
-    }
+    let lines: Vec<&str> = search.iter().map(|line| line.trim()).collect();
+    let (votes, total) = votes(lines.iter().map(|line| Some((line, line.len()))), &places);
     let (begin, weight) = votes.into_iter().max_by_key(|(begin, weight)| (*weight, std::cmp::Reverse(*begin)))?;
     (weight * 6 >= total).then_some(begin)
 }

@@ -18,9 +18,11 @@ fn outcomes(world: &World) -> Vec<String> {
 fn what_does_not_fit_goes_back_and_all_is_written_together() {
     let good = edit("b.txt", "b\n", "B\n");
     let bad = edit("a.txt", "one\ntoo\n", "1\n2\n");
-    let model = FakeModel::saying(&[format!("{good}\n{bad}"), edit("a.txt", "one\ntwo\n", "1\n2\n")]);
+    let (first, second) = (format!("{good}\n{bad}").trim_end().to_owned(), edit("a.txt", "one\ntwo\n", "1\n2\n"));
+    let model = FakeModel::saying(&[first.clone(), second.clone()]);
     let world = world(&model);
     let ran = world.rt(&["-m", "change a.txt and b.txt"]).ok();
+    assert_eq!(ran.out, format!("{first}\n{second}"), "the second answer begins a line of its own");
     assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("1\n2\nthree\n", "B\n"));
     assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "a.txt\nb.txt\n", "one commit");
     assert_eq!(outcomes(&world), ["applied", "rejected"]);

@@ -104,11 +104,24 @@ struct Case {
     format: Option<String>,
 }
 
+/// The form of a word, or of the name that other programs give it.
+fn format_named(word: &str) -> Option<edit::EditFormat> {
+    use edit::EditFormat;
+    match word {
+        "search_replace" | "diff" | "diff-fenced" => Some(EditFormat::SearchReplace),
+        "whole" | "whole_file" => Some(EditFormat::WholeFile),
+        "udiff" | "unified_diff" => Some(EditFormat::UnifiedDiff),
+        "v4a" | "apply_patch" => Some(EditFormat::Patch),
+        "json" | "tool" | "tools" | "tool_calls" | "tags" | "xml" => Some(EditFormat::Auto),
+        word => EditFormat::from_word(word),
+    }
+}
+
 impl Case {
     fn made(self) -> Value {
         let failed =
             |files: &BTreeMap<String, String>, issues: Vec<String>| json!({ "files": files, "applied": 0, "issues": issues });
-        let format = self.format.as_deref().map_or(Some(edit::EditFormat::Auto), edit::EditFormat::from_spelling);
+        let format = self.format.as_deref().map_or(Some(edit::EditFormat::Auto), format_named);
         let Some(format) = format else { return failed(&self.files, vec!["there is no such format".to_owned()]) };
         let mut files = Vec::new();
         for (path, text) in &self.files {
