@@ -134,7 +134,7 @@ fn owner(ws: &Workspace, worktree: &str) -> Owner {
 fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recovered, Error> {
     let Found { mut turn, place, head, raw, .. } = found;
     if let Some(pid) = open::running_command(&wal) {
-        return Err(VcsError::AtWork(pid).into());
+        return Err(VcsError::AtWork(Some(pid)).into());
     }
     let (key, ours) = (turn.header.key, whose == Owner::Us);
     let end = |wal: Wal| wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir));

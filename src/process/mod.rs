@@ -10,10 +10,11 @@ pub mod bounded;
 pub mod fault;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// A process to run.
@@ -27,6 +28,7 @@ pub struct Spec {
     /// Whether nothing is inherited.
     bare: bool,
     input: Vec<u8>,
+    file: Option<Arc<File>>,
 }
 
 /// What a process left.
@@ -100,6 +102,13 @@ impl Spec {
         self
     }
 
+    /// The same from a file, from where that stands. Its lock is the child's too, from the first moment to its last.
+    #[must_use]
+    pub fn input_file(mut self, file: File) -> Self {
+        self.file = Some(Arc::new(file));
+        self
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
@@ -123,7 +132,8 @@ impl Spec {
 
     /// The same; `started` is told the process's number.
     pub fn run_noted(&self, started: impl FnOnce(u32)) -> io::Result<Output> {
-        let mut child = self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdin = self.file.as_ref().map_or(Ok(Stdio::piped()), |file| file.try_clone().map(Stdio::from))?;
+        let mut child = self.command().stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         started(child.id());
         let (stdin, input) = (child.stdin.take(), self.input.clone());
         // A child that does not read its input closes the pipe; that is its business, not an error of ours.

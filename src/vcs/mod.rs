@@ -253,8 +253,8 @@ pub enum VcsError {
     #[error("{0} exists: another git process is at work in this repository, or one was killed there")]
     IndexLocked(PathBuf),
     /// What a dead process of ours had started still runs.
-    #[error("a command that it started, process {0}, still runs")]
-    AtWork(u32),
+    #[error("a command that it started{} still runs", .0.map(|pid| format!(", process {pid},")).unwrap_or_default())]
+    AtWork(Option<u32>),
     /// A merge, rebase or the like is under way.
     #[error("a {0} is in progress in this repository")]
     InProgress(&'static str),

@@ -363,13 +363,7 @@ fn a_commit_that_outlives_us_is_waited_for() {
     }
     world.hook("pre-commit", "(read line < .git/end) & echo > .git/in-hook; read line < .git/gate");
     world.write("answer.md", edit("a.txt", "two\n", "2\n"));
-    let mut child = world.start(&["apply", "answer.md"]);
-    while !world.exists(".git/in-hook") {
-        assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
-        std::thread::yield_now();
-    }
-    child.kill().expect("killed");
-    let _ = child.wait().expect("ended");
+    killed_in_a_hook(&world, &["apply", "answer.md"]);
     let ran = world.rt(&["status"]).ok();
     assert!(ran.err.contains("it cannot be closed (a command that it started, process "), "{}", ran.err);
     assert_eq!(world.read("a.txt"), "one\n2\n", "nothing is put back that is about to be committed");
@@ -389,6 +383,17 @@ fn a_commit_that_outlives_us_is_waited_for() {
     assert_eq!(world.read("a.txt"), "one\ntwo\n");
 }
 
+/// Runs `rt`, and kills it when the hook has begun, which says so by the file `.git/in-hook`.
+fn killed_in_a_hook(world: &World, args: &[&str]) {
+    let mut child = world.start(args);
+    while !world.exists(".git/in-hook") {
+        assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed");
+    let _ = child.wait().expect("ended");
+}
+
 /// The same for an undo that has to make a commit, and for a redo.
 #[test]
 fn an_undo_or_redo_whose_commit_outlives_us_is_done_once() {
@@ -404,13 +409,7 @@ fn an_undo_or_redo_whose_commit_outlives_us_is_done_once() {
         let before = commits();
         // Whoever comes second does not wait.
         world.hook("pre-commit", "[ -e .git/in-hook ] || { echo > .git/in-hook; read line < .git/gate; }");
-        let mut child = world.start(args);
-        while !world.exists(".git/in-hook") {
-            assert!(child.try_wait().expect("asked").is_none(), "it ended before the hook ran");
-            std::thread::yield_now();
-        }
-        child.kill().expect("killed");
-        let _ = child.wait().expect("ended");
+        killed_in_a_hook(&world, args);
         let ran = world.rt(&["status"]).ok();
         assert!(ran.err.contains("still runs"), "{args:?}: {}", ran.err);
         assert_eq!(commits(), before);
@@ -419,6 +418,23 @@ fn an_undo_or_redo_whose_commit_outlives_us_is_done_once() {
         assert_eq!((world.read("a.txt").as_str(), world.git(&["show", "HEAD:a.txt"]).as_str()), (text, text), "{args:?}");
         assert_eq!((world.git(&["status", "--porcelain"]).as_str(), commits()), ("", before + 1), "{args:?}");
     }
+}
+
+/// Also when we are killed before git's number is known: its message is whole, and nobody commits beside it.
+#[test]
+fn a_commit_that_outlives_us_from_its_first_moment_is_waited_for() {
+    let world = World::with(&[("a.txt", "one\ntwo\n")]);
+    assert_eq!(world.run("mkfifo", &[".git/gate"]).code, Some(0));
+    world.write(".git/answer.md", edit("a.txt", "two\n", "2\n"));
+    world.hook("pre-commit", "[ -e .git/in-hook ] || { echo > .git/in-hook; read line < .git/gate; }");
+    let _ = kill(&world, &["apply", ".git/answer.md"], "commit.started");
+    let ran = world.rt(&["status"]).ok();
+    assert!(ran.err.contains("a command that it started still runs"), "{}", ran.err);
+    world.write(".git/gate", "go\n");
+    while world.rt(&["status"]).ok().err.contains("still runs") {}
+    assert_eq!((world.read("a.txt").as_str(), world.git(&["show", "HEAD:a.txt"]).as_str()), ("one\n2\n", "one\n2\n"));
+    assert_eq!((world.git(&["status", "--porcelain"]).as_str(), world.git(&["rev-list", "--count", "HEAD"]).trim()), ("", "2"));
+    assert_eq!(world.rt(&["fsck"]).ok().code, Some(0));
 }
 
 /// What the user staged stays staged when the next start brings the index up to date, the mode too.

@@ -10,7 +10,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use gix::bstr::ByteSlice as _;
@@ -21,6 +23,7 @@ use crate::base::id::Oid;
 use crate::base::merge::merge3_files;
 use crate::base::path::RepoPath;
 use crate::process::Spec;
+use crate::vcs::durable::Lock;
 use crate::vcs::{Backend as _, Extent, Landed, Landing, Signature, VcsError, Withheld, Words};
 
 use super::moving::Step;
@@ -349,6 +352,7 @@ impl Git {
     ) -> Result<Option<gix::ObjectId>, VcsError> {
         let private = self.layout.git_dir.join("retort").join("index.commit");
         // A git that was killed leaves its lock beside; nobody else uses this index while we hold the worktree's lock.
+        self.check_running_commit()?;
         for old in [&private, &private.with_extension("commit.lock")] {
             let _ = fs::remove_file(old);
         }
@@ -359,12 +363,15 @@ impl Git {
         // As durable as the commits that we make ourselves.
         let arguments = ["-c", "core.fsync=objects,reference", "commit", "--quiet", "--cleanup=verbatim", "--file=-"];
         let spec = git().args(arguments).env("GIT_AUTHOR_DATE", date);
-        // If we are killed it goes on. Whoever cleans up after us has to know, or its commit would come after that.
-        let note = self.running_commit();
-        let out = self.try_git("commit", &spec.input(words.message.as_bytes()), |pid| {
+        // If we are killed it goes on, with all of the message. Whoever cleans up after us has to know, or its commit would
+        // come after that: git holds the lock of what it reads. Its number is for people.
+        let (message, note) = self.running_commit();
+        let file = locked_message(&message, &words.message).map_err(VcsError::io(&message))?;
+        let out = self.try_git("commit", &spec.input_file(file), |pid| {
+            self.faults.point("commit.started");
             let _ = fs::write(&note, crate::process::identity(pid).unwrap_or_default());
         })?;
-        for done in [&private, &note] {
+        for done in [&private, &message, &note] {
             let _ = fs::remove_file(done);
         }
         let now = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
@@ -475,20 +482,27 @@ impl Git {
         Err(VcsError::Moved { name: "the index".to_owned() })
     }
 
-    /// Where the `git commit` is noted that is making a commit for us.
-    fn running_commit(&self) -> std::path::PathBuf {
-        self.layout.git_dir.join("retort").join("commit")
+    /// What the `git commit` reads that is making a commit for us, and where its number is noted.
+    fn running_commit(&self) -> (PathBuf, PathBuf) {
+        let directory = self.layout.git_dir.join("retort");
+        (directory.join("commit.message"), directory.join("commit"))
     }
 
     /// Refuses while a `git commit` of a dead process of ours still runs its hooks.
     pub(super) fn check_running_commit(&self) -> Result<(), VcsError> {
-        let note = self.running_commit();
-        let Ok(known) = fs::read_to_string(&note) else { return Ok(()) };
-        let pid = known.split(' ').next().and_then(|pid| pid.parse().ok());
-        if let Some(pid) = pid.filter(|pid| crate::process::identity(*pid).as_ref() == Some(&known)) {
-            return Err(VcsError::AtWork(pid));
+        let (message, note) = self.running_commit();
+        let file = match File::open(&message) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(VcsError::io(&message))?,
+        };
+        if Lock::attempt(file).map_err(VcsError::io(&message))?.is_none() {
+            let known = fs::read_to_string(&note).unwrap_or_default();
+            let pid = known.split(' ').next().and_then(|pid| pid.parse().ok());
+            return Err(VcsError::AtWork(pid.filter(|pid| crate::process::identity(*pid).as_ref() == Some(&known))));
         }
-        fs::remove_file(&note).map_err(VcsError::io(&note))
+        // The message last: as long as it is there, this is done again.
+        let _ = fs::remove_file(&note);
+        fs::remove_file(&message).map_err(VcsError::io(&message))
     }
 
     /// Completes a landing whose process died after the branch had moved.
@@ -521,6 +535,17 @@ impl Git {
         let head = self.repo.head().map_err(super::fault)?.id().map(gix::Id::detach);
         self.catch_up_index(Some(gix_id(from)), head, paths.iter())
     }
+}
+
+/// A file with a commit's message, to be read from its beginning. It is locked before it has its name.
+fn locked_message(path: &Path, message: &str) -> io::Result<File> {
+    let unnamed = path.with_extension("new");
+    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&unnamed)?;
+    file.lock()?;
+    file.write_all(message.as_bytes())?;
+    file.rewind()?;
+    fs::rename(&unnamed, path)?;
+    Ok(file)
 }
 
 /// Whether we were first.
