@@ -439,12 +439,17 @@ fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool
     // The file's last line may lack the end that is quoted with it.
     let last = needle.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).filter(|line| text.ends_with(*line));
     let last = last.map(|line| text.len() - line.len()).filter(|at| *at == 0 || text[..*at].ends_with('\n'));
-    let mut places = text.match_indices(&needle).map(|(at, _)| at).chain(last);
-    match (places.next(), places.next()) {
+    // Those that overlap are two, and which one is meant is not said.
+    let (first, step) = (text.find(&needle), needle.chars().next().map_or(1, char::len_utf8));
+    let places = || {
+        let next = |at: &usize| text.get(at + step..).and_then(|rest| rest.find(&needle)).map(|n| at + step + n);
+        std::iter::successors(first, next).chain(last)
+    };
+    let mut found = places();
+    match (found.next(), found.next()) {
         (Some(_), Some(_)) if !all => {
             let lines = |at: usize| text[..at].matches('\n').count() + 1;
-            let found: Vec<usize> = text.match_indices(&needle).map(|(at, _)| at).chain(last).take(200).map(lines).collect();
-            Err(plain(Reason::Ambiguous(found)))
+            Err(plain(Reason::Ambiguous(places().take(200).map(lines).collect())))
         }
         (Some(at), None) if Some(at) == last => replaced(old, sought, new, Hint::default()),
         (Some(_), _) => Ok(text.replace(&needle, &put)),

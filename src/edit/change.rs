@@ -62,8 +62,9 @@ impl<'a> Change<'a> {
     }
 
     /// The same without the deletion of blank lines at these of its ends, if anything else changes, but not beside them: such
-    /// lines are quoted by mistake more often than they are meant. None if there are none.
-    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool) -> Option<Self> {
+    /// lines are quoted by mistake more often than they are meant. Where they are `all` in the file as they are quoted,
+    /// whoever keeps some of them means to delete the others. None if there are none.
+    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool, all: impl Fn() -> bool) -> Option<Self> {
         let ends = |lines: &[&str]| {
             let blank = |line: &&&str| is_blank(line);
             let head = lines.iter().take_while(blank).count();
@@ -75,9 +76,11 @@ impl<'a> Change<'a> {
         let stays = |line: Option<&&str>, new: Option<&&str>| matches!((line, new), (Some(line), Some(new)) if same(line, new));
         let old_line = |at: Option<usize>| at.and_then(|at| self.old.get(at));
         let new_line = |at: Option<usize>| at.and_then(|at| self.new.get(at));
-        let at_head = at_head && head > new_head && stays(old_line(Some(head)), new_line(Some(new_head)));
+        let fewer = |new: usize, old: usize| new < old && (new == 0 || !all());
+        let at_head = at_head && fewer(new_head, head) && stays(old_line(Some(head)), new_line(Some(new_head)));
         let back = |lines: &[&str], tail: usize| lines.len().checked_sub(tail + 1);
-        let at_tail = at_tail && tail > new_tail && stays(old_line(back(&self.old, tail)), new_line(back(&self.new, new_tail)));
+        let at_tail =
+            at_tail && fewer(new_tail, tail) && stays(old_line(back(&self.old, tail)), new_line(back(&self.new, new_tail)));
         let spare = at_head || at_tail;
         if self.is_diff() || !spare || self.new.is_empty() || bare(&self.old, (head, tail)) == bare(&self.new, (new_head, new_tail))
         {

@@ -59,12 +59,13 @@ pub(super) fn find<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) ->
     };
     let change = completed.as_ref().unwrap_or(change);
     let step = |change: &Change<'a>| exact(file, change, hint).or_else(|| inexact(file, change, hint)).unwrap_or(Found::None);
-    let Some(whole) = change.with_blank_ends(true, true) else { return step(change) };
+    let ends = |head, tail| change.with_blank_ends(head, tail, || !places(file, &change.old).is_empty());
+    let Some(whole) = ends(true, true) else { return step(change) };
     match step(&whole) {
         Found::One(splice) => {
             // At the file's own ends there is nothing that they could be quoted from by mistake.
             let (head, tail) = (splice.at > 0, splice.at + splice.len < file.len());
-            if head && tail { Found::One(splice) } else { step(change.with_blank_ends(head, tail).as_ref().unwrap_or(change)) }
+            if head && tail { Found::One(splice) } else { step(ends(head, tail).as_ref().unwrap_or(change)) }
         }
         found => found,
     }
