@@ -14,7 +14,7 @@ use crate::base::path::RepoPath;
 use crate::base::text::ellipsis;
 use crate::base::tree::SourceTree;
 use crate::config::secret::Redactor;
-use crate::edit::{self, Edit, EditFormat, EditPlan, Op, ParseIssue, Reject};
+use crate::edit::{self, Edit, EditFormat, EditPlan, IssueKind, Op, ParseIssue, Reject};
 use crate::prompt;
 use crate::session::turn::{Access, ChangeStatus, SessionState, StoredChange, StoredEdits, StoredReject};
 
@@ -91,6 +91,13 @@ impl Misfit {
         Self { path: None, line: format!("{name} says no: {why}"), for_model, source: String::new() }
     }
 
+    /// What may have followed.
+    fn cut() -> Self {
+        let line = "the answer is cut off behind its last edit; there may have been more".to_owned();
+        let for_model = prompt::RejectInfo { path: None, reason: line.clone(), edit: None, nearest: None };
+        Self { path: None, line, for_model, source: String::new() }
+    }
+
     fn with_secret(path: &RepoPath, edit: &Edit) -> Self {
         let reason = "the edit would put a secret of the user's environment into the file".to_owned();
         let line = format!("{path}: {reason}");
@@ -107,11 +114,27 @@ impl Misfit {
 }
 
 impl Gathered {
+    /// What a turn holds, for the next one of its exchange.
+    pub fn holding(edits: &StoredEdits) -> Self {
+        let changes = edits.with_status(ChangeStatus::Held);
+        let counts = changes.iter().map(|(path, _)| (path.clone(), 1)).collect();
+        Self { changes, counts, message: edits.message.clone(), ..Self::default() }
+    }
+
     /// Takes the edits of one more answer.
     pub fn take(&mut self, answer: &str, format: EditFormat, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
-        let known: Vec<RepoPath> = rules.state.files.keys().chain(tree.paths()).cloned().collect();
-        let plan = edit::parse(format, &known, answer, true);
-        self.take_plan(&plan, tree, rules)
+        self.take_plan(&edit::parse(format, &known(tree, rules), answer, true), tree, rules)
+    }
+
+    /// Takes the complete edits of an answer that was cut off, and notes that there may have been more.
+    pub fn take_cut(&mut self, answer: &str, format: EditFormat, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
+        let plan = edit::parse(format, &known(tree, rules), answer, false);
+        self.take_plan(&plan, tree, rules)?;
+        let noted = plan.issues.iter().any(|issue| issue.kind == IssueKind::Cut);
+        if !self.changes.is_empty() && !noted {
+            self.rejects.push(Misfit::cut());
+        }
+        Ok(())
     }
 
     /// The same with edits that were read already.
@@ -195,6 +218,11 @@ impl Gathered {
     pub fn held(&self) -> Vec<prompt::Held> {
         self.counts.iter().map(|(path, edits)| prompt::Held { path: path.clone(), edits: *edits }).collect()
     }
+}
+
+/// The paths that an answer may name.
+fn known(tree: &dyn SourceTree, rules: &Rules<'_>) -> Vec<RepoPath> {
+    rules.state.files.keys().chain(tree.paths()).cloned().collect()
 }
 
 /// A file as an edit finds it.

@@ -4,6 +4,7 @@
 //! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
+mod answer;
 mod checks;
 mod command;
 mod request;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use crate::base::id::{Oid, TurnKey};
 use crate::base::money::Tokens;
 use crate::config::CommitMode;
-use crate::edit::{Edit, EditPlan};
+use crate::edit::Edit;
 use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::prompt::Trouble;
@@ -24,7 +25,7 @@ use crate::vcs::Landed;
 
 use super::Error;
 use super::check::{Broken, Checked};
-use super::edits::{Gathered, Rules};
+use super::edits::Gathered;
 use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
@@ -375,6 +376,9 @@ impl<'a> Driver<'a> {
                 Input::Interrupted
             }
         };
+        if matches!(input, Input::Cut | Input::Interrupted) {
+            self.keep_complete()?;
+        }
         Ok(input)
     }
 
@@ -395,39 +399,6 @@ impl<'a> Driver<'a> {
             turn.response = Some(answer.record);
         }
         Ok(())
-    }
-
-    fn parse(&mut self) -> Result<Input, Error> {
-        let (ws, text) = (self.ws, self.answer()?);
-        let tree = ws.backend.worktree()?;
-        let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
-        self.gathered.take(&text, prepare::asked_for(self.message.format), &*tree, &rules).map_err(unreadable)?;
-        self.parsed()
-    }
-
-    fn parse_plan(&mut self, plan: &EditPlan) -> Result<Input, Error> {
-        let ws = self.ws;
-        let tree = ws.backend.worktree()?;
-        let rules = Rules { state: &self.state, redactor: &ws.redactor, ask_for_unseen: true };
-        self.gathered.take_plan(plan, &*tree, &rules).map_err(unreadable)?;
-        self.parsed()
-    }
-
-    /// What was read from the answer.
-    fn parsed(&mut self) -> Result<Input, Error> {
-        let ws = self.ws;
-        let (fit, misfits, unseen) = (self.gathered.changes.len(), self.gathered.rejects.len(), self.gathered.unseen.len());
-        let now = ws.now();
-        let lines: Vec<Event> = self.gathered.rejects.iter().map(|r| Event::new(now, "reject").with("what", &r.line)).collect();
-        self.open()?.turn.turn.events.extend(lines);
-        if misfits + unseen > 0 {
-            self.observer.observe(&Progress::Rejected(&self.gathered));
-        }
-        ws.faults.point("parsed");
-        if misfits + unseen == 0 {
-            return self.look_at_syntax(fit);
-        }
-        Ok(Input::Parsed { fit, misfits, unseen })
     }
 
     fn store(&mut self) -> Result<Input, Error> {
@@ -537,10 +508,6 @@ impl<'a> Driver<'a> {
         };
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
-}
-
-fn unreadable(source: std::io::Error) -> Error {
-    Error::Read { what: "a file that the answer edits".to_owned(), source }
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

@@ -17,14 +17,16 @@ use crate::base::path::RepoPath;
 use crate::llm;
 use crate::session::cursor::Cursor;
 use crate::session::event::Event;
-use crate::session::turn::{ChangeStatus, Outcome, Turn, TurnKind};
+use crate::session::turn::{ChangeStatus, Outcome, ResponseRecord, StoredEdits, Turn, TurnKind};
 use crate::vcs::wal::Wal;
 use crate::vcs::{Landed, VcsError};
 
 use super::Error;
+use super::edits::{Gathered, Rules};
 use super::intent::{Intent, Step};
 use super::landing;
 use super::open::{self, Found, Place, annotate, record};
+use super::prepare;
 use super::store::{Appended, Link, StoreError};
 use super::undo::{self, Undone};
 use super::workspace::Workspace;
@@ -45,6 +47,8 @@ pub struct Recovered {
     pub committed: bool,
     /// Whether stored edits wait for `retry`.
     pub held: bool,
+    /// Whether they are not all that the answer had.
+    pub partial: bool,
     pub kind: TurnKind,
     /// Whether the turn was recorded already, and only its traces went.
     pub only_traces: bool,
@@ -146,6 +150,7 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
         left: Vec::new(),
         committed: false,
         held: false,
+        partial: false,
         kind: turn.header.kind,
         only_traces: false,
         dropped: false,
@@ -181,6 +186,9 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     }
     take_answer(ws, &mut turn, head, raw);
     done.answered = turn.response.as_ref().is_some_and(|r| !r.raw.is_empty());
+    if ours && turn.header.kind == TurnKind::Turn && turn.edits == StoredEdits::default() {
+        keep_edits(ws, &mut turn, &place)?;
+    }
     if !done.committed {
         if ours {
             restore(ws, &changes, &place.in_files, key, &mut done)?;
@@ -196,7 +204,7 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
             turn.edits.changes.iter_mut().for_each(|change| change.status = ChangeStatus::Held);
         }
     }
-    let whole = turn.response.as_ref().is_some_and(|r| r.stop.is_some()) || turn.header.kind != TurnKind::Turn;
+    let whole = turn.response.as_ref().is_some_and(ResponseRecord::is_whole) || turn.header.kind != TurnKind::Turn;
     turn.header.outcome = match whole {
         // It had come to its end but for the checks.
         true if done.committed && turn.header.outcome == Outcome::Applied => Outcome::Applied,
@@ -210,6 +218,7 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     done.outcome = turn.header.outcome;
     done.held = turn.header.kind != TurnKind::Note
         && (turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held) || turn.header.outcome == Outcome::Uncommitted);
+    done.partial = !turn.edits.rejects.is_empty();
     let appended = record(ws, &mut turn, &place)?;
     move_cursor(ws, &appended, key, &place, whose)?;
     ws.faults.point("recover.cursor");
@@ -259,6 +268,28 @@ fn take_answer(
         turn.header.cost = turn.header.price.map(|p| p.cost(&turn.header.usage));
     }
     turn.response = Some(answer.record);
+}
+
+/// Keeps the edits of an answer that nobody came to read.
+fn keep_edits(ws: &Workspace, turn: &mut Turn, place: &Place) -> Result<(), Error> {
+    let Some(answer) = turn.response.as_ref().filter(|answer| !answer.text.is_empty()) else { return Ok(()) };
+    let (tree, format) = (ws.backend.worktree()?, prepare::asked_for(ws.config.settings().model.edit_format));
+    let rules = Rules { state: &turn.state, redactor: &ws.redactor, ask_for_unseen: true };
+    // What the exchange held before is a part of what it would have written.
+    let (header, parent) = (&turn.header, place.parent.map(|parent| ws.store().link(parent)).transpose()?);
+    let parent = parent.filter(|link| header.exchange != header.key && link.header.exchange == header.exchange);
+    let held = parent.map(|link| ws.store().turn(&link)).transpose()?;
+    let mut gathered = held.map_or_else(Gathered::default, |turn| Gathered::holding(&turn.edits));
+    let taken = if answer.is_whole() {
+        gathered.take(&answer.text, format, &*tree, &rules)
+    } else {
+        gathered.take_cut(&answer.text, format, &*tree, &rules)
+    };
+    // A file that cannot be read now is no reason to leave the turn open; the answer is kept as it is.
+    if taken.is_ok() {
+        turn.edits = gathered.stored(ChangeStatus::Held);
+    }
+    Ok(())
 }
 
 /// Notes in the turn's edits what a hook made of them on the way into the commit: files that are, on disk and there, the

@@ -322,7 +322,8 @@ fn about_turn(done: &Recovered) -> String {
         said.push_str(&format!(", {} changed since and left alone", files(done.left.len())));
     }
     if done.held {
-        said.push_str(&format!(" · rt retry {key} applies its edits"));
+        let (partial, which) = if done.partial { (" --partial", "the edits of it that fit") } else { ("", "its edits") };
+        said.push_str(&format!(" · rt retry{partial} {key} applies {which}"));
     }
     said
 }

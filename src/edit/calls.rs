@@ -18,6 +18,9 @@ const OLD: [&str; 7] = ["old_str", "old_string", "old_text", "old", "search", "f
 const NEW: [&str; 7] = ["new_str", "new_string", "new_text", "new", "replace", "replacement", "newText"];
 const CONTENT: [&str; 5] = ["content", "file_text", "contents", "code", "text"];
 
+/// How deep in objects and arrays an edit may stand.
+const DEEP: usize = 12;
+
 /// The edits in `text`; none if it is no JSON, or has no edit in it.
 pub(super) fn read(text: &str) -> Option<Vec<Call>> {
     let mut calls = Vec::new();
@@ -34,7 +37,7 @@ fn text<'v>(object: &'v Map<String, Value>, keys: &[&str]) -> Option<&'v str> {
 fn walk(value: &Value, path: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| walk(value, path, calls, depth + 1)),
-        Value::Object(object) if depth < 12 => members(object, value, path, calls, depth),
+        Value::Object(object) if depth < DEEP => members(object, value, path, calls, depth),
         _ => {}
     }
 }
@@ -91,6 +94,33 @@ fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, call
             _ => {}
         }
     }
+}
+
+/// The part of a cut-off text that its complete objects in arrays make, as JSON; none if there is no such object.
+pub(super) fn complete_part(text: &str) -> Option<String> {
+    let (mut open, mut in_text, mut escaped) = (Vec::new(), false, false);
+    let mut last = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            b'}' | b']' => {
+                if open.pop() != Some(byte) {
+                    return None;
+                }
+                if byte == b'}' && open.last() == Some(&b']') && open.len() < DEEP {
+                    last = Some((at + 1, open.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    let (end, open) = last?;
+    Some(text[..end].chars().chain(open.into_iter().rev().map(char::from)).collect())
 }
 
 /// Whether this is the beginning of edits as JSON.

@@ -159,4 +159,18 @@ proptest! {
             }
         }
     }
+
+    /// A cut-off answer has edits of the whole one, from its first one on, and no others.
+    #[test]
+    fn of_a_cut_answer_only_complete_edits_are_taken((old, new) in edited(), around in 1_usize..4, cuts: Vec<prop::sample::Index>) {
+        let known = [RepoPath::new(NAME).expect("a path")];
+        for (form, answer) in forms(&old, &new, around) {
+            let whole = parse(EditFormat::Auto, &known, &answer, true).edits;
+            for cut in &cuts {
+                let cut = answer.floor_char_boundary(cut.index(answer.len() + 1));
+                let part = parse(EditFormat::Auto, &known, &answer[..cut], false).edits;
+                prop_assert!(part.len() <= whole.len() && part[..] == whole[..part.len()], "{form}: {}\n{part:?}\n{whole:?}", &answer[..cut]);
+            }
+        }
+    }
 }

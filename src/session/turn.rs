@@ -273,6 +273,11 @@ pub struct ResponseRecord {
 }
 
 impl ResponseRecord {
+    /// Whether the model came to the end of what it had to say.
+    pub const fn is_whole(&self) -> bool {
+        !matches!(self.stop, None | Some(Stop::Length | Stop::Refused(_)))
+    }
+
     /// The assistant's message as the next request repeats it: text and provider bytes in their order.
     pub fn parts(&self, provider: &str) -> Vec<Part> {
         let mut out = Vec::new();

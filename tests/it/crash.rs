@@ -43,7 +43,13 @@ pub(crate) fn recovered(world: &World, before: &Snapshot, after: &Snapshot, at: 
         assert_eq!(&kept, raw, "{at}: the bytes that arrived");
         assert!(sent(0).starts_with(&kept) || sent(1).starts_with(&kept), "{at}: the bytes that were sent");
     }
-    if let Some(key) = offered(&said) {
+    if let Some(key) = offered(&said, true) {
+        let _ = world.rt(&["retry", "--partial", key]).ok();
+        assert_ne!(&Snapshot::of(world), before, "{at}: what fits is written");
+        let _ = world.rt(&["undo"]).ok();
+        assert_eq!(&Snapshot::of(world), before, "{at}: and is taken back");
+    }
+    if let Some(key) = offered(&said, false) {
         assert!(!committed, "{at}: {said}");
         let _ = world.rt(&["retry", key]).ok();
         assert_eq!(&Snapshot::of(world), after, "{at}: retry brings the edits in");
@@ -191,7 +197,7 @@ impl Case {
             assert_eq!(now, *after, "{at}: half of it is done: {said}");
             return;
         }
-        let _ = match offered(&said) {
+        let _ = match offered(&said, false) {
             Some(key) => world.rt(&["retry", key]).ok(),
             None => world.rt(self.args).ok(),
         };

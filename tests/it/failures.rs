@@ -85,6 +85,29 @@ fn a_cut_stream_keeps_its_text_and_writes_nothing() {
 }
 
 #[test]
+fn the_complete_edits_of_a_cut_answer_wait_and_are_written_when_one_says_so() {
+    let half = change().replace("one", "two").replace('1', "2");
+    let half = &half[..half.find(">>>>>>>").expect("an end")];
+    for text in [format!("{}\nAnd then ", change()), format!("{}\n{half}", change())] {
+        let whole = format!("{text}{}", ".".repeat(text.len()));
+        let model = FakeModel::script(vec![Reply::gemini(&whole, 10).cut_after(5)]);
+        let world = world(&model);
+        let ran = world.rt(&["-m", "change a.txt"]).code(4);
+        assert!(ran.err.contains("complete edits of 1 file are kept: rt retry --partial"), "{}", ran.err);
+        assert_eq!((world.read("a.txt").as_str(), world.git(&["status", "--porcelain"]).as_str()), ("one\ntwo\n", ""));
+        assert!(world.rt(&["status"]).ok().out.contains("1 file to write"));
+        let said = world.rt(&["show"]).ok().out;
+        assert!(said.contains("cut off") || said.contains("ends inside this block"), "{said}");
+        world.rt(&["retry"]).code(5);
+        assert_eq!(world.read("a.txt"), "one\ntwo\n");
+        world.rt(&["retry", "--partial"]).ok();
+        assert_eq!((world.read("a.txt").as_str(), world.git(&["status", "--porcelain"]).as_str()), ("1\ntwo\n", ""));
+        world.rt(&["undo"]).ok();
+        assert_eq!(world.read("a.txt"), "one\ntwo\n");
+    }
+}
+
+#[test]
 fn a_hook_that_refuses_keeps_the_files_and_retry_commits_them() {
     let model = FakeModel::saying(&[change()]);
     let world = world(&model);

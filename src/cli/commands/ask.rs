@@ -20,10 +20,10 @@ use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
 use crate::session::meta::name_from;
-use crate::session::turn::Access;
+use crate::session::turn::{Access, ChangeStatus};
 use crate::ui::{Style, Text, Ui};
 
-use super::super::context::Context;
+use super::super::context::{self, Context};
 use super::super::editor;
 use super::super::error::{BUG, DENIED, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
@@ -194,7 +194,13 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         finished
     };
     after_with(ctx, &ws, index);
-    let failure = finished.error.map(Failure::from);
+    let held = finished.turn.edits.with_status(ChangeStatus::Held).len();
+    let failure = finished.error.map(Failure::from).map(|failure| match finished.end {
+        End::NoAnswer | End::Interrupted if held > 0 => {
+            failure.hint(format!("complete edits of {} are kept: rt retry --partial", context::files(held)))
+        }
+        _ => failure,
+    });
     match finished.end {
         End::Done => Ok(()),
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),

@@ -252,6 +252,9 @@ impl Parser {
             State::Json { line, text, .. } => {
                 if !self.take_calls(line, &text) {
                     if !complete && calls::looks_so(&text) {
+                        if let Some(part) = calls::complete_part(&text) {
+                            self.take_calls(line, &part);
+                        }
                         self.issue(line, IssueKind::Cut, None, &text);
                     }
                     self.plan.prose.push_str(&text);

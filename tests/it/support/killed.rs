@@ -196,9 +196,14 @@ pub(crate) fn start(world: &World, at: &str) -> String {
     ran.err
 }
 
-/// The turn that a line offers to retry.
-pub(crate) fn offered(line: &str) -> Option<&str> {
-    line.split("rt retry ").nth(1)?.split_whitespace().next()
+/// The turn that a line offers to retry; whole, or in part.
+pub(crate) fn offered(line: &str, partial: bool) -> Option<&str> {
+    let mut words = line.split("rt retry ").nth(1)?.split_whitespace();
+    if partial {
+        words.find(|word| *word == "--partial").and(words.next())
+    } else {
+        words.next().filter(|word| *word != "--partial")
+    }
 }
 
 /// Does a job for each item on a few threads.
