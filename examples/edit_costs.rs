@@ -1,7 +1,7 @@
 //! Reads, finds and makes edits through the library alone; what `cargo xtask bench edits` measures.
 //!
 //! Each word is one piece of work, so that its cost is that of a process: `parse FILE`, `parse-pieces FILE`, `apply DIR ANSWER`,
-//! and, to compare with, `copy DIR`.
+//! and, to compare with, `copy DIR`. `read FILE` and `try DIR ANSWER` take what cannot be used, too, and write nothing.
 
 use std::error::Error;
 use std::io;
@@ -68,6 +68,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let plan = parser.finish(true);
             assert!(!plan.edits.is_empty() && plan.issues.is_empty());
         }
+        ["read", file] => {
+            let plan = parse(EditFormat::Auto, &[], &std::fs::read_to_string(file)?, true);
+            std::hint::black_box(plan);
+        }
+        ["try", dir, answer] => {
+            let tree = Directory::open(Path::new(dir))?;
+            let plan = parse(EditFormat::Auto, &tree.paths, &std::fs::read_to_string(answer)?, true);
+            std::hint::black_box(apply(&plan.edits, &tree, &Rules::default())?);
+        }
         ["apply", dir, answer] => {
             let tree = Directory::open(Path::new(dir))?;
             let answer = std::fs::read_to_string(answer)?;
@@ -90,7 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        _ => return Err("parse FILE | parse-pieces FILE | apply DIR ANSWER | copy DIR".into()),
+        _ => return Err("parse FILE | parse-pieces FILE | read FILE | apply DIR ANSWER | try DIR ANSWER | copy DIR".into()),
     }
     Ok(())
 }

@@ -231,12 +231,6 @@ fn costs(runs: usize) -> Result<(String, bool), String> {
     rows.push(Row { what: "reading an answer of 50 MB", with: "`md5sum`", ours, theirs, most: 3.0 });
     let (ours, theirs) = alternate(runs, &|| work(&["parse-pieces", &answer]), &|| work(&["parse", &answer]))?;
     rows.push(Row { what: "the same in pieces of 4 KiB", with: "in one piece", ours, theirs, most: 1.2 });
-    let half: String =
-        text[..text.len() / 2].rsplit_once("Then the next part").map_or_else(String::new, |(half, _)| half.to_owned());
-    let short = at("half.md");
-    shell::write(Path::new(&short), half.as_bytes())?;
-    let (ours, theirs) = alternate(runs, &|| work(&["parse", &answer]), &|| work(&["parse", &short]))?;
-    rows.push(Row { what: "an answer twice as long", with: "half of it", ours, theirs, most: 2.2 });
 
     let mut table =
         String::from("| what | CPU ms | beside | CPU ms | ratio | at most | peak MB | |\n|---|--:|---|--:|--:|--:|--:|---|\n");
@@ -256,11 +250,12 @@ fn costs(runs: usize) -> Result<(String, bool), String> {
             if ratio > row.most { "FAIL" } else { "pass" },
         );
     }
-    Ok((table, missed))
+    let (doubled, too_much) = super::doubling::table(runs, &place, &work)?;
+    Ok((format!("{table}\nTwice the input, the answer read or the edit tried:\n\n{doubled}"), missed || too_much))
 }
 
 /// A program text of so many lines, of which no two are equal.
-fn source(seed: usize, lines: usize) -> String {
+pub(super) fn source(seed: usize, lines: usize) -> String {
     let mut text = String::new();
     for n in 0..lines {
         let _ = writeln!(text, "    let value_{seed}_{n} = compute({n}, \"a text of some length\");");
@@ -269,7 +264,7 @@ fn source(seed: usize, lines: usize) -> String {
 }
 
 /// An edit of one line, with two around it on either side.
-fn block(name: &str, text: &str, line: usize) -> String {
+pub(super) fn block(name: &str, text: &str, line: usize) -> String {
     let around: Vec<&str> = text.lines().skip(line - 2).take(5).collect();
     let changed = [around[0], around[1], "    changed();", around[3], around[4]];
     format!("{name}\n```rust\n<<<<<<< SEARCH\n{}\n=======\n{}\n>>>>>>> REPLACE\n```\n\n", around.join("\n"), changed.join("\n"))

@@ -5,6 +5,7 @@
 //!   never a measurement.
 //! - git runs as its users run it: no option of ours makes it slower or faster than it is.
 
+mod doubling;
 pub(crate) mod edits;
 mod server;
 
