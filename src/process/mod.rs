@@ -15,7 +15,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A process to run.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +154,9 @@ impl Spec {
 /// ever; what the child itself wrote is there by then.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
+/// The same where that process goes on writing.
+const AT_LAST: Duration = Duration::from_secs(2);
+
 /// Reads a pipe to its end on a thread of its own.
 fn collect(mut pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (send, receive) = mpsc::channel();
@@ -171,9 +174,13 @@ fn collect(mut pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> 
 }
 
 fn collected(pieces: Option<mpsc::Receiver<Vec<u8>>>) -> Vec<u8> {
-    let mut out = Vec::new();
-    while let Some(Ok(piece)) = pieces.as_ref().map(|p| p.recv_timeout(AFTERWARDS)) {
+    let (mut out, end) = (Vec::new(), Instant::now() + AT_LAST);
+    let left = || AFTERWARDS.min(end.saturating_duration_since(Instant::now()));
+    while let Some(Ok(piece)) = pieces.as_ref().map(|p| p.recv_timeout(left())) {
         out.extend(piece);
+        if Instant::now() >= end {
+            break;
+        }
     }
     out
 }
@@ -223,6 +230,14 @@ mod tests {
         drop(child.stdin.take());
         child.wait().expect("ends");
         assert_eq!(identity(child.id()), None);
+    }
+
+    #[test]
+    fn who_goes_on_writing_for_ever_is_not_waited_for() {
+        // It ends when nobody reads from it any more.
+        let out = Spec::new("sh").args(["-c", "while :; do echo more; done & echo first"]).run().expect("runs");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.success() && text.contains("first"), "{text:.100}");
     }
 
     #[test]
