@@ -258,11 +258,13 @@ pub(super) struct Line<'a> {
     /// What ran, in order.
     pub ran: Vec<Ran>,
     pub events: Vec<Event>,
+    /// The user stopped a command; no other one begins.
+    stopped: bool,
 }
 
 impl<'a> Line<'a> {
     pub const fn new(ws: &'a Workspace, pipeline: Pipeline) -> Self {
-        Self { ws, pipeline, place: None, ran: Vec::new(), events: Vec::new() }
+        Self { ws, pipeline, place: None, ran: Vec::new(), events: Vec::new(), stopped: false }
     }
 
     /// Runs what stands on this side of the program's step of a point, or in its place. `take` gets what each
@@ -282,10 +284,24 @@ impl<'a> Line<'a> {
         if commands.is_empty() {
             return Ok(());
         }
+        if self.stopped {
+            return Err(Error::Interrupted);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| Error::Read { what: "the runtime".to_owned(), source })?;
         for id in commands {
-            let mut ran = runtime.block_on(call(self.ws, &self.pipeline, id, self.place, open, data()))?;
+            let called = call(self.ws, &self.pipeline, id, self.place, open, data());
+            let ran = runtime.block_on(async {
+                tokio::select! {
+                    ran = called => Some(ran),
+                    Ok(()) = tokio::signal::ctrl_c() => None,
+                }
+            });
+            let Some(ran) = ran else {
+                self.stopped = true;
+                return Err(Error::Interrupted);
+            };
+            let mut ran = ran?;
             if self.pipeline.side(id) == Side::Instead {
                 must_give(&mut ran);
             }

@@ -11,7 +11,7 @@ use crate::session::turn::Outcome;
 
 use super::commands::ask::after;
 use super::context::Context;
-use super::error::{Failure, REJECTED};
+use super::error::{Failure, INTERRUPTED, REJECTED};
 use super::observer::Frame;
 use super::render;
 
@@ -43,6 +43,9 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
         ctx.ui.warn("the answer holds no edits");
     }
     match done.error {
+        Some(error @ Error::Interrupted) => {
+            Err(Failure::user(error.to_string()).hint("the edits are kept: rt retry").code(INTERRUPTED))
+        }
         Some(error) => Err(Failure::from(error).code(REJECTED)),
         None => Ok(()),
     }

@@ -438,20 +438,46 @@ fn an_answer_from_anywhere_goes_past_the_same_commands() {
     assert!(ran.code != Some(0) && ran.err.contains("says no: no") && world.read("b.txt") == "b\n", "{}", ran.err);
 }
 
-#[test]
-fn a_message_is_stopped_while_a_command_runs() {
-    let (world, _model) = world(&[&good()]);
-    hook(&world, "plan", "[\"mine\", \"store\"]", "mkfifo ~/gate; echo $$ > ~/new; mv ~/new ~/up; read line < ~/gate");
-    let child = world.start(&["-m", "change a.txt"]);
+/// Says that it runs, and waits.
+const WAITS: &str = "echo ran >> ~/ran; mkfifo ~/gate; echo $$ > ~/new; mv ~/new ~/up; read line < ~/gate";
+
+/// Interrupts the program while a command [`WAITS`]; what it said.
+fn interrupted(world: &World, args: &[&str]) -> String {
+    let child = world.start(args);
     while !world.top().join("home/up").exists() {
         std::thread::yield_now();
     }
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("a number")).expect("a process");
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("sent");
     let out = child.wait_with_output().expect("it ends");
-    assert_eq!(out.status.code(), Some(130), "{}", String::from_utf8_lossy(&out.stderr));
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(130), "{said}");
+    said
+}
+
+#[test]
+fn a_message_is_stopped_while_a_command_runs() {
+    let (world, _model) = world(&[&good()]);
+    hook(&world, "plan", "[\"mine\", \"store\"]", WAITS);
+    let _ = interrupted(&world, &["-m", "change a.txt"]);
     assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["outcome"], "interrupted");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn an_answer_from_anywhere_is_stopped_while_a_command_runs() {
+    for (point, list, outcome, text) in
+        [("plan", "[\"mine\", \"store\"]", "rejected", "one\n"), ("commit", "[\"mine\", \"commit\"]", "uncommitted", "1\n")]
+    {
+        let (world, _model) = world(&[]);
+        hook(&world, point, list, WAITS);
+        world.write(".git/answer.md", good());
+        let said = interrupted(&world, &["apply", ".git/answer.md"]);
+        assert!(said.contains("interrupted"), "{said}");
+        assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["outcome"], outcome);
+        assert!(world.read("a.txt").starts_with(text));
+        assert_eq!(std::fs::read_to_string(world.top().join("home/ran")).expect("it ran"), "ran\n");
+    }
 }
 
 #[test]
