@@ -467,7 +467,7 @@ fn a_message_is_stopped_while_a_command_runs() {
 #[test]
 fn an_answer_from_anywhere_is_stopped_while_a_command_runs() {
     for (point, list, outcome, text) in
-        [("plan", "[\"mine\", \"store\"]", "rejected", "one\n"), ("commit", "[\"mine\", \"commit\"]", "uncommitted", "1\n")]
+        [("plan", "[\"mine\", \"store\"]", "rejected", "one\ntwo"), ("commit", "[\"mine\", \"commit\"]", "uncommitted", "one\nTWO")]
     {
         let (world, _model) = world(&[]);
         hook(&world, point, list, WAITS);
