@@ -16,7 +16,54 @@ pub(super) enum Call {
 const PATH: [&str; 6] = ["path", "file_path", "file", "filename", "filepath", "target_file"];
 const OLD: [&str; 7] = ["old_str", "old_string", "old_text", "old", "search", "find", "oldText"];
 const NEW: [&str; 7] = ["new_str", "new_string", "new_text", "new", "replace", "replacement", "newText"];
-const CONTENT: [&str; 5] = ["content", "file_text", "contents", "code", "text"];
+const CONTENT: [&str; 3] = ["content", "file_text", "contents"];
+const COMMAND: [&str; 5] = ["command", "type", "action", "operation", "op"];
+const TO: [&str; 4] = ["new_path", "to", "destination", "move_path"];
+const FROM: [&str; 3] = ["old_path", "from", "source"];
+
+/// What else a call says, beside the file and what becomes of it. Data that is quoted has other fields.
+const NOTES: [&str; 17] = [
+    "description",
+    "explanation",
+    "instructions",
+    "instruction",
+    "reason",
+    "summary",
+    "message",
+    "commit_message",
+    "plan",
+    "encoding",
+    "overwrite",
+    "create_dirs",
+    "language",
+    "line_count",
+    "id",
+    "title",
+    "executable",
+];
+
+/// Fields that hold edits.
+const LISTS: [&str; 4] = ["edits", "files", "changes", "operations"];
+
+/// Fields of a call that is wrapped.
+const WRAPPED: [&str; 16] = [
+    "name",
+    "arguments",
+    "args",
+    "parameters",
+    "input",
+    "type",
+    "id",
+    "function",
+    "index",
+    "tool",
+    "tool_name",
+    "call_id",
+    "status",
+    "tool_calls",
+    "role",
+    "caller",
+];
 
 /// How deep in objects and arrays an edit may stand.
 const DEEP: usize = 12;
@@ -44,8 +91,9 @@ fn walk(value: &Value, path: Option<&str>, calls: &mut Vec<Call>, depth: usize) 
 
 fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, calls: &mut Vec<Call>, depth: usize) {
     let path = text(object, &PATH).or(outer);
-    let command = text(object, &["command", "type", "action", "operation", "op"]).unwrap_or_default();
+    let command = text(object, &COMMAND).unwrap_or_default();
     let source = || serde_json::to_string(value).unwrap_or_default() + "\n";
+    let only = |known: &[&[&str]]| object.keys().all(|key| known.iter().any(|names| names.contains(&key.as_str())));
     let mut edit = |path: &str, op: Op| calls.push(Call::Edit { path: path.to_owned(), op, source: source() });
     if let (Some(path), Some(old), Some(new)) = (path, text(object, &OLD), text(object, &NEW)) {
         let all = ["replace_all", "replaceAll", "all"].iter().any(|key| object.get(*key).and_then(Value::as_bool) == Some(true));
@@ -57,14 +105,18 @@ fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, call
         };
         return edit(path, op);
     }
-    let to = text(object, &["new_path", "to", "destination", "move_path"]);
-    let from = path.or_else(|| text(object, &["old_path", "from", "source"]));
-    if let (Some(from), Some(to)) = (from, to) {
+    let moves = ["rename", "move", "rename_file", "move_file"].contains(&command);
+    let named = object.contains_key("old_path") && object.contains_key("new_path");
+    let from = text(object, &PATH).or_else(|| text(object, &FROM));
+    if let (Some(from), Some(to)) = (from, text(object, &TO))
+        && (moves || named)
+        && only(&[&PATH, &FROM, &TO, &COMMAND, &NOTES])
+    {
         let to = crate::base::path::RepoPath::new(to).map_err(|why| super::plan::BadTarget { written: to.to_owned(), why });
         return edit(from, Op::Rename { to });
     }
     if let Some(path) = path {
-        if ["delete", "remove", "delete_file", "remove_file"].contains(&command) {
+        if ["delete", "remove", "delete_file", "remove_file"].contains(&command) && only(&[&PATH, &COMMAND, &NOTES]) {
             return edit(path, Op::Delete);
         }
         if command == "insert" {
@@ -75,12 +127,16 @@ fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, call
             ));
             return;
         }
-        if let Some(content) = text(object, &CONTENT) {
+        // An edit proves by what it quotes that it is one; this does not.
+        if let Some(content) = text(object, &CONTENT).filter(|_| only(&[&PATH, &CONTENT, &COMMAND, &NOTES])) {
             return edit(path, Op::Write { content: content.to_owned(), told: true });
         }
     }
     if let Some(patch) = text(object, &["patch", "input", "diff"]).filter(|text| text.contains("*** ") || text.contains("@@")) {
         return calls.push(Call::Text(patch.to_owned()));
+    }
+    if !only(&[&PATH, &LISTS, &COMMAND, &NOTES]) && !only(&[&WRAPPED]) {
+        return;
     }
     // A call's arguments are an object, or a text that is one.
     for (key, value) in object {
@@ -92,6 +148,60 @@ fn members(object: &Map<String, Value>, value: &Value, outer: Option<&str>, call
             }
             Value::Object(_) | Value::Array(_) => walk(value, path, calls, depth + 1),
             _ => {}
+        }
+    }
+}
+
+/// Lines that begin as JSON does, up to the one in which its brackets close.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) text: String,
+    depth: usize,
+    /// Brackets have closed.
+    closed: bool,
+}
+
+/// What a line is to JSON that has begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    Inside,
+    Last,
+    /// It is no JSON.
+    Foreign,
+}
+
+impl Lines {
+    /// Whether a line begins as JSON does: `[a link]` and `{name}` do not.
+    pub(super) fn begins(line: &str) -> bool {
+        let inside = line.trim_end().strip_prefix(['{', '[']).map(str::trim_start);
+        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with(['"', '{', '[']))
+    }
+
+    pub(super) fn push(&mut self, line: &str) -> Line {
+        self.text.push_str(line);
+        self.text.push('\n');
+        let (mut in_text, mut escaped) = (false, false);
+        for byte in line.trim_end().bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_text => escaped = true,
+                b'"' if !self.closed => in_text = !in_text,
+                _ if in_text => {}
+                b',' | b' ' | b'\t' if self.closed => {}
+                _ if self.closed => return Line::Foreign,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    let Some(depth) = self.depth.checked_sub(1) else { return Line::Foreign };
+                    (self.depth, self.closed) = (depth, depth == 0);
+                }
+                _ => {}
+            }
+        }
+        match (in_text, self.closed) {
+            // A text of JSON does not go over the end of a line.
+            (true, _) => Line::Foreign,
+            (false, true) => Line::Last,
+            (false, false) => Line::Inside,
         }
     }
 }

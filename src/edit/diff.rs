@@ -64,6 +64,8 @@ struct Open {
     /// Lines without any sign that are blank; lines that stay, if more lines follow.
     blanks: usize,
     last: u8,
+    /// Whether a line that is not blank is said to stay.
+    quotes: bool,
 }
 
 impl Open {
@@ -130,7 +132,7 @@ impl Diff {
                 return Flow::Taken;
             }
             match &mut self.hunk {
-                Some(open) if !open.is_full() => Self::content(open, &held),
+                Some(open) if self.fenced || !open.is_full() => Self::content(open, &held),
                 _ => return Flow::Over(Some(held)),
             }
         }
@@ -170,8 +172,10 @@ impl Diff {
                 }
             }
             Some(b' ' | b'+' | b'-') => {
-                // Behind a hunk that is whole, and a blank line, it is a list in a text.
-                if open.is_full() && open.blanks > 0 {
+                // Models miscount. So only where nothing else says where the diff ends, a hunk that is whole does: a list in
+                // a text follows, or what mail programs put below.
+                let item = text.as_bytes().get(1) == Some(&b' ') && text.as_bytes().get(2).is_some_and(|b| *b != b' ');
+                if open.is_full() && (open.blanks > 0 && item && !self.fenced || text.trim_end() == "--") {
                     return Flow::Over(None);
                 }
                 let wanted = open.said.is_some_and(|(said, _)| open.seen.0 < said.0);
@@ -179,6 +183,7 @@ impl Diff {
                     self.held = Some(text.trim_end().to_owned());
                     return Flow::Taken;
                 }
+                open.quotes |= text.starts_with(' ') && !text.trim().is_empty();
                 Self::content(open, text);
             }
             Some(b'\\') => {
@@ -190,7 +195,7 @@ impl Diff {
                 open.source.push('\n');
             }
             Some(_) if text.trim_start().starts_with("```") || text.trim_start().starts_with("~~~") => return Flow::Over(None),
-            Some(_) if open.is_full() || (open.blanks > 0 && !self.fenced) => return Flow::Over(None),
+            Some(_) if !self.fenced && (open.is_full() || open.blanks > 0) => return Flow::Over(None),
             Some(_) => {
                 open.source.push_str(text);
                 open.source.push('\n');
@@ -288,7 +293,7 @@ impl Diff {
         if !self.deleted {
             self.say(known);
         }
-        let Open { mut hunk, source, said, seen, .. } = open;
+        let Open { mut hunk, source, said, seen, quotes, .. } = open;
         if self.deleted {
             self.head.push_str(&source);
         }
@@ -300,9 +305,14 @@ impl Diff {
             self.issue.get_or_insert((IssueKind::NoDiffPath, None, source));
             return;
         };
+        if self.created && quotes {
+            self.issue.get_or_insert((IssueKind::QuotesNothing, Some(path), source));
+            return;
+        }
         let op = if self.created {
             let mut content = String::with_capacity(hunk.body.len());
-            for line in hunk.body.split_inclusive('\n').filter_map(|line| line.strip_prefix('+')) {
+            // Of a new file nothing is quoted: a line without a sign, such as a blank one, is a line of it.
+            for line in hunk.body.split_inclusive('\n').filter_map(|line| line.strip_prefix(['+', ' '])) {
                 content.push_str(line);
             }
             if hunk.last_end == Some(false) {

@@ -178,6 +178,8 @@ pub struct ParseIssue {
 pub enum IssueKind {
     #[error("the answer ends inside this block")]
     Cut,
+    #[error("it is not clear whether the entities in it (`&amp;`, `&lt;`) are meant; write the characters as the file has them")]
+    Escaped,
     #[error("the answer has more than 50,000 edits; from this one on nothing was read")]
     TooMany,
     #[error(
@@ -196,6 +198,8 @@ pub enum IssueKind {
         "a REPLACE marker stands outside any block; the block before it and all after it were not read. If the file itself has such lines, use 9 characters in all three markers of the block"
     )]
     StrayEnd,
+    #[error("an end tag stands outside of any edit, so it is not clear where the edit before it ends; that one was not read")]
+    StrayTag,
     #[error(
         "it is not clear where this file's fenced block ends; it and all after it were not read. Use `=== FILE: path ===` and a fence that is longer than any fence in the content"
     )]
@@ -208,6 +212,8 @@ pub enum IssueKind {
     Unprefixed,
     #[error("the diff has a change of a binary file, which is not made")]
     BinaryPatch,
+    #[error("the diff says that the file is new, and quotes lines of it; begin each line of a new file with `+`")]
+    QuotesNothing,
     #[error("this diff does not say which file it changes, or not how; begin it with `--- a/path` and `+++ b/path`")]
     NoDiffPath,
     #[error("`<{0}>` must be followed by `<{1}>`, each closed; this edit and all after it were not read")]

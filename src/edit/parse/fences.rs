@@ -55,7 +55,7 @@ impl Parser {
                 if !open.is_some_and(|open| open.edits) {
                     self.prose(raw);
                 }
-                self.label = None;
+                (self.label, self.tagged) = (None, None);
                 return;
             }
             if !open.edits {

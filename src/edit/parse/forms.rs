@@ -1,10 +1,11 @@
 //! The forms other than blocks and whole files: where they begin, and what they bring.
 
 use super::super::calls::{self, Call};
+
 use super::super::diff::{Diff, Made};
 use super::super::plan::{IssueKind, Op};
 use super::super::tags::{self, Tag, Tags};
-use super::{NESTED, Names, Parser, State};
+use super::{GONE_BACK_MAX, NESTED, Names, Parser, State};
 
 impl Parser {
     /// The fence around a diff is a part of it; whether there is one.
@@ -45,12 +46,26 @@ impl Parser {
             return false;
         }
         if raw.trim_end() == "<tool_call>" {
-            self.state = State::Json { line: self.at, text: String::new(), end: Some("</tool_call>") };
+            self.state = State::Call { line: self.at, text: String::new(), end: "</tool_call>" };
             return true;
         }
         match tags::read(raw) {
             None => return false,
-            Some(Tag::Path(path)) => self.tagged = Some(path),
+            Some(Tag::Path(path, rest)) => {
+                self.tagged = Some(path);
+                if !rest.trim().is_empty() && !self.tag_line(rest) {
+                    self.text(rest);
+                }
+            }
+            Some(Tag::Around(rest)) => return self.tag_line(rest),
+            // What enclosed the edit before it had such an end in its text.
+            Some(Tag::End) => match self.tag_edit.take() {
+                Some(at) if at + 1 == self.plan.edits.len() => {
+                    let edit = self.plan.edits.remove(at);
+                    self.issue(self.at, IssueKind::StrayTag, Some(edit.path_text()), &edit.source);
+                }
+                _ => return false,
+            },
             Some(Tag::Open(word, path)) => {
                 let names = if let Some(path) = path { Names::Path(path) } else { self.names() };
                 if let Some(open) = &mut self.fence {
@@ -71,7 +86,13 @@ impl Parser {
                 if let Names::Path(path) = &names {
                     self.last = Some(path.clone());
                 }
+                let before = self.plan.edits.len();
+                let op = tags::unfenced(op, names.shown().as_deref());
+                if tags::is_escaped(&op, names.shown().as_deref()) {
+                    return self.issue(line, IssueKind::Escaped, names.shown(), &tags.source);
+                }
                 self.close_block(line, names, op, tags.source);
+                self.tag_edit = (self.plan.edits.len() > before).then_some(before);
             }
             tags::Step::Container => {
                 self.tagged = names.shown();
@@ -114,6 +135,31 @@ impl Parser {
             }
         }
         true
+    }
+
+    /// A line of what may be JSON.
+    pub(super) fn json_line(&mut self, raw: &str) {
+        let State::Json { line, lines } = &mut self.state else { return };
+        let (line, step) = (*line, lines.push(raw));
+        if step == calls::Line::Inside {
+            return;
+        }
+        let text = std::mem::take(&mut lines.text);
+        self.state = State::Outside;
+        if step == calls::Line::Foreign || !self.take_calls(line, &text) {
+            self.not_json(line, &text, true);
+        }
+    }
+
+    /// Lines that were held for JSON are read as any others; `more` if others follow.
+    pub(super) fn not_json(&mut self, line: usize, text: &str, more: bool) {
+        self.gone_back += text.len();
+        // Going back again and again would cost more than the text is long.
+        self.json_from = if self.gone_back < GONE_BACK_MAX && more { line + 1 } else { usize::MAX };
+        self.at = line - 1;
+        for raw in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+            self.line(raw);
+        }
     }
 
     /// What only looks like a file is taken for one if there is nothing else.

@@ -31,6 +31,9 @@ const SUBJECT: usize = 100;
 /// file to sync, and keep the user waiting for hours.
 const MOST: usize = 50_000;
 
+/// How many bytes are read again at most, since they were no JSON.
+const GONE_BACK_MAX: usize = 1 << 16;
+
 /// Texts in another form inside a field, one in the other.
 const NESTED: usize = 3;
 
@@ -57,6 +60,8 @@ pub struct Parser {
     label: Option<Label>,
     /// A path in a tag.
     tagged: Option<String>,
+    /// The last edit, when it is one in tags.
+    tag_edit: Option<usize>,
     /// The path that the last block named.
     last: Option<String>,
     /// Where the prose since the last block begins.
@@ -74,6 +79,10 @@ pub struct Parser {
     nested: usize,
     /// The line being read ends with CRLF.
     crlf: bool,
+    /// The first line that may begin JSON.
+    json_from: usize,
+    /// How many bytes were held for JSON in vain.
+    gone_back: usize,
 }
 
 enum State {
@@ -109,11 +118,16 @@ enum State {
         names: Names,
         tags: Box<Tags>,
     },
-    /// JSON, up to the end or to this tag.
+    /// JSON, up to where it closes.
     Json {
         line: usize,
+        lines: calls::Lines,
+    },
+    /// JSON, up to this tag.
+    Call {
+        line: usize,
         text: String,
-        end: Option<&'static str>,
+        end: &'static str,
     },
     /// Nothing more is read.
     Lost,
@@ -171,6 +185,7 @@ impl Parser {
             fence: None,
             label: None,
             tagged: None,
+            tag_edit: None,
             last: None,
             since: 0,
             last_block: None,
@@ -180,6 +195,8 @@ impl Parser {
             guesses: Guesses::default(),
             nested: 0,
             crlf: false,
+            json_from: 0,
+            gone_back: 0,
         }
     }
 
@@ -249,7 +266,11 @@ impl Parser {
                 patch.close();
                 self.take_made(line, &mut patch.made, patch.issue.take());
             }
-            State::Json { line, text, .. } => {
+            State::Json { line, lines } if complete || !calls::looks_so(&lines.text) => {
+                self.not_json(line, &lines.text, false);
+                self.end_state(complete);
+            }
+            State::Json { line, lines: calls::Lines { text, .. } } | State::Call { line, text, .. } => {
                 if !self.take_calls(line, &text) {
                     if !complete && calls::looks_so(&text) {
                         if let Some(part) = calls::complete_part(&text) {
@@ -306,15 +327,14 @@ impl Parser {
                     self.outside(raw);
                 }
             }
-            State::Json { text, end, .. } => {
-                let last = end.is_some_and(|end| raw.trim() == end);
-                if !last {
-                    text.push_str(raw);
-                    text.push('\n');
-                    return;
+            State::Call { text, end, .. } => {
+                if raw.trim() == *end {
+                    return self.end_state(true);
                 }
-                self.end_state(true);
+                text.push_str(raw);
+                text.push('\n');
             }
+            State::Json { .. } => self.json_line(raw),
             _ => self.rare(raw),
         }
     }
@@ -394,8 +414,9 @@ impl Parser {
             }
             Some(b'@') if raw.starts_with("@@") && self.bare_hunk(raw) => {}
             Some(b'<') if self.tag_line(raw) => {}
-            Some(b'{' | b'[') if self.fence.is_none() && self.plan.edits.is_empty() && self.plan.prose.trim().is_empty() => {
-                self.state = State::Json { line: self.at, text: format!("{raw}\n"), end: None };
+            Some(b'{' | b'[') if self.fence.is_none() && self.at >= self.json_from && calls::Lines::begins(raw) => {
+                self.state = State::Json { line: self.at, lines: calls::Lines::default() };
+                self.json_line(raw);
             }
             _ => self.text(raw),
         }
@@ -422,6 +443,10 @@ impl Parser {
                 label.blanks += 1;
             }
         } else {
+            // A tag that names a file does so for what follows at once.
+            if !raw.trim_start().starts_with('<') {
+                self.tagged = None;
+            }
             if let Some(open) = self.fence.as_mut().filter(|open| !open.edits && !open.quotes) {
                 // Only one line can be the path; what stands before it inside the fence is text too.
                 open.quotes = self.label.is_some() || self.known.path_line(raw).is_none();
@@ -443,10 +468,7 @@ impl Parser {
 
     /// What names the form that begins here. Takes the naming lines out of the prose.
     fn names(&mut self) -> Names {
-        if let Some(path) = self.tagged.take() {
-            return Names::Path(path);
-        }
-        let mut found: Vec<String> = Vec::new();
+        let mut found: Vec<String> = self.tagged.take().into_iter().collect();
         let mut mark = self.plan.prose.len();
         if let Some(label) = self.label.take().filter(|label| label.blanks <= 1)
             && let Some(path) = self.known.path_line(self.labelled(label))
