@@ -424,10 +424,12 @@ fn patched(old: Option<&str>, hunk: &Hunk, dots_are_code: bool) -> Result<String
     Ok(out)
 }
 
-/// A text for another one. It need not begin where a line does; if it is not there as it stands, whole lines are meant.
+/// A text for another one. It need not begin where a line does; but where it is whole lines but for the first one's white space,
+/// or is not there as it stands, whole lines are meant.
 fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool) -> Result<String, Misfit> {
+    let hint = Hint { dots_are_code: dots_are_code(path), ..Hint::default() };
     if sought.is_empty() {
-        return replaced(old, "", new, Hint::default());
+        return replaced(old, "", new, hint);
     }
     let Some(text) = old else { return Err(plain(Reason::Missing(Vec::new()))) };
     if sought == new {
@@ -443,18 +445,38 @@ fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool
     let (first, step) = (text.find(&needle), needle.chars().next().map_or(1, char::len_utf8));
     let places = || {
         let next = |at: &usize| text.get(at + step..).and_then(|rest| rest.find(&needle)).map(|n| at + step + n);
-        std::iter::successors(first, next).chain(last)
+        std::iter::successors(first, next).filter(|at| !splits_a_word(text, *at, &needle)).chain(last)
     };
+    let line_of = |at: usize| text[..at].matches('\n').count() + 1;
     let mut found = places();
     match (found.next(), found.next()) {
-        (Some(_), Some(_)) if !all => {
-            let lines = |at: usize| text[..at].matches('\n').count() + 1;
-            Err(plain(Reason::Ambiguous(places().take(200).map(lines).collect())))
+        (Some(_), Some(_)) if !all => Err(plain(Reason::Ambiguous(places().take(200).map(line_of).collect()))),
+        (Some(at), None) if Some(at) == last || is_lines(text, at, &needle) => replaced(old, sought, new, hint),
+        (Some(_), _) if texts(new).iter().any(|line| leaves_out(line)) && !texts(sought).iter().any(|line| leaves_out(line)) => {
+            Err(plain(Reason::LeftOut(1)))
         }
-        (Some(at), None) if Some(at) == last => replaced(old, sought, new, Hint::default()),
-        (Some(_), _) => Ok(text.replace(&needle, &put)),
-        _ => replaced(old, sought, new, Hint { dots_are_code: dots_are_code(path), ..Hint::default() }),
+        (Some(_), _) if all => Ok(text.replace(&needle, &put)),
+        (Some(at), _) => Ok([&text[..at], &put, &text[at + needle.len()..]].concat()),
+        (None, _) => match first {
+            Some(at) => Err(plain(Reason::PartialLine(line_of(at)))),
+            None => replaced(old, sought, new, hint),
+        },
     }
+}
+
+/// Whether a text that stands at `at` begins or ends within a word.
+fn splits_a_word(text: &str, at: usize, needle: &str) -> bool {
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let (before, behind) = (text[..at].chars().next_back(), text[at + needle.len()..].chars().next());
+    word(before) && word(needle.chars().next()) || word(needle.chars().next_back()) && word(behind)
+}
+
+/// Whether a text that stands at `at` is whole lines, but for white space in front of it.
+fn is_lines(text: &str, at: usize, needle: &str) -> bool {
+    let head = text[..at].rsplit('\n').next().unwrap_or_default();
+    let tail = &text[at + needle.len()..];
+    let ends = tail.is_empty() || needle.ends_with('\n') || tail.starts_with('\n') || tail.starts_with("\r\n");
+    ends && head.trim().is_empty() && !needle.trim().is_empty()
 }
 
 fn located<'a>(here: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Result<Splice<'a>, Misfit> {

@@ -148,9 +148,14 @@ impl<'c, 'a> Correction<'c, 'a> {
     fn edge(&mut self, quoted: std::ops::Range<usize>, there: usize, at: usize) -> Result<(), Doubt> {
         let leading = quoted.start == 0;
         let blanks: Vec<usize> = quoted.clone().filter(|n| self.holds[*n] == Hold::Blank).collect();
+        // The outermost new line: what is left out beside it has an end that nobody knows.
+        let quotes: BTreeSet<usize> = self.repeats.iter().flatten().copied().collect();
+        let mut news = (0..self.change.new.len()).filter(|to| !quotes.contains(to) && !is_blank(self.change.new[*to]));
+        let news = if leading { news.next() } else { news.next_back() };
         for n in quoted.clone() {
             // What is left out or made up at the edge is no part of the change, if it only stays and nothing new is behind it.
-            let quiet = self.repeats[n].is_some() && self.is_quiet(if leading { n..quoted.end } else { quoted.start - 1..n });
+            let quiet = self.is_quiet(if leading { n..quoted.end } else { quoted.start - 1..n })
+                && self.repeats[n].is_some_and(|to| news.is_none_or(|at| if leading { at > to } else { at < to }));
             match self.holds[n] {
                 Hold::Elided | Hold::Slip if quiet => self.forget(n),
                 Hold::Elided => return Err(Doubt::Elision),
