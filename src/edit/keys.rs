@@ -55,6 +55,11 @@ impl<'a> Keys<'a> {
         found.map(|from| self.lines[from..from + quoted.len()].to_vec()).collect()
     }
 
+    /// Whether a line, longer than those that are everywhere, is one of them.
+    pub(super) fn stands(&self, line: &str) -> bool {
+        solid(line).count() > 12 && self.marks.contains(&Self::of(line))
+    }
+
     /// Where most of these lines stand, in a region that no other one comes near.
     pub(super) fn vote(&self, quoted: &[u64], weight: impl Fn(usize) -> usize) -> Option<isize> {
         let wanted: BTreeSet<u64> = quoted.iter().copied().collect();

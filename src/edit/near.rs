@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::base::text::equal_pairs;
 
 use super::change::{LineOp, is_blank};
+use super::indent::indent;
 use super::keys::Keys;
 use super::settle::Hold;
 
@@ -27,6 +28,24 @@ pub(super) fn similar(a: &str, b: &str) -> bool {
     let common = equal_pairs(&a, &b).len();
     // Half of them, and of a short line more: two words that differ in one are two different lines.
     common * 2 > a.len().max(b.len()) || (common * 2 == a.len().max(b.len()) && common > 3)
+}
+
+/// Whether the words of two lines are the same but for a letter; their signs may differ.
+fn is_misspelled(a: &str, b: &str) -> bool {
+    let word = |token: &&str| token.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let words = |line| tokens(line).into_iter().filter(word).collect::<Vec<_>>();
+    let (a, b) = (words(a), words(b));
+    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a == b || is_slip(a, b))
+}
+
+/// Whether two words differ in one letter, or in two neighbours that changed places; not in a digit, which makes another name.
+fn is_slip(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let (x, y) = (&a[head..a.len() - tail], &b[head..b.len() - tail]);
+    let swapped = matches!((x, y), ([p, q], [r, s]) if p == s && q == r);
+    (x.len() <= 1 && y.len() <= 1 || swapped) && a.len().min(b.len()) > 3 && x.iter().chain(y).all(|c| c.is_alphabetic())
 }
 
 /// Words, numbers and single signs.
@@ -76,6 +95,18 @@ pub(super) fn holds(keys: &Keys<'_>, ops: &[LineOp<'_>]) -> Option<Vec<Hold>> {
     // One line in three may have a slip, and none that is to be changed.
     let slips: Vec<usize> = (0..found.len()).filter(|n| found[*n].is_none()).collect();
     if slips.len() * 3 > found.len() || slips.iter().any(|n| old[solid[*n]].1) {
+        return None;
+    }
+    // A line that stands elsewhere as it is quoted is meant there. And what the region is part of, a function or a key, must be
+    // the one that is quoted.
+    let outermost = solid.iter().map(|n| indent(old[*n].0).len()).min().unwrap_or_default();
+    let heads = |n: usize| {
+        let deep = |n: usize| solid.get(n).map(|n| indent(old[*n].0).len());
+        let comment = ["//", "#", "--", ";", "/*", "*", "<!--"].iter().any(|lead| text(n).trim_start().starts_with(lead));
+        deep(n) == Some(outermost) && deep(n + 1) > Some(outermost) && !comment
+    };
+    let other = |n: usize| near[n].is_none_or(|at| !is_misspelled(text(n), keys.text(at)));
+    if slips.iter().any(|n| keys.stands(text(*n)) || heads(*n) && other(*n)) {
         return None;
     }
     let all: Vec<usize> = (0..found.len()).filter_map(|n| found[n].or(near[n])).collect();
