@@ -357,7 +357,9 @@ fn check_markers(old: Option<&str>, replacement: &Replacement) -> Result<(), Rea
     }
     // A search that has the divider's look-alike in it can only be meant for a file that has one. Whether it is found
     // there proves nothing: of a search with a slip in it, the part above the look-alike may still be found.
-    if replacement.is_ambiguous() && replacement.has_divider(old_lines()) { Err(Reason::Dividers) } else { Ok(()) }
+    // How many signs it has is the first thing that models get wrong.
+    let underline = |line: &str| line.trim().len() > 2 && line.trim().bytes().all(|byte| byte == b'=');
+    if replacement.is_ambiguous() && old_lines().any(underline) { Err(Reason::Dividers) } else { Ok(()) }
 }
 
 fn plain(reason: Reason) -> Misfit {

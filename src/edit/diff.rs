@@ -47,6 +47,8 @@ pub(super) struct Diff {
     said: bool,
     /// Whether the file's diff brought anything so far.
     brought: bool,
+    /// How many lines more there are by its hunks so far.
+    shift: isize,
     hunk: Option<Open>,
     /// A line `--- …` that may begin the next file.
     held: Option<String>,
@@ -58,8 +60,8 @@ pub(super) struct Diff {
 struct Open {
     hunk: Hunk,
     source: String,
-    /// The lines of both sides as the header counts them, and where the new side begins.
-    said: Option<((usize, usize), usize)>,
+    /// The lines of both sides as the header counts them, and where the sides begin.
+    said: Option<((usize, usize), (usize, usize))>,
     seen: (usize, usize),
     /// Lines without any sign that are blank; lines that stay, if more lines follow.
     blanks: usize,
@@ -283,7 +285,7 @@ impl Diff {
             let ranges = line.strip_prefix("@@ -")?.split(" @@").next()?;
             let (old, new) = ranges.split_once(" +")?;
             let (old, new) = (side(old)?, side(new)?);
-            Some(((old.1, new.1), new.0))
+            Some(((old.1, new.1), (old.0, new.0)))
         })();
         self.hunk = Some(Open { said, source: format!("{line}\n"), ..Open::default() });
     }
@@ -294,14 +296,13 @@ impl Diff {
             self.say(known);
         }
         let Open { mut hunk, source, said, seen, quotes, .. } = open;
-        if self.deleted {
-            self.head.push_str(&source);
-        }
-        if hunk.body.is_empty() || self.deleted {
+        if hunk.body.is_empty() {
             return;
         }
         let source = format!("{}{source}", self.head);
-        let Some(path) = self.path() else {
+        // A file goes if it is the one whose lines go.
+        let path = if self.deleted { self.old.clone().or_else(|| self.named.clone()) } else { self.path() };
+        let Some(path) = path else {
             self.issue.get_or_insert((IssueKind::NoDiffPath, None, source));
             return;
         };
@@ -321,10 +322,15 @@ impl Diff {
             Op::Replace(Replacement::new("", &content))
         } else {
             // Where the new side is empty, its number is that of the line before.
-            let at = |((_, new), line): ((usize, usize), usize)| if new == 0 { line } else { line.saturating_sub(1) };
-            hunk.line = said.filter(|(counts, _)| *counts == seen).map(at);
+            let at = |((_, new), (_, line)): ((usize, usize), (usize, usize))| if new == 0 { line } else { line.saturating_sub(1) };
+            // Numbers that contradict each other say nothing.
+            let agree = |((old, new), (from, to)): &((usize, usize), (usize, usize))| {
+                (*old, *new) == seen && (*old == 0 || *new == 0 || from.checked_add_signed(self.shift) == Some(*to))
+            };
+            hunk.line = said.filter(agree).map(at);
             Op::Hunk(hunk)
         };
+        self.shift += seen.1 as isize - seen.0 as isize;
         self.made.push(Made { path, op, source, crlf: self.crlf });
         self.brought = true;
     }

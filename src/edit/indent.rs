@@ -65,8 +65,25 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
             (false, _) => Some(Indents::Same),
         };
     }
+    // What is one level deeper there cannot be told from what has a wider indentation everywhere, nor what only the first line
+    // has from what all such lines have.
+    let deeper = |than: usize| news[usize::from(leads)..].iter().any(|line| indent(line).len() > than);
+    let wider = |from: &str, to: &str| !from.is_empty() && to.len().is_multiple_of(from.len());
+    match &kind {
+        Indents::More(_) => {
+            let (from, to) = (indent(odd.quoted), indent(odd.there));
+            let one = pairs.iter().all(|p| indent(p.quoted) == from);
+            if one && wider(from, to) && deeper(from.len()) {
+                return None;
+            }
+        }
+        Indents::First { from, to } if wider(from, to) && deeper(from.len() - 1) => return None,
+        _ => {}
+    }
     // Lines that cannot be in the file's indentation tell more than all others, but for the first: it may lack its own.
     if let Indents::More(_) = kind
+        // Lines that stay are as deep as the file's where something new is wrapped around them, or where they are the file's.
+        && (leads || like_there == 0 || like_quoted > 0)
         && !in_file(&kind, pairs, after.get(1..).unwrap_or_default())
         && !shallower(after, pairs)
     {

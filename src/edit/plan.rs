@@ -1,6 +1,5 @@
 //! What was read from an answer, as data.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::base::path::{BadPath, RepoPath};
@@ -150,13 +149,6 @@ impl Replacement {
     /// Whether several lines could be the divider.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.dividers.len() > 1
-    }
-
-    /// Whether one of these lines of the file looks like a divider of the block.
-    pub(super) fn has_divider<'t>(&self, mut lines: impl Iterator<Item = &'t str>) -> bool {
-        let width = |line: &str| marker::divider(line).map(|m| m.width);
-        let own: BTreeSet<usize> = self.dividers.iter().filter_map(|at| width(&self.body[at.clone()])).collect();
-        lines.any(|line| marker::may_be(line) && width(line).is_some_and(|found| own.contains(&found)))
     }
 }
 
