@@ -82,8 +82,6 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
     }
     // Lines that cannot be in the file's indentation tell more than all others, but for the first: it may lack its own.
     if let Indents::More(_) = kind
-        // Lines that stay are as deep as the file's where something new is wrapped around them, or where they are the file's.
-        && (leads || like_there == 0 || like_quoted > 0)
         && !in_file(&kind, pairs, after.get(1..).unwrap_or_default())
         && !shallower(after, pairs)
     {
