@@ -11,7 +11,7 @@ use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 
 use super::change::Change;
-use super::elide::{leaves_out, says_so};
+use super::elide::{hints_so, leaves_out, says_so};
 use super::ladder::{self, Found, Hint};
 use super::lines::{File, Splice, texts};
 use super::names::Names;
@@ -265,10 +265,8 @@ fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>
         Op::Delete if old.is_none() => Err(Reason::Missing(Vec::new()).into()),
         Op::Delete | Op::Rename { .. } | Op::Executable(_) => Ok(None),
         Op::Write { content, told } => {
-            if old.is_none()
-                && let Some(at) = content.lines().position(says_so)
-            {
-                return Err(Reason::LeftOut(at + 1).into());
+            if old.is_none() {
+                check_whole(content)?;
             }
             if let Some(old) = old
                 && let Some(why) = doubtful_whole(path, old, content, *told)
@@ -280,11 +278,22 @@ fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>
         Op::Replace(replacement) => {
             check_markers(old, replacement)?;
             let (search, replace) = replacement.parts();
+            if old.is_none() && replacement.creates() {
+                check_whole(replace)?;
+            }
             let hint = Hint { dots_are_code: dots_are_code(path), ..Hint::default() };
             fits(replaced(old, search, replace, hint))
         }
         Op::Hunk(hunk) => fits(patched(old, hunk, dots_are_code(path))),
         Op::Text { old: sought, new, all } => fits(retold(path, old, sought, new, *all)),
+    }
+}
+
+/// A new file has all of its lines.
+fn check_whole(content: &str) -> Result<(), Stop> {
+    match content.lines().position(says_so) {
+        Some(at) => Err(Reason::LeftOut(at + 1).into()),
+        None => Ok(()),
     }
 }
 
@@ -297,10 +306,13 @@ fn dots_are_code(path: &RepoPath) -> bool {
 /// Why this is hardly the whole content of the file.
 fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Option<Reason> {
     let (here, there) = (texts(old), texts(content));
-    if there.iter().any(|line| leaves_out(line)) {
+    // A comment that only may say so does where lines are missing.
+    let fewer = there.len() < here.len();
+    if there.iter().any(|line| leaves_out(line) || fewer && hints_so(line)) {
         let known: BTreeSet<&str> = here.iter().map(|line| line.trim_ascii()).collect();
         let code = |line: &str| dots_are_code(path) && line.trim_ascii() == "...";
-        let stray = |line: &&str| leaves_out(line) && !known.contains(line.trim_ascii()) && !code(line);
+        let says = |line: &str| leaves_out(line) || fewer && hints_so(line);
+        let stray = |line: &&str| says(line) && !known.contains(line.trim_ascii()) && !code(line);
         if let Some(at) = there.iter().position(stray) {
             return Some(Reason::LeftOut(at + 1));
         }

@@ -10,41 +10,108 @@ use super::settle::{Doubt, Hold};
 /// Places of one piece that are looked at.
 const PLACES: usize = 64;
 
-/// What people and models say in a comment instead of the lines.
-const WORDS: [&str; 12] = [
+/// What people and models say in a comment instead of lines is made of such words …
+const WORDS: [&str; 62] = [
+    "a",
+    "above",
+    "all",
+    "and",
+    "are",
+    "as",
+    "before",
+    "below",
+    "body",
+    "brevity",
+    "changes",
+    "class",
+    "code",
+    "component",
+    "content",
+    "contents",
+    "etc",
     "existing",
-    "rest of",
-    "unchanged",
-    "same as",
+    "file",
+    "for",
+    "from",
+    "function",
+    "functions",
+    "goes",
+    "here",
+    "implementation",
+    "imports",
+    "in",
+    "is",
+    "keep",
+    "kept",
+    "lines",
+    "logic",
+    "method",
+    "methods",
+    "module",
+    "more",
+    "needed",
+    "no",
+    "of",
+    "omitted",
+    "original",
+    "other",
+    "our",
+    "previous",
+    "remain",
     "remaining",
     "remains",
-    "other code",
-    "previous code",
-    "as before",
-    "omitted",
-    "code here",
-    "the same",
+    "rest",
+    "same",
+    "script",
+    "section",
+    "stay",
+    "stays",
+    "styles",
+    "tests",
+    "the",
+    "there",
+    "this",
+    "to",
+    "unchanged",
+    "your",
 ];
+/// … with one of these among them.
+const CORES: [&str; 9] = ["existing", "omitted", "previous", "remaining", "rest", "same", "unchanged", "original", "kept"];
 
-/// Whether the line says that lines were left out: three dots, alone or in a comment that says so.
-pub(super) fn leaves_out(line: &str) -> bool {
+/// A comment's text, without the signs of a comment, brackets and dots; whether dots begin it, and whether they end it. Where
+/// it is no comment, that of the line.
+fn read(line: &str) -> Option<(String, bool, bool)> {
     let text = line.trim_ascii();
-    if !text.contains("...") && !text.contains('…') {
-        return false;
-    }
     let leads = ["//", "#", "--", ";", "/*", "<!--", "{/*", "*", "%", "\"", "'"];
     let body = leads.iter().find_map(|lead| text.strip_prefix(lead)).unwrap_or(text);
     let body = ["*/}", "*/", "-->"].iter().find_map(|end| body.strip_suffix(end)).unwrap_or(body).trim_ascii();
     let body = body.trim_start_matches(['/', '#', '-', ';', '!', '*']).trim_ascii();
     let inner = [('[', ']'), ('(', ')')].iter().find_map(|(open, close)| body.strip_prefix(*open)?.strip_suffix(*close));
     let body = inner.unwrap_or(body).trim_ascii();
-    if body == "..." || body == "…" {
-        return true;
-    }
+    let dots = |text: &str| ["...", "…"].iter().any(|dots| text == *dots);
     let comment = body.len() < text.len();
-    let said = body.to_ascii_lowercase();
-    let dotted = ["...", "…"].iter().any(|dots| body.starts_with(dots) || body.ends_with(dots));
-    comment && dotted && WORDS.iter().any(|word| said.contains(word))
+    if !comment && !dots(body) {
+        return None;
+    }
+    let begins = body.starts_with("...") && !body.starts_with("....") || body.starts_with('…');
+    let ends = body.ends_with("...") && !body.ends_with("....") || body.ends_with('…');
+    Some((body.trim_matches(['.', '…', ' ', '(', ')', '[', ']', ':', '!']).to_ascii_lowercase(), begins, ends))
+}
+
+/// Whether the words are those that stand for lines.
+fn stands_for_lines(words: &str) -> bool {
+    let words: Vec<&str> = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let enough = words.len() > 1 || matches!(words[..], ["unchanged" | "omitted" | "rest"]);
+    enough && words.iter().all(|word| WORDS.contains(word)) && words.iter().any(|word| CORES.contains(word))
+}
+
+/// Whether the line says that lines were left out: three dots, alone or at the beginning of a comment, or at the end of one
+/// that says so.
+pub(super) fn leaves_out(line: &str) -> bool {
+    if !line.contains("...") && !line.contains('…') {
+        return false;
+    }
+    read(line).is_some_and(|(words, begins, ends)| begins || ends && stands_for_lines(&words))
 }
 
 /// Whether a comment says so in words.
@@ -52,21 +119,27 @@ pub(super) fn says_so(line: &str) -> bool {
     leaves_out(line) && line.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
+/// Whether a comment may say so, without dots. Where lines go and it comes, it does.
+pub(super) fn hints_so(line: &str) -> bool {
+    const LONGEST: usize = 80;
+    line.trim_ascii().len() <= LONGEST && read(line).is_some_and(|(words, ..)| stands_for_lines(&words))
+}
+
 /// A line of the replacement that leaves lines out while the search has none such. Where three dots are code, and nothing
 /// goes for them, they are code.
 fn stray(ops: &[LineOp<'_>], at: usize, dots_are_code: bool) -> bool {
     let LineOp::Add(line) = ops[at] else { return false };
-    if !leaves_out(line) {
+    if !leaves_out(line) && !hints_so(line) {
         return false;
     }
-    let nothing_goes =
-        ![at.checked_sub(1), Some(at + 1)].into_iter().flatten().any(|n| matches!(ops.get(n), Some(LineOp::Drop(_))));
-    !(dots_are_code && line.trim_ascii() == "..." && nothing_goes)
+    let nothing_goes = !ops.iter().any(|op| matches!(op, LineOp::Drop(line) if !is_blank(line)));
+    !(nothing_goes && (!leaves_out(line) || dots_are_code && line.trim_ascii() == "..."))
 }
 
 /// The change with what its replacement alone leaves out; none where it leaves out nothing.
 pub(super) fn completed<'a>(change: &Change<'a>, dots_are_code: bool) -> Result<Option<Change<'a>>, Doubt> {
-    if !change.new.iter().any(|line| leaves_out(line)) || change.old.iter().any(|line| leaves_out(line)) {
+    let says = |line: &&str| leaves_out(line) || hints_so(line);
+    if !change.new.iter().any(says) || change.old.iter().any(|line| leaves_out(line)) {
         return Ok(None);
     }
     let ops = change.ops();
@@ -164,20 +237,25 @@ mod tests {
             "…",
             "// ... rest of the function unchanged",
             "[... remaining items ...]",
+            "// ...rest",
+            "# ... and so on",
         ] {
             assert!(leaves_out(yes), "{yes}");
         }
-        for no in [
-            "....",
-            "// and so on...",
-            "foo(...)",
-            "...args",
-            "# ... or not",
-            "a, b, ...",
-            "let rest = 1; // existing",
-            "\"existing...\" + x",
-        ] {
+        for no in
+            ["....", "// and so on...", "foo(...)", "...args", "a, b, ...", "let rest = 1; // existing", "\"existing...\" + x"]
+        {
             assert!(!leaves_out(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_hints_at_lines() {
+        for yes in ["// rest of the code remains the same", "# [previous code]", "/* existing code here */", "// (unchanged)"] {
+            assert!(hints_so(yes), "{yes}");
+        }
+        for no in ["/// Same.", "# Check for an existing user...", "rest of the code", "// the other way round", "# keep it"] {
+            assert!(!hints_so(no) && !leaves_out(no), "{no}");
         }
     }
 }
