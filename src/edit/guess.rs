@@ -3,6 +3,7 @@
 //! Where one of them ends is less certain than elsewhere, so one sign that a fence inside a file was taken for its end puts all of
 //! them in doubt.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::block::Step;
@@ -16,7 +17,6 @@ pub(super) struct Guess {
     pub(super) path: String,
     pub(super) content: String,
     pub(super) source: String,
-    fence: (char, usize),
     /// Where it stands in the prose.
     pub(super) prose: Range<usize>,
 }
@@ -28,6 +28,8 @@ pub(super) struct Guesses {
     pub(super) calls: Vec<(usize, String)>,
     open: Option<Open>,
     just_closed: bool,
+    /// The first file with each fence.
+    first_of: BTreeMap<(char, usize), usize>,
     /// From which file on.
     in_doubt: Option<usize>,
 }
@@ -45,7 +47,10 @@ impl Guesses {
             Some(Open::File { line, path, whole: Whole::open(raw, fence), begin })
         } else {
             // It may be the end of a file that another fence seemed to end.
-            if let Some(at) = self.files.iter().position(|file| fence.info.is_empty() && fence.reaches(file.fence)) {
+            let wide = (fence.sign, 0)..=(fence.sign, fence.width);
+            if fence.info.is_empty()
+                && let Some(at) = self.first_of.range(wide).map(|(_, at)| *at).min()
+            {
                 self.in_doubt.get_or_insert(at);
             }
             let sign = (fence.sign, fence.width);
@@ -95,7 +100,8 @@ impl Guesses {
     fn close(&mut self, content: String, end: usize) {
         if let Some(Open::File { line, path, whole, begin }) = self.open.take() {
             self.just_closed = whole.fence.1 == 3;
-            self.files.push(Guess { line, path, content, fence: whole.fence, source: whole.source, prose: begin..end });
+            self.first_of.entry(whole.fence).or_insert(self.files.len());
+            self.files.push(Guess { line, path, content, source: whole.source, prose: begin..end });
         }
     }
 

@@ -28,6 +28,110 @@ const PLAIN_NAMES: [&str; 12] = [
     "CODEOWNERS",
 ];
 
+/// How names of files end that people write about.
+const ENDS: [&str; 98] = [
+    "adoc",
+    "astro",
+    "bash",
+    "bat",
+    "bazel",
+    "bzl",
+    "c",
+    "cc",
+    "cfg",
+    "cjs",
+    "clj",
+    "cljs",
+    "cmake",
+    "conf",
+    "cpp",
+    "cs",
+    "csproj",
+    "css",
+    "csv",
+    "cts",
+    "cxx",
+    "dart",
+    "dockerfile",
+    "eex",
+    "ejs",
+    "elm",
+    "env",
+    "erb",
+    "erl",
+    "ex",
+    "exs",
+    "fish",
+    "fs",
+    "go",
+    "gql",
+    "gradle",
+    "graphql",
+    "groovy",
+    "h",
+    "haml",
+    "hbs",
+    "hcl",
+    "heex",
+    "hpp",
+    "hrl",
+    "hs",
+    "html",
+    "htm",
+    "ini",
+    "ipynb",
+    "java",
+    "jl",
+    "js",
+    "json",
+    "jsonc",
+    "jsx",
+    "kt",
+    "kts",
+    "less",
+    "lock",
+    "lua",
+    "m",
+    "md",
+    "mdx",
+    "mjs",
+    "mk",
+    "ml",
+    "mli",
+    "mm",
+    "mod",
+    "mts",
+    "nim",
+    "nix",
+    "php",
+    "pl",
+    "pm",
+    "properties",
+    "proto",
+    "ps1",
+    "py",
+    "pyi",
+    "r",
+    "rb",
+    "rs",
+    "rst",
+    "sass",
+    "scala",
+    "scss",
+    "sh",
+    "sql",
+    "svelte",
+    "svg",
+    "swift",
+    "tf",
+    "tmpl",
+    "toml",
+    "ts",
+    "tsx",
+];
+/// More of them, of plain texts and data.
+const TEXTS: [&str; 12] = ["txt", "vue", "vb", "v", "xml", "yaml", "yml", "zig", "zsh", "tpl", "j2", "tsv"];
+
 impl Known {
     pub(super) fn new(paths: &[RepoPath]) -> Self {
         let mut by_name: BTreeMap<Vec<u8>, Vec<RepoPath>> = BTreeMap::new();
@@ -44,6 +148,24 @@ impl Known {
 
     pub(super) fn has(&self, path: &str) -> bool {
         self.named(path).iter().any(|known| known.as_bytes() == path.as_bytes())
+    }
+
+    /// Whether a text that looks like a path, above a block that nobody announced, is a file's: it is known, or its name is one
+    /// as files have. Headings are full of dots and slashes: `Node.js`, `CI/CD`, `os.path.join`.
+    pub(super) fn is_likely(&self, written: &str) -> bool {
+        let plain = self.plain(written);
+        if self.has(&plain) || self.resolve(&plain, false).is_ok_and(|path| self.has(&path.to_string())) {
+            return true;
+        }
+        let (directory, name) = plain.rsplit_once('/').map_or((None, plain.as_str()), |(directory, name)| (Some(directory), name));
+        let Some((stem, end)) = name.rsplit_once('.') else {
+            let there =
+                |directory: &str| self.0.values().flatten().any(|path| path.to_string().starts_with(&format!("{directory}/")));
+            return PLAIN_NAMES.contains(&name)
+                || directory.is_some_and(|d| there(d) || plain.bytes().all(|b| !b.is_ascii_uppercase()));
+        };
+        let product = directory.is_none() && end == "js" && stem.starts_with(|c: char| c.is_ascii_uppercase());
+        stem.is_empty() || (ENDS.contains(&end) || TEXTS.contains(&end)) && !product
     }
 
     /// The path in its plain form: no leading `./`, and `/` between the parts.
@@ -82,7 +204,10 @@ impl Known {
 
     /// A path in a fence's info string: ```` ```rust src/a.rs ````, ```` ```src/a.rs ````, ```` ```rust:src/a.rs ````.
     pub(super) fn path_in_info(&self, info: &str) -> Option<String> {
+        // `12:15:src/a.rs` quotes lines of a file that is there.
+        let number = |part: Option<&str>| part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
         info.split_whitespace()
+            .filter(|word| !(number(word.split(':').next()) && number(word.split(':').nth(1))))
             .map(|word| word.split_once(':').map_or(word, |(_, path)| path))
             .find_map(|word| self.path_line(word))
     }

@@ -76,6 +76,7 @@ impl Parser {
             let above = label.and_then(|label| Some((self.known.path_line(self.labelled(label))?, label.mark)));
             let mark = self.plan.prose.len();
             let named = self.known.path_in_info(fence.info).map(|path| (path, mark)).or(above);
+            let named = named.filter(|(path, _)| self.known.is_likely(path));
             if self.format == EditFormat::Auto {
                 self.guesses.open(self.at, raw, fence, named);
             } else if let Some((path, mark)) = named {

@@ -172,9 +172,13 @@ impl Parser {
         for (line, text) in guesses.calls {
             self.take_calls(line, &text);
         }
-        for guess in guesses.files.iter().rev() {
-            self.plan.prose.replace_range(guess.prose.clone(), "");
+        let prose = std::mem::take(&mut self.plan.prose);
+        let mut from = 0;
+        for guess in &guesses.files {
+            self.plan.prose.push_str(prose.get(from..guess.prose.start).unwrap_or_default());
+            from = guess.prose.end.max(from);
         }
+        self.plan.prose.push_str(prose.get(from..).unwrap_or_default());
         for guess in guesses.files {
             self.push(guess.path, Op::Write { content: guess.content, told: false }, guess.source);
         }
