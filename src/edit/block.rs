@@ -24,13 +24,15 @@ pub(super) struct Block {
     /// The answer itself has CRLF line ends: they are the transport's, not the content's.
     crlf: bool,
     body: usize,
+    /// The lines so far said where the search is.
+    located: bool,
     dividers: Vec<(Range<usize>, usize)>,
 }
 
 impl Block {
     pub(super) fn open(line: &str, head: Marker) -> Self {
         let source = format!("{}\n", line.trim_end());
-        Self { body: source.len(), source, head, crlf: line.ends_with('\r'), dividers: Vec::new() }
+        Self { body: source.len(), source, head, crlf: line.ends_with('\r'), located: false, dividers: Vec::new() }
     }
 
     pub(super) fn line(&mut self, raw: &str) -> Step {
@@ -38,6 +40,13 @@ impl Block {
         let start = self.source.len();
         self.source.push_str(text);
         self.source.push('\n');
+        // What some programs put in front of the search: where it is, and a line of dashes.
+        let said = [":start_line:", ":end_line:"].iter().any(|key| text.trim_start().starts_with(key));
+        let dashes = self.located && text.trim().len() > 2 && text.trim().bytes().all(|byte| byte == b'-');
+        if start == self.body && (said || dashes) {
+            (self.body, self.located) = (self.source.len(), said);
+            return Step::More;
+        }
         if !marker::may_be(text) {
             return Step::More;
         }

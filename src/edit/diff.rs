@@ -256,7 +256,15 @@ impl Diff {
 
     fn names(&mut self, old: &str, new: &str) {
         let path = |line: &str| {
-            let path = line.get(4..).unwrap_or_default().split('\t').next().unwrap_or_default().trim();
+            let path = line.get(4..).unwrap_or_default().split('\t').next().unwrap_or_default().trim().trim_matches('`');
+            // Notes and times that are not set apart as they should be.
+            let path = [" (", " 1", " 2"]
+                .iter()
+                .filter_map(|note| path.rsplit_once(note))
+                .map(|(path, _)| path)
+                .min_by_key(|path| path.len())
+                .filter(|cut| cut.contains('.') && is_note(&path[cut.len()..]))
+                .unwrap_or(path);
             (path != "/dev/null").then(|| unquoted(path))
         };
         (self.old, self.new) = (path(old), path(new));
@@ -433,4 +441,11 @@ fn unquoted(path: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Whether this is what stands behind a path: a word in brackets, or a time.
+fn is_note(text: &str) -> bool {
+    let text = text.trim();
+    let time = text.len() >= 10 && text.bytes().all(|b| b.is_ascii_digit() || b"-: .+TZ".contains(&b)) && text.contains('-');
+    time || text.starts_with('(') && text.ends_with(')')
 }

@@ -3,7 +3,7 @@
 //! A line is a path only as a whole, apart from decoration; a path inside a sentence names nothing. A guess is taken only
 //! where it is the only one possible, and never for a file that is to be created.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::path::RepoPath;
 
@@ -181,10 +181,16 @@ impl Known {
     /// means that one.
     pub(super) fn resolve(&self, written: &str, exactly: bool) -> Result<RepoPath, BadTarget> {
         let plain = self.plain(written);
-        let path = RepoPath::new(plain.as_str()).map_err(|why| BadTarget { written: written.to_owned(), why })?;
+        let path = RepoPath::new(plain.as_str()).map_err(|why| BadTarget { written: written.to_owned(), why });
         if exactly || self.has(&plain) {
-            return Ok(path);
+            return path;
         }
+        // Some begin at another place: `/repo/src/a.rs`, `original/a.rs`.
+        let from = |at: usize| self.named(&plain).iter().find(|known| known.as_bytes() == &plain.as_bytes()[at..]);
+        if let Some(known) = plain.match_indices('/').find_map(|(at, _)| from(at + 1)) {
+            return Ok(known.clone());
+        }
+        let path = path?;
         let tail = format!("/{plain}");
         let mut ends = self.named(&plain).iter().filter(|known| known.as_bytes().ends_with(tail.as_bytes()));
         match (ends.next(), ends.next()) {
@@ -208,8 +214,29 @@ impl Known {
         let number = |part: Option<&str>| part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
         info.split_whitespace()
             .filter(|word| !(number(word.split(':').next()) && number(word.split(':').nth(1))))
-            .map(|word| word.split_once(':').map_or(word, |(_, path)| path))
+            .map(|word| {
+                let value = ["title=", "file=", "filename=", "path="].iter().find_map(|key| word.strip_prefix(key));
+                value.map_or_else(|| word.split_once(':').map_or(word, |(_, path)| path), |value| value.trim_matches('"'))
+            })
             .find_map(|word| self.path_line(word))
+    }
+
+    /// The one known file that these lines speak of, the last of them first.
+    pub(super) fn mentioned(&self, lines: &str) -> Option<String> {
+        for line in lines.lines().rev().take(40) {
+            let words = line.split(|c: char| c.is_whitespace() || "`'\"()<>[],;*".contains(c));
+            let words = words.map(|word| word.trim_matches(|c: char| ":.!?#".contains(c)));
+            let words =
+                words.map(|word| word.split_once(':').map_or(word, |(path, _)| path)).filter(|word| word.contains(['.', '/']));
+            let known = words.filter_map(|word| self.resolve(word, false).ok()).map(|path| path.to_string());
+            let found: BTreeSet<String> = known.filter(|path| self.has(path)).collect();
+            match found.len() {
+                0 => {}
+                1 => return found.into_iter().next(),
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// Whether a sentence speaks of a file other than `path`.

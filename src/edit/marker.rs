@@ -24,27 +24,33 @@ pub(super) fn may_be(line: &str) -> bool {
     first.is_some_and(|byte| matches!(byte, b'<' | b'=' | b'>' | b'-' | b'+' | b'`' | b'~') || !byte.is_ascii())
 }
 
-/// `<<<<<<< SEARCH`, also drawn as `------- SEARCH`
+/// `<<<<<<< SEARCH`, also drawn as `------- SEARCH` or said as `<<<<<<< ORIGINAL`.
 pub(super) fn head(line: &str) -> Option<Marker> {
-    marker(line, '<', "SEARCH").or_else(|| marker(line, '-', "SEARCH"))
+    marker(line, '<', &["SEARCH", "ORIGINAL", "FIND", "OLD"]).or_else(|| marker(line, '-', &["SEARCH"]))
 }
 
 /// `=======`
 pub(super) fn divider(line: &str) -> Option<Marker> {
-    marker(line, '=', "")
+    marker(line, '=', &[""])
 }
 
-/// `>>>>>>> REPLACE`, also drawn as `+++++++ REPLACE`
+/// `>>>>>>> REPLACE`, also drawn as `+++++++ REPLACE` or said as `>>>>>>> UPDATED`.
 pub(super) fn end(line: &str) -> Option<Marker> {
-    marker(line, '>', "REPLACE").or_else(|| marker(line, '+', "REPLACE"))
+    marker(line, '>', &["REPLACE", "UPDATED", "NEW"]).or_else(|| marker(line, '+', &["REPLACE"]))
 }
 
-fn marker(line: &str, sign: char, word: &str) -> Option<Marker> {
+/// The words are written in any case, perhaps with a colon; a closing fence may stand on the same line.
+fn marker(line: &str, sign: char, words: &[&str]) -> Option<Marker> {
     let line = line.trim_end();
     let body = line.trim_start();
     let rest = body.trim_start_matches(sign);
     let width = body.len() - rest.len();
-    ((5..=9).contains(&width) && rest.trim_start() == word).then_some(Marker { indent: line.len() - body.len(), width })
+    if !(5..=9).contains(&width) {
+        return None;
+    }
+    let said = rest.trim_start();
+    let said = if said.is_empty() { said } else { said.trim_end_matches('`').trim_end_matches(':') };
+    words.iter().any(|word| said.eq_ignore_ascii_case(word)).then_some(Marker { indent: line.len() - body.len(), width })
 }
 
 /// The line that opens or closes a fenced block.

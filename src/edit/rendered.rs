@@ -98,7 +98,7 @@ fn forms(old: &[String], new: &[String], around: usize) -> Vec<(&'static str, St
         ("calls", parts.iter().map(|(a, b)| json!({ "path": NAME, "old_str": a, "new_str": b }).to_string() + "\n").collect()),
         ("calls in a fence", format!("So:\n\n```json\n{}\n```\n", json!({ "edits": [{ "file_path": NAME, "content": after }] }))),
     ];
-    if new.iter().filter(|line| old.contains(line)).count() * 5 > old.len() * 4 && old[..2] == new[..2.min(new.len())] {
+    if new.iter().filter(|line| old.contains(line)).count() * 5 > old.len() * 4 && old.iter().take(2).eq(new.iter().take(2)) {
         forms.push(("whole", format!("**{NAME}**\n````\n{after}````\n")));
     }
     forms

@@ -484,13 +484,14 @@ impl Parser {
             }
             found.extend(above);
         }
+        // A search proves that it is meant for the file that the text speaks of.
+        let since = self.since.min(self.plan.prose.len());
+        if found.is_empty() {
+            found.extend(self.known.mentioned(&self.plan.prose[since..]));
+        }
         let unnamed = found.is_empty();
         let other = |said: &str, last: &str| said.lines().any(|line| self.known.mentions_other(line, last));
-        let inherits = self
-            .last
-            .as_ref()
-            .filter(|_| unnamed)
-            .filter(|last| !other(&self.plan.prose[self.since.min(self.plan.prose.len())..], last));
+        let inherits = self.last.as_ref().filter(|_| unnamed).filter(|last| !other(&self.plan.prose[since..], last));
         let inherited = inherits.cloned();
         self.plan.prose.truncate(mark);
         self.since = self.since.min(mark);
