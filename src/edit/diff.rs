@@ -223,6 +223,18 @@ impl Diff {
             self.held = Some(text.trim_end().to_owned());
             return Flow::Taken;
         }
+        let named = self.old.is_some() || self.new.is_some();
+        if named && text.trim().is_empty() {
+            return Flow::Taken;
+        }
+        // Some leave out the line that begins a hunk.
+        if named && text.starts_with(['+', '-', ' ']) && self.fenced {
+            self.begin("@@");
+            if let Some(open) = &mut self.hunk {
+                Self::content(open, text);
+            }
+            return Flow::Taken;
+        }
         if self.header(text.trim_end()) { Flow::Taken } else { Flow::Over(None) }
     }
 

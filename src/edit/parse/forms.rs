@@ -41,6 +41,18 @@ impl Parser {
         true
     }
 
+    /// The same without the line that begins a hunk, where the fence says that it is a diff, and the line above it of which file.
+    pub(super) fn hunk_without_head(&mut self, raw: &str) -> bool {
+        let Some(open) = self.fence.as_ref().filter(|open| !open.edits && !open.quotes) else { return false };
+        let named = open.label.and_then(|label| self.known.path_line(self.labelled(label)));
+        if !["diff", "patch"].contains(&open.info.as_str()) || named.is_none() || !self.bare_hunk("@@") {
+            return false;
+        }
+        self.at -= 1;
+        self.line(raw);
+        true
+    }
+
     pub(super) fn tag_line(&mut self, raw: &str) -> bool {
         if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
             return false;

@@ -413,6 +413,7 @@ impl Parser {
                 }
             }
             Some(b'@') if raw.starts_with("@@") && self.bare_hunk(raw) => {}
+            Some(b'+' | b'-' | b' ') if self.hunk_without_head(raw) => {}
             Some(b'<') if self.tag_line(raw) => {}
             Some(b'{' | b'[') if self.fence.is_none() && self.at >= self.json_from && calls::Lines::begins(raw) => {
                 self.state = State::Json { line: self.at, lines: calls::Lines::default() };
