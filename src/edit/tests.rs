@@ -19,6 +19,37 @@ fn file(text: &str) -> FileState {
     FileState { mode: FileMode::Regular, bytes: text.into() }
 }
 
+/// Answers that were made wrongly once, or not at all; `after` is null where nothing may change, with a reason or because it is
+/// no edit.
+#[test]
+fn answers_that_were_hard() {
+    #[derive(serde::Deserialize)]
+    struct Case {
+        name: String,
+        files: BTreeMap<String, String>,
+        answer: String,
+        after: Option<BTreeMap<String, String>>,
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/edit-cases.jsonl");
+    let text = fs::read_to_string(root).expect("the cases");
+    assert!(text.lines().count() > 100);
+    for line in text.lines() {
+        let case: Case = serde_json::from_str(line).expect("a case");
+        let given: Vec<(&str, &str)> = case.files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let (plan, done) = applied(&tree(&given), &case.answer);
+        let mut got = case.files.clone();
+        // As in the program, nothing is written unless all of it fits.
+        let changes = (plan.issues.is_empty() && done.rejects.is_empty()).then_some(done.changes).unwrap_or_default();
+        for (path, change) in changes.iter() {
+            match &change.after {
+                Some(file) => drop(got.insert(path.to_string(), String::from_utf8(file.bytes.clone()).expect("text"))),
+                None => drop(got.remove(&path.to_string())),
+            }
+        }
+        assert_eq!(got, case.after.unwrap_or(case.files), "{}:\n{}", case.name, case.answer);
+    }
+}
+
 fn tree(files: &[(&str, &str)]) -> MemoryTree {
     MemoryTree::new(files.iter().map(|(name, text)| (path(name), file(text))))
 }
