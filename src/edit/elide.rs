@@ -88,7 +88,7 @@ fn read(line: &str) -> Option<(String, bool, bool)> {
     let body = body.trim_start_matches(['/', '#', '-', ';', '!', '*']).trim_ascii();
     let inner = [('[', ']'), ('(', ')')].iter().find_map(|(open, close)| body.strip_prefix(*open)?.strip_suffix(*close));
     let body = inner.unwrap_or(body).trim_ascii();
-    let dots = |text: &str| ["...", "…"].iter().any(|dots| text == *dots);
+    let dots = |text: &str| ["...", "…"].contains(&text);
     let comment = body.len() < text.len();
     if !comment && !dots(body) {
         return None;
@@ -175,8 +175,8 @@ pub(super) fn completed<'a>(change: &Change<'a>, dots_are_code: bool) -> Result<
 
 /// What the quoted lines are if those that leave lines out are taken so, and the pieces between are found in one way only; if
 /// in several ways, the first line of the first.
-/// `places` gives, for solid quoted lines in a row, the file lines of each place where they stand.
-pub(super) fn holds(old: &[&str], places: impl Fn(&[&str]) -> Vec<Vec<usize>>) -> Option<Result<Vec<Hold>, usize>> {
+/// `places` makes what gives, for solid quoted lines in a row, the file lines of each place where they stand.
+pub(super) fn holds<P: Fn(&[&str]) -> Vec<Vec<usize>>>(old: &[&str], places: impl Fn() -> P) -> Option<Result<Vec<Hold>, usize>> {
     if !old.iter().any(|line| leaves_out(line)) {
         return None;
     }
@@ -186,6 +186,7 @@ pub(super) fn holds(old: &[&str], places: impl Fn(&[&str]) -> Vec<Vec<usize>>) -
     if solid.is_empty() {
         return None;
     }
+    let places = places();
     let found: Vec<Vec<Vec<usize>>> = solid.iter().map(|piece| places(piece)).collect();
     if found.iter().any(|places| places.is_empty() || places.len() > PLACES) {
         return None;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{is_blank, same, solid};
-use super::near::elected;
+use super::near::{RARE, elected};
 
 /// The lines that are not blank.
 pub(super) struct Keys<'a> {
@@ -47,11 +47,35 @@ impl<'a> Keys<'a> {
     /// The file lines of each place where these lines, none of them blank, stand in a row but for white space.
     pub(super) fn places(&self, quoted: &[&str]) -> Vec<Vec<usize>> {
         let keys: Vec<u64> = quoted.iter().map(|line| Self::of(line)).collect();
+        self.stand(quoted, super::ladder::places(&self.marks, &keys))
+    }
+
+    /// The same for many pieces, each in about the time that it is long.
+    pub(super) fn many_places(&self) -> impl Fn(&[&str]) -> Vec<Vec<usize>> {
+        let mut index: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (at, mark) in self.marks.iter().enumerate() {
+            index.entry(*mark).or_default().push(at);
+        }
+        move |quoted| {
+            let keys: Vec<u64> = quoted.iter().map(|line| Self::of(line)).collect();
+            let there = |n: usize| index.get(&keys[n]).map_or(&[][..], Vec::as_slice);
+            let Some(rarest) = (0..keys.len()).min_by_key(|n| there(*n).len()) else { return Vec::new() };
+            if there(rarest).len() > RARE {
+                return self.stand(quoted, super::ladder::places(&self.marks, &keys));
+            }
+            let begins = there(rarest).iter().filter_map(|at| at.checked_sub(rarest));
+            let fits = |from: &usize| self.marks.get(*from..*from + keys.len()) == Some(&keys[..]);
+            self.stand(quoted, begins.filter(fits).collect())
+        }
+    }
+
+    /// Of the places where the numbers of these lines stand, those where the lines do.
+    fn stand(&self, quoted: &[&str], places: Vec<usize>) -> Vec<Vec<usize>> {
         let is_there = |from: &usize| {
             let lines = &self.lines[*from..*from + quoted.len()];
             lines.iter().zip(quoted).all(|(at, line)| same(self.file[*at], line))
         };
-        let found = super::ladder::places(&self.marks, &keys).into_iter().filter(is_there);
+        let found = places.into_iter().filter(is_there);
         found.map(|from| self.lines[from..from + quoted.len()].to_vec()).collect()
     }
 

@@ -134,7 +134,7 @@ fn inexact<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Option<
             Err(many) => Found::Many(many),
         });
     }
-    if let Some(holds) = elide::holds(old, |piece| keys.places(piece)) {
+    if let Some(holds) = elide::holds(old, || keys.many_places()) {
         return Some(match holds {
             Ok(holds) => put(file, change, &holds),
             Err(first) => Found::Unsure(first, Doubt::Elision),

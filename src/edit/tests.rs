@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::change::{FileMode, FileState};
+use crate::base::change::{ChangeSet, FileMode, FileState};
 use crate::base::path::RepoPath;
 use crate::base::tree::{MemoryTree, SourceTree as _};
 
@@ -39,7 +39,7 @@ fn answers_that_were_hard() {
         let (plan, done) = applied(&tree(&given), &case.answer);
         let mut got = case.files.clone();
         // As in the program, nothing is written unless all of it fits.
-        let changes = (plan.issues.is_empty() && done.rejects.is_empty()).then_some(done.changes).unwrap_or_default();
+        let changes = if plan.issues.is_empty() && done.rejects.is_empty() { done.changes } else { ChangeSet::default() };
         for (path, change) in changes.iter() {
             match &change.after {
                 Some(file) => drop(got.insert(path.to_string(), String::from_utf8(file.bytes.clone()).expect("text"))),

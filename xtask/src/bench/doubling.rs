@@ -86,7 +86,9 @@ fn shapes() -> Vec<Shape> {
             lines(dir, size, |text| text.replacen("length", "lenght", 1))
         }),
         shape("the same, not to be found", 100_000, |dir, size| lines(dir, size, |text| text.replace("compute", "reckon(it)"))),
+        shape("an edit that leaves lines out in as many places", 8_000, elided),
         shape("as many edits, two in a file", 1_000, many),
+        shape("as many fences that look like files, and as many that do not", 20_000, guesses),
     ]
 }
 
@@ -169,6 +171,26 @@ fn lines(dir: &Path, count: usize, slip: fn(&str) -> String) -> Result<Vec<Strin
         around.iter().enumerate().map(|(n, line)| if n == 4 { middle } else { line }.to_owned() + "\n").collect::<String>()
     };
     one(dir, &text, &slip(&quoted(around[4])), &slip(&quoted("    changed();")))
+}
+
+/// Every third line is quoted, and the last one changed.
+fn elided(dir: &Path, count: usize) -> Result<Vec<String>, String> {
+    let text = source(1, count * 3);
+    let quoted: Vec<&str> = text.lines().step_by(3).collect();
+    let search = quoted.join("\n...\n") + "\n";
+    let (rest, _) = search.trim_end().rsplit_once('\n').unwrap_or_default();
+    one(dir, &text, &search, &format!("{rest}\n    changed();\n"))
+}
+
+fn guesses(dir: &Path, count: usize) -> Result<Vec<String>, String> {
+    let mut text = String::new();
+    for n in 0..count / 2 {
+        let _ = write!(text, "`src/file{n}.rs`\n```rust\nlet x = {n};\n```\n\n");
+    }
+    text += &"For example:\n\n```python\nx = 1\n```\n\n".repeat(count / 2);
+    let path = dir.join("answer.md");
+    shell::write(&path, text.as_bytes())?;
+    Ok(vec!["read".to_owned(), path.to_string_lossy().into_owned()])
 }
 
 fn many(dir: &Path, count: usize) -> Result<Vec<String>, String> {
