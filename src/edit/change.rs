@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::base::text::equal_pairs;
 
 use super::indent::indent;
+use super::settle::Doubt;
 
 /// One line of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,10 @@ impl<'a> Change<'a> {
         self.ops.is_some()
     }
 
-    /// The same without the deletion of blank lines at these of its ends, if anything else changes, but not beside them: such
-    /// lines are quoted by mistake more often than they are meant. Where they are `all` in the file as they are quoted,
-    /// whoever keeps some of them means to delete the others. None if there are none.
-    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool, all: impl Fn() -> bool) -> Option<Self> {
+    /// The same without the deletion of all blank lines at these of its ends, if anything else changes: such lines are quoted by
+    /// mistake more often than they are meant. None if there are none. Where they are `all` in the file as they are quoted, and
+    /// some of them stay, or something changes beside them, it is not known what is meant.
+    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool, all: impl Fn() -> bool) -> Result<Option<Self>, Doubt> {
         let ends = |lines: &[&str]| {
             let blank = |line: &&&str| is_blank(line);
             let head = lines.iter().take_while(blank).count();
@@ -72,24 +73,22 @@ impl<'a> Change<'a> {
         };
         let ((head, tail), (new_head, new_tail)) = (ends(&self.old), ends(&self.new));
         let bare = |lines: &[&'a str], (head, tail): (usize, usize)| lines[head..lines.len() - tail].to_vec();
+        let (at_head, at_tail) = (at_head && new_head < head, at_tail && new_tail < tail);
+        let (old, new) = (bare(&self.old, (head, tail)), bare(&self.new, (new_head, new_tail)));
+        if self.is_diff() || !(at_head || at_tail) || new.is_empty() || old == new {
+            return Ok(None);
+        }
         // The line beside it stays, so that the quotation goes beyond what changes.
         let stays = |line: Option<&&str>, new: Option<&&str>| matches!((line, new), (Some(line), Some(new)) if same(line, new));
-        let old_line = |at: Option<usize>| at.and_then(|at| self.old.get(at));
-        let new_line = |at: Option<usize>| at.and_then(|at| self.new.get(at));
-        let fewer = |new: usize, old: usize| new < old && (new == 0 || !all());
-        let at_head = at_head && fewer(new_head, head) && stays(old_line(Some(head)), new_line(Some(new_head)));
-        let back = |lines: &[&str], tail: usize| lines.len().checked_sub(tail + 1);
-        let at_tail =
-            at_tail && fewer(new_tail, tail) && stays(old_line(back(&self.old, tail)), new_line(back(&self.new, new_tail)));
-        let spare = at_head || at_tail;
-        if self.is_diff() || !spare || self.new.is_empty() || bare(&self.old, (head, tail)) == bare(&self.new, (new_head, new_tail))
-        {
-            return None;
+        let certain = (!at_head || new_head == 0 && stays(old.first(), new.first()))
+            && (!at_tail || new_tail == 0 && stays(old.last(), new.last()));
+        if !certain && all() {
+            return Err(Doubt::Blanks);
         }
-        let mut new = vec![""; if at_head { head.saturating_sub(new_head) } else { 0 }];
+        let mut new = vec![""; if at_head { head - new_head } else { 0 }];
         new.extend(&self.new);
-        new.extend(vec![""; if at_tail { tail.saturating_sub(new_tail) } else { 0 }]);
-        Some(Self::replacing(self.old.clone(), new))
+        new.extend(vec![""; if at_tail { tail - new_tail } else { 0 }]);
+        Ok(Some(Self::replacing(self.old.clone(), new)))
     }
 
     /// Whether the replacement lacks the indentation of all that is quoted, though it changes something else: whether that is

@@ -82,6 +82,9 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
     }
     // Lines that cannot be in the file's indentation tell more than all others, but for the first: it may lack its own.
     if let Indents::More(_) = kind
+        // Lines that stay are as deep as the file's where they are the file's, or where something new is wrapped around them.
+        && (like_there == 0 || like_quoted > 0)
+        && pairs.len() > 1
         && !in_file(&kind, pairs, after.get(1..).unwrap_or_default())
         && !shallower(after, pairs)
     {
@@ -105,12 +108,9 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
         (0, _) => return in_file(&kind, pairs, news).then_some(Indents::Same),
         _ => return None,
     };
-    // One line tells nothing about the lines after it, unless they cannot be in the file's indentation.
+    // One line tells nothing about the lines after it: it may be the only one that lacks its indentation.
     if pairs.len() == 1 && news.len() > usize::from(leads) {
-        let rest = &news[usize::from(leads)..];
-        let there = indent(odd.there);
-        let plain = rest.iter().any(|line| !indent(line).starts_with(there)) || !matches!(found, Indents::More(_));
-        return plain.then_some(found);
+        return None;
     }
     Some(found)
 }
@@ -230,11 +230,7 @@ mod tests {
         assert_eq!(learned(&pairs, &["  c"]), Some(Indents::More("    ")));
         let pairs = [("a", "    a", Some("    a")), ("  b", "      b", Some("      b"))];
         assert_eq!(learned(&pairs, &["      c"]), Some(Indents::Same));
-        assert_eq!(
-            learned(&pairs, &["}"]),
-            Some(Indents::More("    ")),
-            "the lines that stay were wrapped, as the search is indented"
-        );
+        assert_eq!(learned(&pairs, &["}"]), None, "the lines that stay were wrapped, or are the file's");
         let pairs = [("a", "    a", Some("    a")), ("    b", "        b", Some("    b"))];
         assert_eq!(learned(&pairs, &["    c"]), None, "they contradict each other");
     }
@@ -257,9 +253,8 @@ mod tests {
     fn one_line_does_not_tell_about_more() {
         let one = [("a", "    a", Some("a"))];
         assert_eq!(learned(&one, &["    b"]), None);
-        assert_eq!(learned(&one, &["b"]), Some(Indents::More("    ")));
+        assert_eq!(learned(&one, &["b"]), None);
         let wrapped = [("a", "    a", Some("    a"))];
-        assert_eq!(learned(&wrapped, &["}"]), Some(Indents::More("    ")));
-        assert_eq!(learned(&one, &["    b", "}"]), Some(Indents::More("    ")));
+        assert_eq!(learned(&wrapped, &["}"]), None);
     }
 }

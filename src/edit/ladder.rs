@@ -60,14 +60,23 @@ pub(super) fn find<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) ->
     let change = completed.as_ref().unwrap_or(change);
     let step = |change: &Change<'a>| exact(file, change, hint).or_else(|| inexact(file, change, hint)).unwrap_or(Found::None);
     let ends = |head, tail| change.with_blank_ends(head, tail, || !places(file, &change.old).is_empty());
-    let Some(whole) = ends(true, true) else { return step(change) };
-    match step(&whole) {
+    let tried = |changed: Result<Option<Change<'a>>, Doubt>| match changed {
+        Ok(whole) => step(whole.as_ref().unwrap_or(change)),
+        Err(doubt) => match step(change) {
+            Found::One(splice) => Found::Unsure(splice.at, doubt),
+            found => found,
+        },
+    };
+    match step(change) {
         Found::One(splice) => {
             // At the file's own ends there is nothing that they could be quoted from by mistake.
-            let (head, tail) = (splice.at > 0, splice.at + splice.len < file.len());
-            if head && tail { Found::One(splice) } else { step(ends(head, tail).as_ref().unwrap_or(change)) }
+            tried(ends(splice.at > 0, splice.at + splice.len < file.len()))
         }
-        found => found,
+        // With fewer lines to delete it may be certain.
+        found => match ends(true, true) {
+            Ok(Some(whole)) => step(&whole),
+            _ => found,
+        },
     }
 }
 
@@ -298,6 +307,7 @@ mod tests {
             ("        b();\n        c();", "    b();\n    x();"),
             ("b();\nc();", "x();\n    b();\n    c();"),
             ("        b();\n        c();", "        b();\n    x();"),
+            ("b();\nc();", "if x {\n    b();\n    c();\n}"),
         ] {
             let doubt = "1: it is not clear how to indent the replacement there".to_owned();
             assert_eq!(result(file, search, replace), Err(doubt), "{search:?} → {replace:?}");
@@ -305,7 +315,6 @@ mod tests {
         for (search, replace, want) in [
             ("b();\nc();", "    b();\n    d();\n    c();", "if a {\n    b();\n    d();\n    c();\n}"),
             ("b();\nc();", "b();\nif x {\n    c();\n}", "if a {\n    b();\n    if x {\n        c();\n    }\n}"),
-            ("b();\nc();", "if x {\n    b();\n    c();\n}", "if a {\n    if x {\n        b();\n        c();\n    }\n}"),
         ] {
             assert_eq!(result(file, search, replace), Ok(want.to_owned()), "{search:?} → {replace:?}");
         }

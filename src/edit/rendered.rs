@@ -126,7 +126,13 @@ fn is_plain(old: &[String], new: &[String], around: usize) -> bool {
     for lines in hunks(old, new, around) {
         let sought: Vec<&str> = lines.iter().filter(|(sign, _)| *sign != '+').map(|(_, line)| line.as_str()).collect();
         let put: Vec<String> = lines.iter().filter(|(sign, _)| *sign != '-').map(|(_, line)| line.clone()).collect();
-        if sought.iter().all(|line| line.trim().is_empty()) {
+        let ends = |lines: &[&str]| {
+            let blank = |line: &&&str| line.is_empty();
+            (lines.iter().take_while(blank).count(), lines.iter().rev().take_while(blank).count())
+        };
+        let (gone, kept) = (ends(&sought), ends(&put.iter().map(String::as_str).collect::<Vec<_>>()));
+        // Whether blank lines at an end are meant to go is not known where others of them stay.
+        if sought.iter().all(|line| line.trim().is_empty()) || gone.0 > kept.0 || gone.1 > kept.1 {
             return false;
         }
         let there: Vec<usize> =

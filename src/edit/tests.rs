@@ -427,16 +427,10 @@ fn change(
     )
 }
 
-/// Whether the search begins or ends with more blank lines than the replacement, beside a line that stays: those are left alone.
+/// Whether the search begins or ends with more blank lines than the replacement: whether those are to go is not always known.
 fn quotes_blank_ends(search: &[&str], new: &[&str]) -> bool {
-    let head = |a: &mut dyn Iterator<Item = &&str>, b: &mut dyn Iterator<Item = &&str>| {
-        let blank = |lines: &mut dyn Iterator<Item = &&str>| {
-            let mut count = 0;
-            lines.inspect(|_| count += 1).find(|line| !line.trim().is_empty()).map(|line| (line.trim().to_owned(), count))
-        };
-        matches!((blank(a), blank(b)), (Some((a, more)), Some((b, less))) if a == b && more > less)
-    };
-    head(&mut search.iter(), &mut new.iter()) || head(&mut search.iter().rev(), &mut new.iter().rev())
+    let blanks = |lines: &mut dyn Iterator<Item = &&str>| lines.take_while(|line| line.trim().is_empty()).count();
+    blanks(&mut search.iter()) > blanks(&mut new.iter()) || blanks(&mut search.iter().rev()) > blanks(&mut new.iter().rev())
 }
 
 fn joined(lines: &[&str], end: &str) -> String {
