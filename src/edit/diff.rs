@@ -418,8 +418,9 @@ impl Diff {
                 self.made.push(Made { path, op: Op::Executable(true), source, crlf: self.crlf });
             }
         }
-        if !self.brought && !self.created && self.old.is_none() && self.new.is_none() && !self.head.is_empty() {
-            self.issue.get_or_insert((IssueKind::NoDiffPath, None, self.head.clone()));
+        let named = self.old.is_some() || self.new.is_some();
+        if !self.brought && !self.created && (named || !self.head.is_empty()) {
+            self.issue.get_or_insert((IssueKind::NoDiffPath, self.path(), self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());
         *self = Self { crlf: self.crlf, fenced: self.fenced, made, issue, ..Self::default() };

@@ -7,6 +7,9 @@ use super::super::plan::{IssueKind, Op};
 use super::super::tags::{self, Tag, Tags};
 use super::{GONE_BACK_MAX, NESTED, Names, Parser, State};
 
+/// Tags in front of each other on one line; more of them are no edit.
+const TAGS_MAX: usize = 8;
+
 impl Parser {
     /// The fence around a diff is a part of it; whether there is one.
     pub(super) fn enter_diff(&mut self) -> bool {
@@ -54,6 +57,15 @@ impl Parser {
     }
 
     pub(super) fn tag_line(&mut self, raw: &str) -> bool {
+        self.tag_behind(raw, 0)
+    }
+
+    /// A line, or what is behind `depth` tags of one.
+    fn tag_behind(&mut self, raw: &str, depth: usize) -> bool {
+        if depth > TAGS_MAX {
+            return false;
+        }
+        let depth = depth + 1;
         if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
             return false;
         }
@@ -65,11 +77,11 @@ impl Parser {
             None => return false,
             Some(Tag::Path(path, rest)) => {
                 self.tagged = Some(path);
-                if !rest.trim().is_empty() && !self.tag_line(rest) {
+                if !rest.trim().is_empty() && !self.tag_behind(rest, depth) {
                     self.text(rest);
                 }
             }
-            Some(Tag::Around(rest)) => return self.tag_line(rest),
+            Some(Tag::Around(rest)) => return self.tag_behind(rest, depth),
             // What enclosed the edit before it had such an end in its text.
             Some(Tag::End) => match self.tag_edit.take() {
                 Some(at) if at + 1 == self.plan.edits.len() => {
