@@ -418,8 +418,9 @@ impl Diff {
                 self.made.push(Made { path, op: Op::Executable(true), source, crlf: self.crlf });
             }
         }
+        // Of a header without a hunk nothing is lost; of a hunk's first line without any, the file's name above it.
         let named = self.old.is_some() || self.new.is_some();
-        if !self.brought && !self.created && (named || !self.head.is_empty()) {
+        if !self.brought && !self.created && named == self.head.is_empty() {
             self.issue.get_or_insert((IssueKind::NoDiffPath, self.path(), self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());
