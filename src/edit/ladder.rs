@@ -53,6 +53,39 @@ pub(super) struct Hint<'h> {
 
 /// Finds where `change`, which quotes a line that is not blank, belongs.
 pub(super) fn find<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Found<'a> {
+    match place(file, change, hint) {
+        Found::One(splice) if !change.is_diff() => Found::One(without_blanks_twice(file, splice)),
+        found => found,
+    }
+}
+
+/// Without the blank lines at the ends of the replacement that are beside it in the file, if anything else changes: the search
+/// lacks them, and they are not meant twice.
+fn without_blanks_twice<'a>(file: &[&'a str], mut splice: Splice<'a>) -> Splice<'a> {
+    let there = &file[splice.at..splice.at + splice.len];
+    let solid = |lines: &mut dyn Iterator<Item = &str>| lines.filter(|line| !is_blank(line)).map(str::to_owned).collect::<Vec<_>>();
+    let same = solid(&mut there.iter().copied()) == solid(&mut splice.with.iter().map(|line| &**line));
+    if same || splice.with.iter().all(|line| is_blank(line)) {
+        return splice;
+    }
+    let count = |lines: &mut dyn Iterator<Item = &str>| lines.take_while(|line| is_blank(line)).count();
+    let extra = |new: usize, old: usize, beside: usize| new.saturating_sub(old).min(beside);
+    let head = extra(
+        count(&mut splice.with.iter().map(|line| &**line)),
+        count(&mut there.iter().copied()),
+        count(&mut file[..splice.at].iter().rev().copied()),
+    );
+    let tail = extra(
+        count(&mut splice.with.iter().rev().map(|line| &**line)),
+        count(&mut there.iter().rev().copied()),
+        count(&mut file[splice.at + splice.len..].iter().copied()),
+    );
+    splice.with.truncate(splice.with.len() - tail);
+    splice.with.drain(..head);
+    splice
+}
+
+fn place<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Found<'a> {
     let completed = match elide::completed(change, hint.dots_are_code) {
         Ok(completed) => completed,
         Err(doubt) => return Found::Unsure(places(file, &change.old).first().copied().unwrap_or_default(), doubt),

@@ -427,10 +427,11 @@ fn change(
     )
 }
 
-/// Whether the search begins or ends with more blank lines than the replacement: whether those are to go is not always known.
+/// Whether the search begins or ends with other blank lines than the replacement: whether those are to go or to come is not always
+/// known.
 fn quotes_blank_ends(search: &[&str], new: &[&str]) -> bool {
     let blanks = |lines: &mut dyn Iterator<Item = &&str>| lines.take_while(|line| line.trim().is_empty()).count();
-    blanks(&mut search.iter()) > blanks(&mut new.iter()) || blanks(&mut search.iter().rev()) > blanks(&mut new.iter().rev())
+    blanks(&mut search.iter()) != blanks(&mut new.iter()) || blanks(&mut search.iter().rev()) != blanks(&mut new.iter().rev())
 }
 
 fn joined(lines: &[&str], end: &str) -> String {
