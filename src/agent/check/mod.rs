@@ -20,6 +20,7 @@ use crate::project::syntax::{self, SyntaxError};
 use crate::prompt::{BrokenPlace, FailedCheck};
 use crate::session::event::Event;
 
+use super::Error;
 use super::workspace::Workspace;
 use select::Command;
 
@@ -193,7 +194,11 @@ impl Job {
     }
 
     /// Runs it to its end. Dropping the future ends it with all that it started.
-    pub(super) async fn run(&self, ws: &Workspace) -> Checked {
+    pub(super) async fn run(&self, ws: &Workspace) -> Result<Checked, Error> {
+        if let Err(why) = ws.config.may_run(&[&format!("check.{}", self.kind.as_str())])? {
+            let (verdict, output) = (Verdict::NotRun(why), String::new());
+            return Ok(Checked { kind: self.kind, command: self.shown(ws), verdict, millis: 0, output });
+        }
         let settings = &ws.config.settings().check;
         let files: Vec<&RepoPath> = self.files.iter().collect();
         let spec = Spec::new("sh").args(self.command.arguments(&files, self.kind == Kind::Lint));
@@ -217,7 +222,7 @@ impl Job {
                 (verdict, output)
             }
         };
-        Checked { kind: self.kind, command: self.shown(ws), verdict, millis, output }
+        Ok(Checked { kind: self.kind, command: self.shown(ws), verdict, millis, output })
     }
 }
 

@@ -154,7 +154,7 @@ impl Driver<'_> {
         let ws = self.ws;
         self.observer.observe(&Progress::Checking { command: &job.shown(ws) });
         let checked = tokio::select! {
-            checked = job.run(ws) => checked,
+            checked = job.run(ws) => checked?,
             () = &mut *interrupt => {
                 self.error = Some(Error::Interrupted);
                 return Ok(None);
