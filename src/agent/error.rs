@@ -84,6 +84,9 @@ pub enum Error {
     /// Some edits of the turn were rejected, and it was not said to take the rest.
     #[error("{} {} of turn {} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" }, turn.short())]
     Partial { turn: TurnKey, rejects: usize },
+    /// The model left them out when it was asked again.
+    #[error("{} {} given up: {}", edits.len(), if edits.len() == 1 { "edit" } else { "edits" }, first(edits))]
+    GivenUp { edits: Vec<String>, written: bool },
     /// The user could not be asked.
     #[error("the review cannot go on: {0}")]
     Review(io::Error),
@@ -135,6 +138,15 @@ impl Error {
 
 fn list(paths: &[RepoPath]) -> String {
     paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first few of these lines.
+fn first(lines: &[String]) -> String {
+    let mut out = lines.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    if lines.len() > 3 {
+        out.push_str(&format!("; and {} more", lines.len() - 3));
+    }
+    out
 }
 
 fn withheld(files: &[(RepoPath, Withheld)]) -> String {

@@ -25,7 +25,7 @@ use crate::vcs::Landed;
 
 use super::Error;
 use super::check::{Broken, Checked};
-use super::edits::Gathered;
+use super::edits::{Gathered, Misfit};
 use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
@@ -63,6 +63,8 @@ pub enum Progress<'a> {
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
+    /// The model was asked again about these edits, and its answer leaves them out.
+    GivenUp(&'a [Misfit]),
     /// All edits fit, but with them a file no longer parses.
     Broken(&'a [Broken]),
     /// A command of the user's begins to look at what was written.
@@ -169,6 +171,8 @@ struct Driver<'a> {
     trouble: Option<Trouble>,
     /// Whether the model was told of broken syntax.
     told_syntax: bool,
+    /// Edits that the model left out when it was asked again, in a line each.
+    given_up: Vec<String>,
     /// The check that failed last, and how.
     failed: Option<(String, String)>,
     tidied: Option<checks::Tidied>,
@@ -217,6 +221,7 @@ impl<'a> Driver<'a> {
             gathered: Gathered::default(),
             trouble: None,
             told_syntax: false,
+            given_up: Vec::new(),
             failed: None,
             tidied: None,
             text: String::new(),
@@ -499,7 +504,13 @@ impl<'a> Driver<'a> {
         Ok(Input::Closed)
     }
 
-    fn finish(mut self, end: End) -> Result<Finished, Error> {
+    fn finish(mut self, mut end: End) -> Result<Finished, Error> {
+        if end == End::Done && !self.given_up.is_empty() {
+            end = End::GivenUp;
+            let outcome = self.last.as_ref().map(|(turn, _)| turn.header.outcome);
+            let written = matches!(outcome, Some(Outcome::Applied | Outcome::Uncommitted));
+            self.error = Some(Error::GivenUp { edits: std::mem::take(&mut self.given_up), written });
+        }
         if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
             self.error = Some(Error::CheckFailed { command, how });
         }

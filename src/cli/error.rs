@@ -235,6 +235,10 @@ impl From<Error> for Failure {
             }
             Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
             Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
+            Error::GivenUp { written: true, .. } => user()
+                .hint("the others are written; what was given up: rt show   take the whole exchange back: rt undo")
+                .code(REJECTED),
+            Error::GivenUp { .. } => user().hint("nothing was written; what was given up: rt show").code(REJECTED),
             Error::HoldsSecret(_) => {
                 user().hint("nothing was written; take the secret out of the file, or out of the answer, first").code(REJECTED)
             }

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::agent::check::{Broken, Checked};
-use crate::agent::edits::Gathered;
+use crate::agent::edits::{Gathered, Misfit};
 use crate::agent::exchange::{Observer, Progress};
 use crate::agent::hook;
 use crate::agent::prepare::{Prepared, Why};
@@ -363,6 +363,11 @@ impl Observer for Frame<'_> {
                 self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
             }
             Progress::Rejected(gathered) => self.rejected(gathered),
+            Progress::GivenUp(edits) => {
+                self.end_text();
+                let edit = |m: &Misfit| json!({ "path": m.path, "reason": m.for_model.reason, "edit": m.source });
+                self.event("given-up", json!({ "edits": edits.iter().map(edit).collect::<Vec<_>>() }));
+            }
             Progress::Broken(places) => {
                 self.end_text();
                 let error = |b: &Broken| {

@@ -43,6 +43,47 @@ fn what_does_not_fit_goes_back_and_all_is_written_together() {
 }
 
 #[test]
+fn an_edit_that_the_model_gives_up_is_said() {
+    let new = edit("new/deep/x.py", "", "x = 1\n");
+    let (bad, left) = (edit("b.txt", "nowhere\n", "x\n"), "I cannot do the second.\n".to_owned());
+    let model = FakeModel::saying(&[format!("{new}\n{bad}"), left.clone()]);
+    let world = self::world(&model);
+    let ran = world.rt(&["-m", "change b.txt"]).code(5);
+    assert!(ran.err.contains("error: 1 edit given up: b.txt: the SEARCH text is not in the file"), "{}", ran.err);
+    assert!(ran.err.contains("the others are written") && ran.err.contains("rt undo"), "{}", ran.err);
+    assert_eq!((world.read("new/deep/x.py").as_str(), world.read("b.txt").as_str()), ("x = 1\n", "b\n"));
+    assert_eq!(outcomes(&world), ["applied", "rejected"], "what fits is committed");
+    assert!(world.rt(&["show"]).ok().out.contains("given up  b.txt: the SEARCH text is not in the file"));
+    let shown = world.rt(&["show", "--json"]).ok().json();
+    let events = shown[0]["events"].as_array().expect("events");
+    assert!(events.iter().any(|e| e["kind"] == "given-up" && e["fields"]["path"] == "b.txt"), "{events:?}");
+    // The same where nothing else is there to write.
+    let model = FakeModel::saying(&[bad.clone(), left]);
+    let ran = self::world(&model).rt(&["-m", "change b.txt", "--json"]).code(5);
+    assert!(ran.err.contains("1 edit given up") && ran.err.contains("nothing was written"), "{}", ran.err);
+    let event = ran.json().into_iter().find(|e| e["event"] == "given-up").expect("an event");
+    assert_eq!(event["edits"][0]["path"], "b.txt");
+}
+
+#[test]
+fn an_edit_that_is_made_good_is_not_given_up() {
+    let good = |path: &str| edit(path, "b\n", "B\n");
+    let cases = [
+        // In the same file, in the one that was meant, and one that was there already.
+        vec![edit("b.txt", "nowhere\n", "x\n"), good("b.txt")],
+        vec![edit("sub/b.txt", "b\n", "B\n"), good("b.txt")],
+        vec![good("b.txt") + &edit("a.txt", "nowhere\n", "two\n"), "That is there already.\n".to_owned()],
+        vec!["b.txt\n```\n<<<<<<< SEARCH\nb\n=======\nB\n".to_owned(), good("b.txt")],
+    ];
+    for texts in cases {
+        let model = FakeModel::saying(&texts);
+        let world = world(&model);
+        world.rt(&["-m", "change a.txt and b.txt"]).ok();
+        assert_eq!(world.read("b.txt"), "B\n", "{texts:?}");
+    }
+}
+
+#[test]
 fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     let good = edit("b.txt", "b\n", "B\n");
     let bad = edit("a.txt", "nowhere\n", "x\n");
@@ -90,7 +131,7 @@ fn a_file_that_the_model_has_not_seen_is_shown_to_it_first() {
 fn a_file_for_reference_is_not_edited() {
     let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n"), "Then not.".to_owned()]);
     let world = world(&model);
-    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).ok();
+    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).code(5);
     assert!(ran.err.contains("b.txt") && ran.err.contains("does not fit"), "{}", ran.err);
     assert_eq!(world.read("b.txt"), "b\n");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
@@ -101,7 +142,7 @@ fn a_file_for_reference_is_not_edited() {
 fn a_path_outside_the_repository_is_not_edited() {
     let model = FakeModel::saying(&[edit("../outside.txt", "", "x\n"), edit(".git/config", "", "x\n"), "Then not.".to_owned()]);
     let world = world(&model);
-    world.rt(&["-m", "look"]).ok();
+    world.rt(&["-m", "look"]).code(5);
     assert!(!world.top().join("outside.txt").exists());
     assert!(!world.git(&["config", "-l"]).contains('x') || world.git(&["config", "core.bare"]) == "false\n");
     assert_eq!(model.requests().len(), 3);
@@ -121,9 +162,9 @@ fn a_secret_of_the_environment_is_neither_sent_nor_stored_nor_shown() {
     let said = |text: &str| !text.contains(SECRET);
     assert!(ran.err.contains("conf.env holds a secret"), "{}", ran.err);
     assert!(said(&ran.out) && said(&ran.err), "{}{}", ran.out, ran.err);
-    let ran = ran.ok();
+    let ran = ran.code(5);
     assert!(ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
-    let ran = world.rt(&["-n", "-m", "look at b.txt"]).ok();
+    let ran = world.rt(&["-n", "-m", "look at b.txt"]).code(5);
     assert!(said(&ran.out) && said(&ran.err) && ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
     for request in model.requests() {
         assert!(!holds(&request.body, SECRET), "{}", request.text());

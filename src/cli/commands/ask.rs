@@ -206,6 +206,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
         End::Blocked => Err(failure.unwrap_or_else(|| Failure::user("a hook did not let it be sent")).code(DENIED)),
         End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
+        End::GivenUp => Err(failure.unwrap_or_else(|| Failure::user("edits were given up")).code(REJECTED)),
         End::CheckFailed => Err(failure.unwrap_or_else(|| Failure::user("a check failed")).code(REJECTED)),
         End::Rejected => {
             let rejects = finished.turn.edits.rejects.len();

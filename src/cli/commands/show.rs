@@ -102,6 +102,9 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
     for reject in &turn.edits.rejects {
         field("rejected", format!("{}: {}", reject.path, reject.reason))?;
     }
+    for event in turn.events.iter().filter(|e| e.kind == "given-up") {
+        field("given up", event.fields.get("what").cloned().unwrap_or_default())?;
+    }
     for event in turn.events.iter().filter(|e| matches!(e.kind.as_str(), "error" | "retry" | "recover" | "uncommitted")) {
         let fields: Vec<String> = event.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
         field("event", format!("{} {}", event.kind, fields.join(" ")))?;
