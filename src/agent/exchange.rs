@@ -174,7 +174,7 @@ struct Driver<'a> {
     /// Edits that the model left out when it was asked again, in a line each.
     given_up: Vec<String>,
     /// The check that failed last, and how.
-    failed: Option<(String, String)>,
+    failed: Option<Failed>,
     tidied: Option<checks::Tidied>,
     text: String,
     /// The first turn's place and request, until it is opened with them.
@@ -191,6 +191,14 @@ struct Driver<'a> {
     stored_as: ChangeStatus,
     /// What follows when they are written.
     then: Then,
+}
+
+/// A check that failed.
+struct Failed {
+    command: String,
+    how: String,
+    /// The turn that has its output.
+    turn: TurnKey,
 }
 
 /// Where the first turn goes.
@@ -511,8 +519,8 @@ impl<'a> Driver<'a> {
             let written = matches!(outcome, Some(Outcome::Applied | Outcome::Uncommitted));
             self.error = Some(Error::GivenUp { edits: std::mem::take(&mut self.given_up), written });
         }
-        if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
-            self.error = Some(Error::CheckFailed { command, how });
+        if let (End::CheckFailed, Some(Failed { command, how, turn })) = (end, self.failed.take()) {
+            self.error = Some(Error::CheckFailed { command, how, turn });
         }
         let Some((turn, appended)) = self.last.take() else {
             return Err(self.error.take().unwrap_or_else(|| Error::Bug("no turn was made".to_owned())));

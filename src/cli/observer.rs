@@ -45,6 +45,8 @@ pub struct Frame<'a> {
     /// The first failure to write; what comes after it is not shown.
     broken: Option<OutputError>,
     any_text: bool,
+    /// The turn under way, as people write it.
+    turn: String,
     /// The answer's last line has no end yet.
     mid_line: bool,
     /// Another answer of the exchange follows.
@@ -74,6 +76,7 @@ impl<'a> Frame<'a> {
             stats: Vec::new(),
             broken: None,
             any_text: false,
+            turn: String::new(),
             mid_line: false,
             next_answer: false,
             written: false,
@@ -136,6 +139,7 @@ impl<'a> Frame<'a> {
     }
 
     fn prepared(&mut self, prepared: &Prepared, turn: &Header, name: Option<&str>, new: bool) {
+        self.turn = turn.key.short();
         let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
         let sent: Vec<Value> = prepared
             .files
@@ -284,7 +288,7 @@ impl<'a> Frame<'a> {
             let lines: Vec<&str> = checked.output.lines().collect();
             let from = lines.len().saturating_sub(MOST_OUTPUT);
             if from > 0 {
-                self.ui.status(Text::new().add(Style::Dim, format!("  … {from} more lines: rt show")));
+                self.ui.status(Text::new().add(Style::Dim, format!("  … {from} more lines: rt show {}", self.turn)));
             }
             lines[from..].iter().for_each(|line| self.ui.status(Text::new().plain(format!("  {line}"))));
         }
@@ -320,11 +324,10 @@ impl<'a> Frame<'a> {
             line.push(Style::Plain, format!(" · {} in, {} out", header.usage.input + header.usage.cache_read, header.usage.output));
         }
         line.push(Style::Dim, format!(" · {}", elapsed(header.end.millis() - header.start.millis())));
-        let next = match header.outcome {
-            Outcome::Applied | Outcome::Uncommitted => " · rt undo · rt show --prompt",
-            _ => " · rt show --prompt",
-        };
-        line.push(Style::Dim, next);
+        let undo = if matches!(header.outcome, Outcome::Applied | Outcome::Uncommitted) { " · rt undo" } else { "" };
+        // Without a model there is no prompt.
+        let show = if turn.request.is_some() { " · rt show --prompt" } else { " · rt show" };
+        line.push(Style::Dim, format!("{undo}{show}"));
         self.ui.status(line);
         self.stats.clear();
         self.written = false;
@@ -341,7 +344,7 @@ impl Observer for Frame<'_> {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
             Progress::Reflecting { turn, about, tokens, left } => {
-                self.next_answer = true;
+                (self.next_answer, self.turn) = (true, turn.key.short());
                 self.event(
                     "request",
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),

@@ -84,6 +84,29 @@ fn an_edit_that_is_made_good_is_not_given_up() {
 }
 
 #[test]
+fn when_nothing_ever_fits_nothing_waits() {
+    let model = FakeModel::saying(&[edit("gone.txt", "nowhere\n", "x\n").as_str(); 4]);
+    let world = world(&model);
+    let ran = world.rt(&["-m", "change gone.txt"]).code(5);
+    assert!(ran.err.contains("error: no answer fits") && !ran.err.contains("--partial"), "{}", ran.err);
+    assert!(!world.rt(&["status"]).ok().out.contains("waiting"));
+    assert_eq!(world.rt(&["status", "--json"]).ok().json()[0]["waiting"], serde_json::json!([]));
+}
+
+#[test]
+fn what_is_only_stored_waits() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n")]);
+    let world = world(&model);
+    world.rt(&["-m", "change b.txt", "--dry-run"]).ok();
+    assert!(world.rt(&["status"]).ok().out.contains("waiting"));
+    world.rt(&["retry"]).ok();
+    assert!(!world.rt(&["status"]).ok().out.contains("waiting"));
+    let ran = world.rt_with(&["apply", "--dry-run"], edit("c.txt", "c\n", "C\n").as_bytes(), &[]).ok();
+    assert!(ran.err.contains("· rt show\n"), "there is no prompt to show: {}", ran.err);
+    assert!(world.rt(&["status"]).ok().out.contains("1 file to write · rt retry"));
+}
+
+#[test]
 fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     let good = edit("b.txt", "b\n", "B\n");
     let bad = edit("a.txt", "nowhere\n", "x\n");

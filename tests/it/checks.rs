@@ -186,6 +186,7 @@ fn an_interrupt_ends_a_check_and_leaves_the_edits() {
     // Its parent is the program; then it waits for a pipe that nobody opens.
     let ran = ask(&world, &["--test", "mkfifo ../gate; kill -INT $PPID; read x < ../gate"]).code(130);
     assert_eq!(world.read("a.txt"), "one\nA\nthree\n", "{}", ran.err);
+    assert!(ran.err.contains("the edits are written and committed; take them back: rt undo"), "{}", ran.err);
     let shown = world.rt(&["show", "--json"]).ok().json().remove(0);
     assert_eq!(shown["outcome"], "applied");
 }
@@ -196,6 +197,11 @@ fn secrets_and_escapes_of_a_commands_output_go_nowhere() {
     world.set("DEPLOY_TOKEN", "tok-4f9a8b7c6d5e4f3a2b1c");
     let command = "printf '\\033[31mred %s\\033[0m\\n' $DEPLOY_TOKEN; seq 1 400000; false";
     let ran = ask(&world, &["--test", command]).code(5);
+    // The answer to it has none.
+    let (_, hint) = ran.err.rsplit_once("more of what it printed: rt show ").expect("a hint");
+    let turn = hint.split_whitespace().next().expect("a turn");
+    assert!(ran.err.contains(&format!("more lines: rt show {turn}")), "{}", ran.err);
+    assert!(world.rt(&["show", turn]).ok().out.contains("lines left out here]"));
     let asked = server.requests()[1].text();
     assert!(asked.contains("red [") && asked.contains("lines left out here]") && asked.contains("399999\\n400000"), "{asked}");
     assert!(asked.len() < 40_000, "{}", asked.len());

@@ -101,7 +101,7 @@ fn where_the_user_changed_our_lines_nothing_is_done() {
     world.write("a.txt", world.read("a.txt").replace("3\n", "3, by hand\n"));
     let head = world.git(&["rev-parse", "HEAD"]);
     let ran = world.rt(&["undo"]).code(5);
-    assert!(ran.err.contains("a.txt"), "{}", ran.err);
+    assert!(ran.err.contains("a.txt") && ran.err.contains("then: rt undo --keep-code"), "{}", ran.err);
     assert_eq!((world.git(&["rev-parse", "HEAD"]), world.exists("old.txt"), world.exists("new/b.txt")), (head, false, true));
     world.git(&["checkout", "-q", "a.txt"]);
     world.rt(&["undo"]).ok();

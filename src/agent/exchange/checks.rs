@@ -16,7 +16,7 @@ use super::super::check::{self, Checked, Job, Kind};
 use super::super::edits::Gathered;
 use super::super::prepare::Start;
 use super::super::review;
-use super::{Driver, Error, Event, Input, Objection, Outcome, Progress, Then, Until, Workspace};
+use super::{Driver, Error, Event, Failed, Input, Objection, Outcome, Progress, Then, Until, Workspace};
 
 /// Edits as a lint command left them.
 pub(super) struct Tidied {
@@ -125,7 +125,8 @@ impl Driver<'_> {
             self.failed = None;
             return Ok(Input::Checked);
         };
-        self.failed = Some((last.command.clone(), last.how()));
+        let turn = self.open()?.turn.turn.header.key;
+        self.failed = Some(Failed { command: last.command.clone(), how: last.how(), turn });
         if failed.iter().any(|checked| !checked.can_be_mended()) {
             return Ok(Input::CheckFailed(Objection::Stop));
         }

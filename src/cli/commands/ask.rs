@@ -20,7 +20,7 @@ use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
 use crate::session::meta::name_from;
-use crate::session::turn::{Access, ChangeStatus};
+use crate::session::turn::{Access, ChangeStatus, Outcome};
 use crate::ui::{Style, Text, Ui};
 
 use super::super::context::{self, Context};
@@ -199,6 +199,11 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         End::NoAnswer | End::Interrupted if held > 0 => {
             failure.hint(format!("complete edits of {} are kept: rt retry --partial", context::files(held)))
         }
+        End::Interrupted => match finished.turn.header.outcome {
+            Outcome::Applied => interrupted_later("the edits are written and committed; take them back: rt undo"),
+            Outcome::Uncommitted => interrupted_later("the edits are in the files; take them back: rt undo"),
+            _ => failure,
+        },
         _ => failure,
     });
     match finished.end {
@@ -209,11 +214,19 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         End::GivenUp => Err(failure.unwrap_or_else(|| Failure::user("edits were given up")).code(REJECTED)),
         End::CheckFailed => Err(failure.unwrap_or_else(|| Failure::user("a check failed")).code(REJECTED)),
         End::Rejected => {
-            let rejects = finished.turn.edits.rejects.len();
-            let default = || Error::Partial { turn: finished.turn.header.key, rejects }.into();
+            let (rejects, turn) = (finished.turn.edits.rejects.len(), finished.turn.header.key);
+            let default = || match held {
+                0 => Error::NothingFits { rejects }.into(),
+                _ => Error::Partial { turn, rejects }.into(),
+            };
             Err(failure.unwrap_or_else(default).code(REJECTED))
         }
     }
+}
+
+/// After the answer was used: while a check or a hook ran.
+fn interrupted_later(hint: &str) -> Failure {
+    Failure::user("what came after the edits was interrupted").hint(hint).code(INTERRUPTED)
 }
 
 /// How often the progress line is drawn.
