@@ -90,8 +90,7 @@ impl Misfit {
 
     /// Edits that a command of the user's does not want.
     pub fn from_hook(name: &str, why: &str) -> Self {
-        let reason = format!("the user's check `{name}` refuses this answer's edits: {why}");
-        let for_model = prompt::RejectInfo { path: None, reason, edit: None, nearest: None };
+        let for_model = prompt::RejectInfo { path: None, reason: why.to_owned(), edit: None, nearest: None };
         Self { path: None, line: format!("{name} says no: {why}"), for_model, source: String::new(), dispensable: true }
     }
 
@@ -144,7 +143,7 @@ impl Gathered {
 
     /// The same with edits that were read already.
     pub fn take_plan(&mut self, plan: &EditPlan, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
-        self.given_up.extend(self.rejects.drain(..).filter(|misfit| !misfit.dispensable));
+        self.asked_again();
         self.make_good(plan, tree);
         self.unseen.clear();
         if plan.message.is_some() {
@@ -186,6 +185,11 @@ impl Gathered {
         self.changes = std::mem::take(&mut self.changes).then(&fit);
         self.redact(rules.redactor);
         Ok(())
+    }
+
+    /// What did not fit is what an answer from now on may make good.
+    pub fn asked_again(&mut self) {
+        self.given_up.extend(self.rejects.drain(..).filter(|misfit| !misfit.dispensable));
     }
 
     /// Takes out of what did not fit what these edits are meant to put right: whatever they name, and, for each that nobody was

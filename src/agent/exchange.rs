@@ -307,7 +307,8 @@ impl<'a> Driver<'a> {
         };
         if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
             // These edits are done with; what comes now is written against the files as they are.
-            self.gathered = Gathered::default();
+            self.gathered.asked_again();
+            self.gathered = Gathered { given_up: std::mem::take(&mut self.gathered.given_up), ..Gathered::default() };
         }
         // What one answer was refused for is not what the next one comes to.
         (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);

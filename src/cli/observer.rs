@@ -349,7 +349,7 @@ impl Observer for Frame<'_> {
                     "request",
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),
                 );
-                let text = format!("asking again about {about} · {tokens} tokens");
+                let text = format!("asking again {about} · {tokens} tokens");
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
             }

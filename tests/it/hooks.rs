@@ -103,9 +103,19 @@ fn the_example_at_response_asks_again() {
     example(&world, "response");
     ask(&world).ok();
     let again = model.requests()[1].text();
-    assert!(again.contains("the user's check `no-guesses` refuses this answer's edits: do not guess"), "{again}");
+    assert!(again.contains("The user's check `no-guesses` refuses this answer: do not guess"), "{again}");
     assert!(!again.contains("fit and are kept"), "nothing is held");
     assert_eq!(world.read("a.txt"), "one\nTWO\nthree\n");
+    // Each refusal is one line and goes back once, also where the answers have no edits.
+    let (world, model) = self::world(&["I assume so."; 4]);
+    example(&world, "response");
+    let ran = ask(&world).code(5);
+    assert_eq!(ran.err.matches("no-guesses says no  do not guess").count(), 4, "{}", ran.err);
+    assert_eq!(ran.err.matches("asking again because of no-guesses").count(), 3, "{}", ran.err);
+    assert!(!ran.err.contains("does not fit") && !ran.err.contains(" edit ") && !ran.err.contains(" edits "), "{}", ran.err);
+    let last = model.requests()[3].text();
+    assert_eq!(last.matches("do not guess").count(), 3, "one for each answer before");
+    assert!(world.rt(&["show"]).ok().out.contains("rejected  no-guesses says no: do not guess"));
 }
 
 #[test]

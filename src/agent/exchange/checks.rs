@@ -193,17 +193,18 @@ impl Driver<'_> {
     }
 }
 
-/// What a model is asked about again, for people.
+/// Why a model is asked again, for people: the end of a sentence.
 pub(super) fn about(trouble: Option<&Trouble>, gathered: &Gathered) -> String {
     let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     match trouble {
-        None => counted(gathered.rejects.len() + gathered.unseen.len(), "edit"),
-        Some(Trouble::Syntax(places)) => counted(places.len(), "place") + " with broken syntax",
+        None => format!("about {}", counted(gathered.rejects.len() + gathered.unseen.len(), "edit")),
+        Some(Trouble::Syntax(places)) => format!("about {} with broken syntax", counted(places.len(), "place")),
+        Some(Trouble::Objection { hook, .. }) => format!("because of {hook}"),
         Some(Trouble::Checks(failed)) => {
             let commands: Vec<&str> = failed.iter().map(|f| f.command.as_str()).collect();
-            commands.join(", ")
+            format!("about {}", commands.join(", "))
         }
-        Some(Trouble::Refused { hunks, .. }) => counted(hunks.len(), "refused change"),
+        Some(Trouble::Refused { hunks, .. }) => format!("about {}", counted(hunks.len(), "refused change")),
     }
 }
 

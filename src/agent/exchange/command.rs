@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::edit::EditPlan;
 use crate::hooks::{CommandId, Pipeline, Point, Ran, Side, Verdict};
+use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::request::{ModelRequest, Part, Role};
 use crate::session::stream::Stop;
@@ -196,13 +197,13 @@ impl Driver<'_> {
 
     /// The edits are kept in the turn as they are, with why they are not wanted; the model begins again.
     fn refuse(&mut self, ran: &Ran) -> Result<(), Error> {
-        let misfit = Misfit::from_hook(&ran.name, hook::why(ran).unwrap_or_default());
-        self.gathered.rejects.push(misfit);
+        let why = hook::why(ran).unwrap_or_default();
+        self.gathered.asked_again();
+        self.gathered.rejects.push(Misfit::from_hook(&ran.name, why));
         let stored = self.gathered.stored(ChangeStatus::Held);
         self.open()?.turn.turn.edits = stored;
         self.error = Some(hook::blocked(ran));
-        self.trouble = None;
-        self.observer.observe(&Progress::Rejected(&self.gathered));
+        self.trouble = Some(Trouble::Objection { hook: ran.name.clone(), why: why.to_owned() });
         self.gathered.changes = crate::base::change::ChangeSet::default();
         self.gathered.counts.clear();
         Ok(())

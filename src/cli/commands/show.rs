@@ -100,7 +100,9 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
         field("file", format!("{} {} +{} −{}{note}", stat.status.letter(), stat.path, stat.lines.added, stat.lines.removed))?;
     }
     for reject in &turn.edits.rejects {
-        field("rejected", format!("{}: {}", reject.path, reject.reason))?;
+        // Most reasons begin with the path.
+        let path = Some(format!("{}: ", reject.path)).filter(|path| path != ": " && !reject.reason.starts_with(path));
+        field("rejected", format!("{}{}", path.unwrap_or_default(), reject.reason))?;
     }
     for event in turn.events.iter().filter(|e| e.kind == "given-up") {
         field("given up", event.fields.get("what").cloned().unwrap_or_default())?;
