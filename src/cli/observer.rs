@@ -314,6 +314,12 @@ impl<'a> Frame<'a> {
             line.push(Style::Dim, " · rt retry writes them");
             self.ui.status(line);
         }
+        if matches!(header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::None) {
+            for event in turn.events.iter().filter(|event| event.kind == "syntax") {
+                let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+                self.ui.warn(&format!("{}:{}:{} does not parse: {}", get("path"), get("line"), get("column"), get("what")));
+            }
+        }
         if forked {
             self.ui.warn("another process went on with the session first; this turn is kept as a fork of its own");
         }

@@ -56,17 +56,32 @@ fn a_model_that_insists_on_broken_syntax_is_believed() {
     assert_eq!(server.requests().len(), 2);
     assert_eq!(world.read("a.rs"), "fn one() -> u32 {\n    1 +\n}\n");
     assert_eq!(ran.err.matches("does not parse  a.rs:2:8").count(), 2, "{}", ran.err);
+    assert_eq!(ran.err.matches("warning: a.rs:2:8 does not parse: an identifier is missing here").count(), 1, "{}", ran.err);
     assert!(world.rt(&["show"]).ok().out.contains("syntax    a.rs:2:8"));
 }
 
 #[test]
 fn broken_syntax_is_written_when_nobody_can_be_asked_or_nobody_wants_to_know() {
-    for (more, said) in [("check.max_reflections=0", 1), ("check.syntax=false", 0)] {
+    for (more, said) in [("check.max_reflections=0", 2), ("check.syntax=false", 0)] {
         let (world, server) = world(&[broken()]);
         let ran = ask(&world, &["--config", more]).ok();
         assert_eq!((server.requests().len(), ran.err.matches("does not parse").count()), (1, said), "{}", ran.err);
         assert!(world.read("a.rs").contains("1 +\n"));
     }
+}
+
+#[test]
+fn broken_syntax_of_an_answer_from_anywhere_is_said() {
+    let (world, _server) = world(&[]);
+    for args in [&["apply", "--dry-run"][..], &["apply"]] {
+        let ran = world.rt_with(args, broken().as_bytes(), &[]).ok();
+        assert_eq!(ran.err.matches("warning: a.rs:2:8 does not parse").count(), 1, "{}", ran.err);
+        assert!(world.rt(&["show"]).ok().out.contains("syntax    a.rs:2:8"));
+    }
+    let ran = world.rt_with(&["apply", "--json"], edit("a.rs", "    1 +\n", "    1 + (\n").as_bytes(), &[]).ok();
+    assert!(!ran.err.contains("warning"), "it was broken before: {}", ran.err);
+    let ran = world.rt_with(&["apply", "--json"], edit("b.rs", "", "fn b( {\n").as_bytes(), &[]).ok();
+    assert_eq!(ran.json().iter().find(|e| e["event"] == "syntax").expect("said")["places"][0]["path"], "b.rs");
 }
 
 #[test]

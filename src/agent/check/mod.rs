@@ -64,8 +64,13 @@ impl Broken {
     }
 }
 
+/// The places where these changes newly break the syntax of a file, if the user wants to know (`check.syntax`).
+pub(super) fn broken_if_asked(ws: &Workspace, changes: &ChangeSet) -> Vec<Broken> {
+    if ws.config.settings().check.syntax { broken(changes) } else { Vec::new() }
+}
+
 /// The places where these changes newly break the syntax of a file, the first few.
-pub(super) fn broken(changes: &ChangeSet) -> Vec<Broken> {
+fn broken(changes: &ChangeSet) -> Vec<Broken> {
     let mut out = Vec::new();
     for (path, change) in changes.iter() {
         let Some(after) = &change.after else { continue };

@@ -30,10 +30,10 @@ impl Driver<'_> {
     pub(super) fn look_at_syntax(&mut self, fit: usize) -> Result<Input, Error> {
         let ws = self.ws;
         let fits = Input::Parsed { fit, misfits: 0, unseen: 0 };
-        if fit == 0 || !ws.config.settings().check.syntax {
+        if fit == 0 {
             return Ok(fits);
         }
-        let broken = check::broken(&self.gathered.changes);
+        let broken = check::broken_if_asked(ws, &self.gathered.changes);
         if broken.is_empty() {
             return Ok(fits);
         }
@@ -61,7 +61,11 @@ impl Driver<'_> {
         };
         self.observer.observe(&Progress::Reviewed(&looked));
         let events = looked.events(ws);
-        self.open()?.turn.turn.events.extend(events);
+        // Broken is what is left, or what the user made of it by hand.
+        let broken = check::broken_if_asked(ws, &looked.changes);
+        let turn = &mut self.open()?.turn.turn;
+        turn.events.retain(|event| event.kind != "syntax");
+        turn.events.extend(events.into_iter().chain(broken.iter().map(|place| place.event(ws))));
         let (hunks, none) = (looked.for_model(ws), looked.changes.is_empty());
         self.gathered.changes = looked.changes;
         let reasons = !hunks.is_empty();
