@@ -145,3 +145,23 @@ fn outside_of_everything_it_says_what_to_do() {
     world.rt(&["-m", "x", "--model", "echo"]).ok();
     assert!(world.top().join("own/data/retort.db").exists());
 }
+
+#[test]
+fn the_turns_of_all_sessions_are_newest_first_and_counted() {
+    let world = World::with(&[("a.txt", "0\n")]);
+    for n in 0..6 {
+        let args: &[&str] = if n % 3 == 0 { &["apply", "--new"] } else { &["apply"] };
+        let _ = world.rt_with(args, edit("a.txt", &format!("{n}\n"), &format!("{}\n", n + 1)).as_bytes(), &[]).ok();
+        if n == 3 {
+            let first = world.rt(&["session", "list", "--json"]).ok().json().pop().expect("two");
+            let _ = world.rt(&["session", "resume", &first["session"].as_str().expect("an id")[..8]]).ok();
+        }
+    }
+    let ends = |args: &[&str]| -> Vec<String> {
+        let rows = world.rt(args).ok().json();
+        rows.iter().map(|row| row["end"].as_str().expect("a time").to_owned()).collect()
+    };
+    let all = ends(&["log", "--all", "--json"]);
+    assert!(all.len() == 6 && all.is_sorted_by(|a, b| a > b), "{all:?}");
+    assert_eq!(ends(&["log", "--all", "--json", "-n", "3"]), all[..3]);
+}

@@ -44,7 +44,8 @@ pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
         let body = body.ok_or_else(|| Failure::user(format!("turn {} asked no model", args.address)))?;
         return Ok(ctx.ui.raw(&body)?);
     }
-    let turn = ws.store().turn(&link)?;
+    let mut turn = ws.store().turn(&link)?;
+    turn.header = ws.store().with_commit(turn.header)?;
     if args.raw || args.answer {
         let response = turn.response.as_ref().ok_or_else(|| Failure::user(format!("turn {} has no answer", args.address)))?;
         let bytes = if args.raw { &response.raw } else { response.text.as_bytes() };

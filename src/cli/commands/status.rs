@@ -21,8 +21,11 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     let head = ws.backend.head().map_err(Error::from)?;
     let dirty = ws.backend.dirty().map_err(Error::from)?;
     let cursor = ws.store().cursor()?;
-    let here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
+    let mut here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
     let turn = here.as_ref().map(|l| ws.store().turn(l)).transpose()?;
+    if let Some(link) = &mut here {
+        link.header = ws.store().with_commit(link.header.clone()).map_err(Error::from)?;
+    }
     let waiting = index.queue(&*ws.backend)?;
     let name = cursor.as_ref().map(|c| Context::session_name(&ws, c.session)).transpose()?;
     if ctx.global.json {
