@@ -77,6 +77,8 @@ fn the_example_at_prompt_sends_nothing() {
     example(&world, "prompt");
     let ran = world.rt(&["-m", "why does customer number 7 fail in a.txt?"]).code(6);
     assert!(ran.err.contains("customer numbers stay in this house") && !ran.err.contains("rt show"), "{}", ran.err);
+    let ran = world.rt_with(&["-n", "-m", "see a.txt"], b"Customer Number 7", &[]).code(6);
+    assert!(ran.err.contains("customer numbers stay in this house"), "{}", ran.err);
     assert!(model.requests().is_empty());
     ask(&world).ok();
     assert_eq!(world.read("a.txt"), "one\nTWO\nthree\n");
@@ -204,6 +206,20 @@ fn a_command_gets_the_facts_and_no_keys() {
     names.sort();
     assert_eq!(names, ["HOME", "PATH", "RT_HOOK", "RT_POINT", "RT_SESSION", "RT_TURN", "TMPDIR", "TZ"]);
     assert_eq!(home("pwd").trim(), world.repo().canonicalize().expect("there").display().to_string());
+}
+
+#[test]
+fn a_command_at_prompt_is_told_what_goes_along() {
+    for list in ["[\"mine\", \"build\"]", "[\"build\", \"mine\"]"] {
+        let (world, _model) = world(&["Yes."]);
+        hook(&world, "prompt", list, "cat > ~/told");
+        world.rt_with(&["-m", "see a.txt", "--read", "b.txt"], b"piped", &[]).ok();
+        let told = std::fs::read_to_string(world.top().join("home/told")).expect("written");
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!((&told["prompt"], &told["stdin"]), (&"see a.txt".into(), &"piped".into()), "{told}");
+        let files = serde_json::json!([{ "path": "b.txt", "access": "read-only" }, { "path": "a.txt", "access": "read-write" }]);
+        assert_eq!(told["files"], files, "{told}");
+    }
 }
 
 #[test]
