@@ -94,6 +94,24 @@ fn when_nothing_ever_fits_nothing_waits() {
 }
 
 #[test]
+fn what_is_written_and_not_committed_waits_and_is_not_called_the_users() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n")]);
+    let world = world(&model);
+    world.hook("pre-commit", "exit 1");
+    world.write("c.txt", "mine\n");
+    world.rt(&["-m", "change b.txt"]).code(5);
+    let said = world.rt(&["status"]).ok().out;
+    assert!(said.contains("1 file with edits of the last turn, not committed"), "{said}");
+    assert!(said.contains("1 file with uncommitted changes of yours") && said.contains("1 file to commit · rt retry"), "{said}");
+    let json = world.rt(&["status", "--json"]).ok().json().remove(0);
+    assert_eq!((&json["waiting"][0], &json["dirty"][0]["of_turn"]), (&json["turn"]["turn"], &true.into()), "{json}");
+    std::fs::remove_file(world.repo().join(".git/hooks/pre-commit")).expect("removed");
+    world.rt(&["retry"]).ok();
+    let said = world.rt(&["status"]).ok().out;
+    assert!(!said.contains("waiting") && !said.contains("last turn, not") && said.contains("1 file with unc"), "{said}");
+}
+
+#[test]
 fn what_is_only_stored_waits() {
     let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n")]);
     let world = world(&model);
