@@ -24,7 +24,7 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use args::{Cli, Command};
 use context::Context;
@@ -163,7 +163,14 @@ fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let mut failure = Failure::usage(first);
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::MissingRequiredArgument => names.join(", "),
+        _ => String::new(),
+    };
+    let mut failure = Failure::usage(if missing.is_empty() { first } else { format!("missing: {missing}") });
+    if !has_message && error.kind() == ErrorKind::InvalidSubcommand {
+        failure = failure.hint("a message to the model: rt -m \"…\"");
+    }
     if has_message && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         failure = failure.hint("words after a flag are not part of the message: quote it");
     }

@@ -147,6 +147,21 @@ fn outside_of_everything_it_says_what_to_do() {
 }
 
 #[test]
+fn a_command_line_that_cannot_be_read_says_what_is_missing() {
+    let world = World::new();
+    for (line, missing) in [
+        (&["config", "set", "vcs.commit"][..], "missing: <VALUE>"),
+        (&["session", "rename"], "missing: <"),
+        (&["session", "push"], "missing: <"),
+        (&["files", "add"], "missing: <"),
+    ] {
+        let ran = world.rt(line).code(2);
+        assert!(ran.err.contains(missing) && ran.err.contains("Usage:"), "{line:?}: {}", ran.err);
+    }
+    assert!(world.rt(&["hello", "world"]).code(2).err.contains("hint: a message to the model: rt -m"));
+}
+
+#[test]
 fn the_turns_of_all_sessions_are_newest_first_and_counted() {
     let world = World::with(&[("a.txt", "0\n")]);
     for n in 0..6 {
