@@ -136,6 +136,7 @@ impl<'a> Frame<'a> {
         {
             self.broken.get_or_insert(error);
         }
+        self.mid_line &= !self.ui.options().terminal.together;
     }
 
     fn prepared(&mut self, prepared: &Prepared, turn: &Header, name: Option<&str>, new: bool) {

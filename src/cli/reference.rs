@@ -15,7 +15,7 @@ const HEAD: &str = "# Command line\n\nWritten by `cargo xtask gen` from the defi
 /// Exit codes, for scripts.
 const CODES: &str = "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 1 | a mistake, or a state, that you can change |\n\
                      | 2 | the command line cannot be read |\n| 3 | the reader of the output went away |\n| 4 | the model's provider failed |\n\
-                     | 5 | edits were rejected, given up by the model or not committed, or a check failed; the last lines say which, and what helps |\n\
+                     | 5 | edits of the answer were rejected, given up by the model or not committed, or a check failed; the last lines say which, and what helps |\n\
                      | 6 | a hook of yours did not let it be sent |\n| 130 | interrupted |\n| 255 | a bug in retort |\n";
 
 /// The document.

@@ -19,6 +19,9 @@ pub struct Person<'a> {
 impl<'a> Person<'a> {
     /// Fails where there is nobody to ask.
     pub fn at_terminal(ctx: &'a Context) -> Result<Self, Failure> {
+        if ctx.global.yes {
+            return Err(Failure::usage("--review asks about each change, and --yes answers every question: leave one of them out"));
+        }
         if ctx.ui.can_ask() {
             return Ok(Self { ctx });
         }

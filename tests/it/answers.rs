@@ -139,7 +139,8 @@ fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     assert_eq!(outcomes(&world), ["rejected"; 4]);
     let refused = world.rt(&["retry"]).code(5);
     assert!(refused.err.contains("did not fit"), "{}", refused.err);
-    world.rt(&["retry", "--partial"]).ok();
+    let taken = world.rt(&["retry", "--partial"]).ok();
+    assert!(taken.err.contains("left out  a.txt: the SEARCH text is not in the file"), "{}", taken.err);
     assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), (FILES[0].1, "B\n"));
     assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "b.txt\n");
     assert_eq!(model.requests().len(), 4, "no call");

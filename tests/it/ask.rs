@@ -207,3 +207,23 @@ fn without_a_model_every_way_to_get_one_is_named() {
     let outside = world.rt_in(world.top(), &["-m", "hello"], b"", &[("GEMINI_API_KEY", "k")]).code(1);
     assert!(outside.err.contains("git init"), "{}", outside.err);
 }
+
+#[test]
+fn where_answer_and_frame_go_to_one_place_the_frame_begins_a_line() {
+    let model = FakeModel::saying(&["no newline at end", "no newline at end"]);
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    let script = format!("\"{}\" -n -m hi 2>&1 </dev/null", env!("CARGO_BIN_EXE_rt"));
+    let ran = world.run("sh", &["-c", &script]).ok();
+    assert!(ran.out.contains("no newline at end\nturn "), "{}", ran.out);
+    // Apart, the answer is what it is.
+    assert_eq!(world.rt(&["-n", "-m", "hi"]).ok().out, "no newline at end");
+}
+
+#[test]
+fn a_check_that_is_empty_is_a_mistake() {
+    let world = World::with(&[("a.txt", "a\n")]);
+    for flag in ["--test", "--lint"] {
+        let ran = world.rt(&["-m", "hi", flag, ""]).code(2);
+        assert!(ran.err.contains("it is empty"), "{}", ran.err);
+    }
+}

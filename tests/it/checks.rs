@@ -247,6 +247,18 @@ fn what_a_formatter_changes_is_committed_without_the_users_lines_and_undone_with
 }
 
 #[test]
+fn what_a_formatter_makes_of_the_users_own_lines_stays_theirs() {
+    let lines = "a\n\nb\n\nc\n";
+    let server = FakeModel::saying(&[edit("f.txt", "c\n", "new\n")]);
+    let world = World::with(&[("f.txt", lines)]).gemini(&server.url());
+    world.write("f.txt", lines.replace("a\n", "mine\n"));
+    let ran = ask(&world, &["--lint", "sed -i s/mine/MINE/ f.txt"]).ok();
+    assert!(ran.err.contains("f.txt is edited but not committed") && ran.err.contains("written, not committed"), "{}", ran.err);
+    assert_eq!(world.git(&["show", "HEAD:f.txt"]), "a\n\nb\n\nnew\n", "{}", ran.err);
+    assert_eq!(world.read("f.txt"), "MINE\n\nb\n\nnew\n");
+}
+
+#[test]
 fn a_formatter_that_fails_because_it_changed_something_gets_a_second_look() {
     let (world, server) = world(&[edit("a.txt", "two\n", "new\n")]);
     let command = "if grep -q new a.txt; then sed -i s/new/NEW/ a.txt; echo changed; exit 1; fi";

@@ -177,10 +177,16 @@ fn the_example_of_a_parser_reads_edits_of_its_own() {
 
 #[test]
 fn the_example_of_a_committer_commits() {
-    let (world, _model) = world(&[&good()]);
+    let said = "=== FILE: new, é.txt ===\n```\nnew\n```\n";
+    let subject = "Say \"it\" \\ loud, 100%";
+    let (world, _model) = world(&[&format!("{}\n{said}\n=== COMMIT: {subject} ===\n", good())]);
     example(&world, "committer");
+    world.write("own.txt", "mine\n");
     ask(&world).ok();
+    assert_eq!(world.git(&["status", "--porcelain"]), "?? own.txt\n");
+    std::fs::remove_file(world.repo().join("own.txt")).expect("removed");
     let message = world.git(&["log", "-1", "--format=%B"]);
+    assert!(message.starts_with(&format!("{subject}\n")), "{message}");
     assert!(message.contains("Signed-off-by: Ada") && message.contains("Retort-Turn: "), "{message}");
     assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["commit"], world.git(&["rev-parse", "HEAD"]).trim());
     assert_eq!(world.git(&["status", "--porcelain"]), "");

@@ -145,3 +145,11 @@ fn an_interrupt_ends_the_look_and_nothing_is_written() {
     assert_eq!((ran.code, world.read("a.txt").as_str()), (Some(130), LINES), "{}", ran.out);
     assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["outcome"], "interrupted");
 }
+
+#[test]
+fn yes_and_review_do_not_go_together() {
+    let (world, server) = world(&[answer()]);
+    let ran = world.tty(&["-y", "-m", "Change a.txt", "--review"], b"");
+    assert!(ran.code == Some(2) && ran.out.contains("leave one of them out"), "{}", ran.out);
+    assert!(server.requests().is_empty());
+}

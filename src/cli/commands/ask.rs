@@ -73,11 +73,11 @@ pub struct AskArgs {
     pub read: Vec<String>,
 
     /// Run a command when the edits are written, and let the model mend what fails; may be repeated
-    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run", value_parser = super::not_empty)]
     pub test: Vec<String>,
 
     /// The same before those, with the edited files where `{files}` stands; may be repeated
-    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run", value_parser = super::not_empty)]
     pub lint: Vec<String>,
 
     /// Print the exact request and stop
@@ -197,7 +197,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let held = finished.turn.edits.with_status(ChangeStatus::Held).len();
     let failure = finished.error.map(Failure::from).map(|failure| match finished.end {
         End::NoAnswer | End::Interrupted if held > 0 => {
-            failure.hint(format!("complete edits of {} are kept: rt retry --partial", context::files(held)))
+            let partial = if finished.turn.edits.rejects.is_empty() { "" } else { " --partial" };
+            failure.hint(format!("complete edits of {} are kept: rt retry{partial}", context::files(held)))
         }
         End::Interrupted => match finished.turn.header.outcome {
             Outcome::Applied => interrupted_later("the edits are written and committed; take them back: rt undo"),
@@ -264,7 +265,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(output)
 }
 
-async fn interrupted(ui: &Ui) {
+pub async fn interrupted(ui: &Ui) {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the signal ends the process, which recovery takes care of.
         std::future::pending::<()>().await;
