@@ -18,6 +18,10 @@ const CODES: &str = "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done 
                      | 5 | edits of the answer were rejected, given up by the model or not committed, or a check failed; the last lines say which, and what helps |\n\
                      | 6 | a hook of yours did not let it be sent |\n| 130 | interrupted |\n| 255 | a bug in retort |\n";
 
+/// What is hidden among the commands.
+const DEBUG: &str = "`rt debug` shows the values between the steps, for whoever works on retort; `rt debug --help` says which. \
+                     What `--json` prints is in [formats/events.md](formats/events.md).\n";
+
 /// The document.
 pub fn markdown() -> String {
     let mut top = Cli::command();
@@ -36,7 +40,7 @@ pub fn markdown() -> String {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(out, "| {} | {help} |", spelled(arg));
     }
-    let _ = write!(out, "\n{CODES}");
+    let _ = write!(out, "\n{CODES}\n{DEBUG}");
     for (name, command) in commands {
         section(&mut out, &name, command);
     }

@@ -155,6 +155,20 @@ fn lint_commands_get_the_edited_files_that_they_are_for() {
 }
 
 #[test]
+fn a_selector_that_is_no_language_is_an_error_of_the_setting() {
+    let (world, server) = world(&[]);
+    world.write("../home/.retort/config.toml", "[check]\nlint = [\"pyton: ruff check\"]\n");
+    let ran = ask(&world, &[]).code(1);
+    assert!(ran.err.contains("config.toml:2: check.lint: \"pyton\" is no language"), "{}", ran.err);
+    assert!(server.requests().is_empty());
+    let ran = ask(&world, &["--config", "check.lint=true", "--lint", "py, rast: true"]).code(1);
+    assert!(ran.err.contains("command line: check.lint: \"rast\""), "{}", ran.err);
+    // What has a colon of its own is a command.
+    let (world, _server) = self::world(&[edit("a.txt", "two\n", "A\n")]);
+    let _ = ask(&world, &["--lint", "echo a: b", "--lint", "*.txt: true", "--test", "X=a: true"]).ok();
+}
+
+#[test]
 fn a_repositorys_own_commands_run_once_it_is_trusted() {
     let answers = [edit("a.txt", "two\n", "A\n"), edit("a.txt", "A\n", "B\n")];
     let (world, _server) = world(&answers);

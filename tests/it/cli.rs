@@ -162,6 +162,18 @@ fn a_command_line_that_cannot_be_read_says_what_is_missing() {
 }
 
 #[test]
+fn an_error_is_an_event_too() {
+    let world = World::with(&[("a.txt", "a\n")]);
+    let ran = world.rt(&["show", "nothing", "--json"]).code(1);
+    let event = ran.json().pop().expect("an event");
+    assert_eq!((&event["event"], &event["code"]), (&"error".into(), &1.into()), "{event}");
+    assert!(ran.err.contains(event["error"].as_str().expect("a sentence")) && event["hints"][0].is_string(), "{event}");
+    let lines = "{\"files\": {}, \"answer\": \"\"}\n\n{\"files\": 1}\n";
+    let ran = world.rt_with(&["debug", "edits"], lines.as_bytes(), &[]).code(1);
+    assert!(ran.err.contains("line 3 is no case:") && !ran.err.contains("line 1"), "{}", ran.err);
+}
+
+#[test]
 fn the_turns_of_all_sessions_are_newest_first_and_counted() {
     let world = World::with(&[("a.txt", "0\n")]);
     for n in 0..6 {

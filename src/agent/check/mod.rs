@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::base::change::ChangeSet;
 use crate::base::path::RepoPath;
 use crate::base::text::byte_lines;
-use crate::config::{CheckSettings, duration_text};
+use crate::config::{CheckSettings, Config, ConfigError, duration_text};
 use crate::process::Spec;
 use crate::process::bounded::{Ended, Kept, Limits};
 use crate::project::syntax::{self, SyntaxError};
@@ -23,6 +23,16 @@ use crate::session::event::Event;
 use super::Error;
 use super::workspace::Workspace;
 use select::Command;
+
+/// What is wrong with the settings of checks.
+pub(super) fn wrong_setting(config: &Config) -> Option<ConfigError> {
+    let CheckSettings { lint, test, .. } = &config.settings().check;
+    [("check.lint", lint), ("check.test", test)].into_iter().find_map(|(key, entries)| {
+        let word = entries.iter().find_map(|entry| select::unknown_language(entry))?;
+        let problem = format!("{word:?} is no language that is known, nor a pattern such as \"*.py\"");
+        Some(ConfigError::BadValue { origin: config.get(key)?.origin.clone(), key: key.to_owned(), problem })
+    })
+}
 
 /// How much of a command's output is kept and given to the model, in bytes.
 const MOST: usize = 12 << 10;
