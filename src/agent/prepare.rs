@@ -65,6 +65,8 @@ pub struct Included {
     pub path: RepoPath,
     pub access: Access,
     pub why: Why,
+    /// Whether there is such a file.
+    pub exists: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +119,7 @@ fn along(ws: &Workspace, message: &Message, text: &str, tree: &dyn SourceTree) -
     let named = project::named_files(text, tree);
     let mut files: Vec<Included> = Vec::new();
     for path in state.files.keys() {
-        files.push(Included { path: path.clone(), access: state.files[path], why: Why::Session });
+        files.push(Included { path: path.clone(), access: state.files[path], why: Why::Session, exists: true });
     }
     let given = message.files.iter().map(|(path, access)| (path.clone(), *access, Why::Given));
     let in_message = named.files.into_iter().map(|n| (n.path, Access::ReadWrite, Why::Named));
@@ -128,10 +130,13 @@ fn along(ws: &Workspace, message: &Message, text: &str, tree: &dyn SourceTree) -
         }
         state.files.insert(path.clone(), access);
         files.retain(|f| f.path != path);
-        files.push(Included { path, access, why });
+        files.push(Included { path, access, why, exists: true });
     }
     let (inputs, withheld) = file_inputs(ws, tree, state.files.iter().map(|(p, a)| (p.clone(), *a)))?;
     files.retain(|f| !withheld.contains(&f.path));
+    for file in &mut files {
+        file.exists = !inputs.iter().any(|input| input.path == file.path && input.content.is_none());
+    }
     Ok(Along { state, files, inputs, withheld, ambiguous: named.ambiguous })
 }
 

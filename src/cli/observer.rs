@@ -145,7 +145,7 @@ impl<'a> Frame<'a> {
         let sent: Vec<Value> = prepared
             .files
             .iter()
-            .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why) }))
+            .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why), "exists": f.exists }))
             .collect();
         self.event(
             "request",
@@ -173,7 +173,8 @@ impl<'a> Frame<'a> {
                 if file.access == Access::ReadOnly { "= " } else { "+ " },
             );
             line.push(Style::Path, file.path.to_string());
-            line.push(Style::Dim, format!(" ({})   ", why(file.why)));
+            let new = if file.exists { "" } else { ", no such file yet" };
+            line.push(Style::Dim, format!(" ({}{new})   ", why(file.why)));
         }
         let kept = prepared.files.iter().filter(|f| f.why == Why::Session).count();
         if kept > 0 {

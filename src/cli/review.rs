@@ -60,6 +60,9 @@ impl<'a> Person<'a> {
                 ("q" | "quit", "") => return Ok(Decision::RefuseAll),
                 ("e" | "edit", "") => match &shown.new {
                     Some(new) => match self.edited(shown, new) {
+                        Ok(lines) if lines.is_empty() && !new.is_empty() => {
+                            ui.warn("the file was left empty, so nothing is taken of it; n leaves the change out");
+                        }
                         Ok(lines) if lines == *new => ui.warn("it was not changed"),
                         Ok(lines) => return Ok(Decision::Instead(lines)),
                         Err(failure) => ui.warn(&failure.report.error),

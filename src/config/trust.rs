@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use super::{ConfigError, write};
+use super::schema::{KEYS, Scope};
+use super::{ConfigError, Layer, file, write};
 use crate::base::hash::Sha256;
 use crate::base::text;
 
@@ -272,6 +273,20 @@ pub fn trust(home: &Path, project_root: &Path) -> Result<Vec<String>, ConfigErro
     document.insert(&name_of(project_root)?, Item::Table(record));
     write::replace(&path, document.to_string().as_bytes())?;
     Ok(files.into_keys().collect())
+}
+
+/// What the project's settings want that needs trust, a line each; of a file that cannot be read as settings, nothing.
+pub fn wishes(project_root: &Path) -> Result<Vec<String>, ConfigError> {
+    let mut out = Vec::new();
+    for name in ["config.toml", "config.json"] {
+        let path = project_root.join(".retort").join(name);
+        if Links::Ignored.is_file(&path) && Links::Ignored.is_directory(&project_root.join(".retort")) {
+            let contents = file::read(&path, Layer::Project, &read_bounded(&path)?);
+            let wish = |setting: &file::Setting| format!("{} = {}", setting.key, setting.value);
+            out.extend(contents.settings.iter().filter(|setting| KEYS[setting.entry].scope != Scope::Anyone).map(wish));
+        }
+    }
+    Ok(out)
 }
 
 /// Ends trust; false when there was none.

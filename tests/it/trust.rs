@@ -67,3 +67,14 @@ fn an_answer_that_edits_a_projects_script_does_not_get_it_run() {
     let ran = world.rt_with(&["apply"], script.as_bytes(), &[]).ok();
     assert!(ran.err.contains("it was not run: the project's .retort/ changed") && !world.top().join("ran").exists(), "{}", ran.err);
 }
+
+#[test]
+fn whoever_is_asked_sees_for_what() {
+    let world = World::with(&[("a.txt", "a\n")]);
+    let ran = world.rt(&["config", "set", "--project", "check.test", "make check"]).ok();
+    assert!(ran.err.contains("it does not count until you have said: rt trust"), "{}", ran.err);
+    let ran = world.rt(&["config", "set", "--project", "vcs.coauthor", "true"]).ok();
+    assert!(!ran.err.contains("rt trust"), "{}", ran.err);
+    let ran = world.rt(&["--yes", "trust"]).ok();
+    assert!(ran.err.contains("check.test = [\"make check\"]") && !ran.err.contains("coauthor"), "{}", ran.err);
+}
