@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::config::HookCommand;
 use crate::config::secret::Redactor;
+use crate::config::{HookCommand, OnFailure};
 use crate::process::Spec;
 use crate::process::bounded::Limits;
 
@@ -62,6 +62,8 @@ impl Command<'_> {
         let on_failure = self.settings.on_failure;
         if let Err(why) = &around.may_run {
             let why = format!("it was not run: {why}");
+            // What keeps edits from the files must not be got rid of by an edit.
+            let on_failure = if point <= Point::Edits { OnFailure::Block } else { on_failure };
             return Ran { name: self.name.to_owned(), point, answer: Answer::failed(why, on_failure) };
         }
         let ran = self.spec(point, around, Value::Object(input).to_string());

@@ -69,6 +69,17 @@ fn an_answer_that_edits_a_projects_script_does_not_get_it_run() {
 }
 
 #[test]
+fn an_answer_does_not_get_rid_of_a_guard() {
+    let settings = "[hooks]\nplan = [\"p\", \"store\"]\n[hook.p]\ncommand = \".retort/hooks/p\"\n";
+    let script = edit(".retort/hooks/p", "echo first >>../ran\n", "exit 0\n");
+    let (world, model) = trusted_project(&[&script, &edit("a.txt", "two\n", "guarded\n")], settings);
+    // The check fails, so the same exchange has another answer.
+    let ran = world.rt(&["-m", "change it", "--file", ".retort/hooks/p", "--file", "a.txt", "--test", "false"]).code(5);
+    assert!(ran.err.contains("it was not run: the project's .retort/ changed"), "{}", ran.err);
+    assert_eq!((world.read("a.txt").as_str(), model.requests().len()), ("one\ntwo\nthree\n", 2));
+}
+
+#[test]
 fn whoever_is_asked_sees_for_what() {
     let world = World::with(&[("a.txt", "a\n")]);
     let ran = world.rt(&["config", "set", "--project", "check.test", "make check"]).ok();

@@ -47,12 +47,11 @@ fn balance(line: &str) -> i64 {
         match (quote, c) {
             (Some(_), '\\') => drop(chars.next()),
             (Some(end), c) if c == end => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, '/') if chars.peek() == Some(&'/') => break,
             (None, '(' | '[' | '{') => open += 1,
             (None, ')' | ']' | '}') => open -= 1,
-            (None, _) => {}
+            _ => {}
         }
     }
     open
