@@ -17,6 +17,7 @@ use crate::session::turn::{ChangeStatus, FileStat, Outcome, SessionState, Stored
 use crate::vcs::Landed;
 
 use super::Error;
+use super::check::{self, Broken};
 use super::edits::{Gathered, Rules};
 use super::exchange::{Until, new_header, pipeline};
 use super::hook::{self, Line};
@@ -35,6 +36,8 @@ pub struct Applied {
     pub appended: Appended,
     pub gathered: Gathered,
     pub landed: Option<Landed>,
+    /// Where files no longer parse.
+    pub broken: Vec<Broken>,
     /// The commands of the user's that ran.
     pub hooks: Vec<Ran>,
     /// Why the edits are not in the files, or not committed.
@@ -207,7 +210,10 @@ struct Job<'a> {
 }
 
 fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Error> {
-    let Job { mut state, mut gathered, to_write, start, subject, until, answer, exchange, in_files, events } = job;
+    let Job { mut state, mut gathered, to_write, start, subject, until, answer, exchange, in_files, mut events } = job;
+    // There is nobody who could mend it; the user is told.
+    let broken = check::broken_if_asked(ws, &gathered.changes);
+    events.extend(broken.iter().map(|place| place.event(ws)));
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Apply, key, exchange.unwrap_or(key), start.session, start.parent)?;
     header.subject = crate::base::text::subject(&subject, 72).unwrap_or_default();
@@ -262,7 +268,7 @@ fn run(ws: &Workspace, job: Job<'_>, mut line: Line<'_>) -> Result<Applied, Erro
     let (turn, appended) = open.close(ws)?;
     told.insert("turn_commit".to_owned(), appended.commit.to_string().into());
     let _ = line.run(Point::Turn, Side::After, None, || told.clone(), |_| {});
-    Ok(Applied { turn, appended, gathered, landed, hooks: line.ran, error })
+    Ok(Applied { turn, appended, gathered, landed, broken, hooks: line.ran, error })
 }
 
 type Went = (Outcome, Option<Landed>, Option<Error>);

@@ -56,6 +56,8 @@ pub struct Gathered {
     pub rejects: Vec<Misfit>,
     /// Files that the last answer edits without having seen them.
     pub unseen: Vec<RepoPath>,
+    /// Edits of earlier answers that the model was asked about, and that no answer since has made good.
+    pub given_up: Vec<Misfit>,
     /// The commit subject, the latest one given.
     pub message: Option<String>,
 }
@@ -69,6 +71,8 @@ pub struct Misfit {
     pub for_model: prompt::RejectInfo,
     /// As the model wrote it.
     pub source: String,
+    /// Whether it can be left out and nothing is missing: it is in the file already, or was no edit.
+    pub dispensable: bool,
 }
 
 /// Enough of an edit for the model to know which one is meant; it has the whole in its own answer.
@@ -81,35 +85,35 @@ impl Misfit {
         let path = issue.path.as_deref().map(|path| ellipsis(path, 160));
         let for_model =
             prompt::RejectInfo { path: path.clone(), reason: issue.kind.to_string(), edit: excerpt(&issue.source), nearest: None };
-        Self { path, line: issue.line(), for_model, source: issue.source.clone() }
+        Self { path, line: issue.line(), for_model, source: issue.source.clone(), dispensable: false }
     }
 
     /// Edits that a command of the user's does not want.
     pub fn from_hook(name: &str, why: &str) -> Self {
-        let reason = format!("the user's check `{name}` refuses this answer's edits: {why}");
-        let for_model = prompt::RejectInfo { path: None, reason, edit: None, nearest: None };
-        Self { path: None, line: format!("{name} says no: {why}"), for_model, source: String::new() }
+        let for_model = prompt::RejectInfo { path: None, reason: why.to_owned(), edit: None, nearest: None };
+        Self { path: None, line: format!("{name} says no: {why}"), for_model, source: String::new(), dispensable: true }
     }
 
     /// What may have followed.
     fn cut() -> Self {
         let line = "the answer is cut off behind its last edit; there may have been more".to_owned();
         let for_model = prompt::RejectInfo { path: None, reason: line.clone(), edit: None, nearest: None };
-        Self { path: None, line, for_model, source: String::new() }
+        Self { path: None, line, for_model, source: String::new(), dispensable: true }
     }
 
     fn with_secret(path: &RepoPath, edit: &Edit) -> Self {
         let reason = "the edit would put a secret of the user's environment into the file".to_owned();
         let line = format!("{path}: {reason}");
         let for_model = prompt::RejectInfo { path: Some(path.to_string()), reason, edit: excerpt(&edit.source), nearest: None };
-        Self { path: Some(path.to_string()), line, for_model, source: edit.source.clone() }
+        Self { path: Some(path.to_string()), line, for_model, source: edit.source.clone(), dispensable: false }
     }
 
     fn from_reject(reject: &Reject) -> Self {
         let nearest = reject.nearest.as_ref().map(|r| prompt::Nearest { line: r.first_line, text: r.text.clone() });
         let for_model =
             prompt::RejectInfo { path: Some(reject.path.clone()), reason: reject.sentence(), edit: excerpt(&reject.edit), nearest };
-        Self { path: Some(reject.path.clone()), line: reject.line(), for_model, source: reject.edit.clone() }
+        let dispensable = reject.already.is_some();
+        Self { path: Some(reject.path.clone()), line: reject.line(), for_model, source: reject.edit.clone(), dispensable }
     }
 }
 
@@ -139,7 +143,8 @@ impl Gathered {
 
     /// The same with edits that were read already.
     pub fn take_plan(&mut self, plan: &EditPlan, tree: &dyn SourceTree, rules: &Rules<'_>) -> io::Result<()> {
-        self.rejects.clear();
+        self.asked_again();
+        self.make_good(plan, tree);
         self.unseen.clear();
         if plan.message.is_some() {
             self.message.clone_from(&plan.message);
@@ -180,6 +185,32 @@ impl Gathered {
         self.changes = std::mem::take(&mut self.changes).then(&fit);
         self.redact(rules.redactor);
         Ok(())
+    }
+
+    /// What did not fit is what an answer from now on may make good.
+    pub fn asked_again(&mut self) {
+        self.given_up.extend(self.rejects.drain(..).filter(|misfit| !misfit.dispensable));
+    }
+
+    /// Takes out of what did not fit what these edits are meant to put right: whatever they name, and, for each that nobody was
+    /// asked about, one of those that named no file that there is.
+    fn make_good(&mut self, plan: &EditPlan, tree: &dyn SourceTree) {
+        if self.given_up.is_empty() {
+            return;
+        }
+        let issues = plan.issues.iter().map(|issue| issue.path.clone());
+        let named: Vec<Option<String>> = plan.edits.iter().map(|edit| Some(edit.path_text())).chain(issues).collect();
+        let known: BTreeSet<String> = tree.paths().iter().map(ToString::to_string).collect();
+        for path in named {
+            let before = self.given_up.len();
+            self.given_up.retain(|misfit| misfit.path.is_none() || misfit.path != path);
+            let elsewhere = |misfit: &Misfit| misfit.path.as_ref().is_none_or(|path| !known.contains(path));
+            if self.given_up.len() == before
+                && let Some(at) = self.given_up.iter().position(elsewhere)
+            {
+                self.given_up.remove(at);
+            }
+        }
     }
 
     /// Takes secrets out of what an answer said: it was not redacted before it was read.

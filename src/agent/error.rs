@@ -84,12 +84,18 @@ pub enum Error {
     /// Some edits of the turn were rejected, and it was not said to take the rest.
     #[error("{} {} of turn {} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" }, turn.short())]
     Partial { turn: TurnKey, rejects: usize },
+    /// The model was asked as often as it may be, and nothing of its answers can be written.
+    #[error("no answer fits; {} of the last one {} not, and nothing was written", if *rejects == 1 { "1 edit".to_owned() } else { format!("{rejects} edits") }, if *rejects == 1 { "does" } else { "do" })]
+    NothingFits { rejects: usize },
+    /// The model left them out when it was asked again.
+    #[error("{} {} given up: {}", edits.len(), if edits.len() == 1 { "edit" } else { "edits" }, first(edits))]
+    GivenUp { edits: Vec<String>, written: bool },
     /// The user could not be asked.
     #[error("the review cannot go on: {0}")]
     Review(io::Error),
     /// A command of `check.lint` or `check.test`.
     #[error("{command} {how}")]
-    CheckFailed { command: String, how: String },
+    CheckFailed { command: String, how: String, turn: TurnKey },
     /// The content of a file with a secret is never stored.
     #[error("{0} holds a secret of your environment: its content is not stored, so it is not changed")]
     HoldsSecret(RepoPath),
@@ -135,6 +141,15 @@ impl Error {
 
 fn list(paths: &[RepoPath]) -> String {
     paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first few of these lines.
+fn first(lines: &[String]) -> String {
+    let mut out = lines.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    if lines.len() > 3 {
+        out.push_str(&format!("; and {} more", lines.len() - 3));
+    }
+    out
 }
 
 fn withheld(files: &[(RepoPath, Withheld)]) -> String {

@@ -25,7 +25,7 @@ use crate::vcs::Landed;
 
 use super::Error;
 use super::check::{Broken, Checked};
-use super::edits::Gathered;
+use super::edits::{Gathered, Misfit};
 use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine, Objection};
 use super::models::Model;
@@ -63,6 +63,8 @@ pub enum Progress<'a> {
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
+    /// The model was asked again about these edits, and its answer leaves them out.
+    GivenUp(&'a [Misfit]),
     /// All edits fit, but with them a file no longer parses.
     Broken(&'a [Broken]),
     /// A command of the user's begins to look at what was written.
@@ -169,8 +171,10 @@ struct Driver<'a> {
     trouble: Option<Trouble>,
     /// Whether the model was told of broken syntax.
     told_syntax: bool,
+    /// Edits that the model left out when it was asked again, in a line each.
+    given_up: Vec<String>,
     /// The check that failed last, and how.
-    failed: Option<(String, String)>,
+    failed: Option<Failed>,
     tidied: Option<checks::Tidied>,
     text: String,
     /// The first turn's place and request, until it is opened with them.
@@ -187,6 +191,14 @@ struct Driver<'a> {
     stored_as: ChangeStatus,
     /// What follows when they are written.
     then: Then,
+}
+
+/// A check that failed.
+struct Failed {
+    command: String,
+    how: String,
+    /// The turn that has its output.
+    turn: TurnKey,
 }
 
 /// Where the first turn goes.
@@ -217,6 +229,7 @@ impl<'a> Driver<'a> {
             gathered: Gathered::default(),
             trouble: None,
             told_syntax: false,
+            given_up: Vec::new(),
             failed: None,
             tidied: None,
             text: String::new(),
@@ -294,7 +307,8 @@ impl<'a> Driver<'a> {
         };
         if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
             // These edits are done with; what comes now is written against the files as they are.
-            self.gathered = Gathered::default();
+            self.gathered.asked_again();
+            self.gathered = Gathered { given_up: std::mem::take(&mut self.gathered.given_up), ..Gathered::default() };
         }
         // What one answer was refused for is not what the next one comes to.
         (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);
@@ -499,9 +513,15 @@ impl<'a> Driver<'a> {
         Ok(Input::Closed)
     }
 
-    fn finish(mut self, end: End) -> Result<Finished, Error> {
-        if let (End::CheckFailed, Some((command, how))) = (end, self.failed.take()) {
-            self.error = Some(Error::CheckFailed { command, how });
+    fn finish(mut self, mut end: End) -> Result<Finished, Error> {
+        if end == End::Done && !self.given_up.is_empty() {
+            end = End::GivenUp;
+            let outcome = self.last.as_ref().map(|(turn, _)| turn.header.outcome);
+            let written = matches!(outcome, Some(Outcome::Applied | Outcome::Uncommitted));
+            self.error = Some(Error::GivenUp { edits: std::mem::take(&mut self.given_up), written });
+        }
+        if let (End::CheckFailed, Some(Failed { command, how, turn })) = (end, self.failed.take()) {
+            self.error = Some(Error::CheckFailed { command, how, turn });
         }
         let Some((turn, appended)) = self.last.take() else {
             return Err(self.error.take().unwrap_or_else(|| Error::Bug("no turn was made".to_owned())));

@@ -68,7 +68,9 @@ pub(super) async fn call(
     let hooks = &ws.config.settings().hooks;
     let name = names(hooks, id.point).get(usize::from(id.at)).map(String::as_str).unwrap_or_default();
     let Some(settings) = hooks.commands.get(name) else { return Err(Error::Bug(format!("there is no hook {name:?}"))) };
+    let keys = [format!("hooks.{}", id.point.name()), format!("hook.{name}.command")];
     let around = Surroundings {
+        may_run: ws.config.may_run(&keys.each_ref().map(String::as_str))?,
         root: &ws.backend.layout().root,
         env: &ws.env,
         redactor: &ws.redactor,

@@ -96,6 +96,8 @@ pub enum End {
     Rejected,
     /// The edits are in the files, and a check still fails.
     CheckFailed,
+    /// What is there is as the last answer wants it, but that leaves out edits of an earlier one that did not fit.
+    GivenUp,
     /// A handler did not let it be sent.
     Blocked,
     Interrupted,

@@ -65,6 +65,8 @@ pub struct Included {
     pub path: RepoPath,
     pub access: Access,
     pub why: Why,
+    /// Whether there is such a file.
+    pub exists: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,18 +105,21 @@ pub struct Extra {
     pub bare: bool,
 }
 
-/// Builds the first request of an exchange.
-pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Provider) -> Result<Prepared, Error> {
-    let store = ws.store();
-    let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
-    let mut state = store.state(message.start.parent)?;
-    let tree = ws.backend.worktree()?;
-    let text = ws.redactor.redact(extra.words.as_deref().unwrap_or(&message.text)).into_owned();
-    let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
-    let named = project::named_files(&text, &*tree);
+/// The files that go along with a message.
+struct Along {
+    state: SessionState,
+    files: Vec<Included>,
+    inputs: Vec<FileInput>,
+    withheld: BTreeSet<RepoPath>,
+    ambiguous: Vec<project::Ambiguous>,
+}
+
+fn along(ws: &Workspace, message: &Message, text: &str, tree: &dyn SourceTree) -> Result<Along, Error> {
+    let mut state = ws.store().state(message.start.parent)?;
+    let named = project::named_files(text, tree);
     let mut files: Vec<Included> = Vec::new();
     for path in state.files.keys() {
-        files.push(Included { path: path.clone(), access: state.files[path], why: Why::Session });
+        files.push(Included { path: path.clone(), access: state.files[path], why: Why::Session, exists: true });
     }
     let given = message.files.iter().map(|(path, access)| (path.clone(), *access, Why::Given));
     let in_message = named.files.into_iter().map(|n| (n.path, Access::ReadWrite, Why::Named));
@@ -125,10 +130,29 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Pr
         }
         state.files.insert(path.clone(), access);
         files.retain(|f| f.path != path);
-        files.push(Included { path, access, why });
+        files.push(Included { path, access, why, exists: true });
     }
-    let (inputs, withheld) = file_inputs(ws, &*tree, state.files.iter().map(|(p, a)| (p.clone(), *a)))?;
+    let (inputs, withheld) = file_inputs(ws, tree, state.files.iter().map(|(p, a)| (p.clone(), *a)))?;
     files.retain(|f| !withheld.contains(&f.path));
+    for file in &mut files {
+        file.exists = !inputs.iter().any(|input| input.path == file.path && input.content.is_none());
+    }
+    Ok(Along { state, files, inputs, withheld, ambiguous: named.ambiguous })
+}
+
+/// The files that would go along if the message had these words.
+pub fn files(ws: &Workspace, message: &Message, words: &str) -> Result<Vec<Included>, Error> {
+    Ok(along(ws, message, words, &*ws.backend.worktree()?)?.files)
+}
+
+/// Builds the first request of an exchange.
+pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Provider) -> Result<Prepared, Error> {
+    let store = ws.store();
+    let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
+    let tree = ws.backend.worktree()?;
+    let text = ws.redactor.redact(extra.words.as_deref().unwrap_or(&message.text)).into_owned();
+    let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
+    let Along { state, files, inputs, withheld, ambiguous } = along(ws, message, &text, &*tree)?;
     let instructions = if ws.config.settings().context.instructions {
         let found = project::instruction_files(&*tree, ws.directory.as_ref())
             .map_err(|source| Error::Read { what: "the instruction files".to_owned(), source })?;
@@ -160,7 +184,7 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Pr
     let tokens = prompt.tokens();
     let request = ModelRequest { model: message.model.clone(), parts: prompt.parts, max_output: None };
     let call = provider.encode(&request)?;
-    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous: named.ambiguous, text })
+    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous, text })
 }
 
 /// Builds the request that answers an answer: what did not fit goes back, files that it had not seen go along.

@@ -283,6 +283,11 @@ impl<'a> Store<'a> {
         Ok(self.meta_at(&refs::meta(session))?.map(|(_, _, meta)| meta).unwrap_or_default())
     }
 
+    /// The turn with the commit that holds its changes since a redo, if one made another.
+    pub fn with_commit(&self, header: Header) -> Result<Header, StoreError> {
+        Ok(self.meta(header.session)?.with_commit(header))
+    }
+
     /// What the ref is, the commit among that, and the records.
     fn meta_at(&self, name: &str) -> Result<Option<(Oid, Option<Oid>, Meta)>, StoreError> {
         let Some(tip) = self.backend.find_ref(name)? else { return Ok(None) };
@@ -296,12 +301,12 @@ impl<'a> Store<'a> {
     pub fn annotate(&self, session: SessionId, fact: Fact, at: Timestamp, author: &Signature) -> Result<(), StoreError> {
         let mut add = Meta::default();
         // The last record counts: one from a clock that is ahead must not outlast what is said now.
-        let at = match &fact {
-            Fact::Name(_) => {
-                self.meta(session)?.named_at().map_or(at, |last| at.max(Timestamp::from_millis(last.millis().saturating_add(1))))
-            }
-            Fact::Abandoned(_) => at,
+        let last = match &fact {
+            Fact::Name(_) => self.meta(session)?.named_at(),
+            Fact::Landed(turn, _) => self.meta(session)?.landed(*turn).map(|(last, _)| last),
+            Fact::Abandoned(_) => None,
         };
+        let at = last.map_or(at, |last| at.max(Timestamp::from_millis(last.millis().saturating_add(1))));
         add.add(&Record { at, fact });
         let name = refs::meta(session);
         for _ in 0..64 {

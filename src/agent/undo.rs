@@ -13,6 +13,7 @@ use crate::base::change::{ChangeSet, FileState};
 use crate::base::id::Oid;
 use crate::base::path::RepoPath;
 use crate::session::cursor::Cursor;
+use crate::session::meta::Fact;
 use crate::session::turn::{ChangeStatus, Outcome, TurnKind};
 use crate::vcs::{Share, Taken, TakenBack, VcsError, Words};
 
@@ -194,6 +195,15 @@ fn redo_steps(ws: &Workspace, cursor: Cursor, last: &Link, turns: Vec<Link>, res
             }
         };
         ws.faults.point("redo.branch");
+        // Whoever went on with a redo that died finds the commit there.
+        let line = landing::trailer(key);
+        let there = landed.commit.map_or_else(|| on_branch(ws, &line, last.header.base), |commit| Ok(Some(commit)))?;
+        if let Some(commit) = there {
+            // One commit holds what all of its turns changed.
+            for link in undone.turns.iter().filter(|link| link.header.commit.is_some_and(|recorded| recorded != commit)) {
+                store.annotate(link.header.session, Fact::Landed(link.header.key, commit), ws.now(), &ws.author()?)?;
+            }
+        }
         undone.commits.extend(landed.commit.map(|c| (c, TakenBack::Moved(Some(c)))));
     }
     store.set_cursor(&undone.cursor)?;

@@ -72,6 +72,9 @@ impl Workspace {
         if let (Some(text), Some(path)) = (config.system_text()?, &config.settings().model.system_file) {
             overrides.insert("system".to_owned(), Override { source: text, origin: path.display().to_string() });
         }
+        if let Some(error) = super::check::wrong_setting(&config) {
+            return Err(error.into());
+        }
         let pipeline = super::hook::pipeline(&config.settings().hooks)?;
         let pipeline = if backend.layout().private { pipeline.until(Point::Commit) } else { pipeline };
         let inside = directory.strip_prefix(&backend.layout().root).ok();

@@ -26,6 +26,9 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
     if !done.gathered.rejects.is_empty() {
         frame.observe(&Progress::Rejected(&done.gathered));
     }
+    if ctx.global.json && !done.broken.is_empty() {
+        frame.observe(&Progress::Broken(&done.broken));
+    }
     if matches!(done.turn.header.outcome, Outcome::Applied | Outcome::Uncommitted) {
         frame.observe(&Progress::Written(&done.gathered));
     }

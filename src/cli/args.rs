@@ -18,7 +18,7 @@ use super::error::Failure;
     version,
     max_term_width = 100,
     disable_help_subcommand = false,
-    after_help = "Examples:\n  rt -m Please implement the paginate stub in src/page.rs\n  git diff | rt -m \"review this change\"\n  rt undo\n  rt log\n  rt demo            see it work, without a key or a network"
+    after_help = "Examples:\n  rt -m Please implement the paginate stub in src/page.rs\n  git diff | rt -m \"review this change\"\n  rt undo\n  rt log\n  rt demo            see it work, without a key or a network\n\nExit codes: 0 done, 1 a mistake or state of yours, 2 usage, 4 the provider failed, 5 edits not applied or a check failed,\n6 a hook says no, 130 interrupted. All are in docs/cli.md."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub struct Global {
     #[arg(long, value_name = "KEY=VALUE", global = true, help_heading = "Common options")]
     pub config: Vec<String>,
 
-    /// Print results as JSON, one value a line
+    /// Print results, or what happens, as JSON, one object a line (docs/formats/events.md)
     #[arg(long, global = true, help_heading = "Common options")]
     pub json: bool,
 

@@ -51,6 +51,12 @@ impl Hidden {
     }
 }
 
+/// Whether stdout and stderr are one file, pipe or terminal.
+fn go_together() -> bool {
+    let (out, err) = (rustix::fs::fstat(std::io::stdout()), rustix::fs::fstat(std::io::stderr()));
+    matches!((out, err), (Ok(out), Ok(err)) if (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino))
+}
+
 impl Env {
     /// The process's own.
     pub fn of_process() -> std::io::Result<Self> {
@@ -65,6 +71,7 @@ impl Env {
             stdin: std::io::stdin().is_terminal(),
             stdout: std::io::stdout().is_terminal(),
             stderr: std::io::stderr().is_terminal(),
+            together: go_together(),
             erases: vars.get("TERM").is_none_or(|t| t != "dumb"),
             width,
         };

@@ -57,6 +57,9 @@ impl Failure {
             Error::Vcs(VcsError::CommitRefused(_) | VcsError::InProgress(_) | VcsError::FileChanged(_))
             | Error::NothingCommitted(_) => said.hint(format!("the files are as before; once that is mended: {command}")),
             Error::OnlyFirst { .. } => said.hint(format!("once that is mended: {command}")),
+            Error::Vcs(VcsError::Conflict(_)) if command == "rt undo" => said
+                .hint("nothing was changed. Lines of yours that are not committed: commit or stash them, then: rt undo")
+                .hint("lines that a later commit changed: take them back yourself (see: rt diff), then: rt undo --keep-code"),
             other => other.into(),
         }
     }
@@ -210,9 +213,12 @@ impl From<Error> for Failure {
                 user().hint("only text files can be sent; leave it out: rt files rm PATH")
             }
             Error::NoModel { tried } => no_model(&tried),
-            Error::CheckFailed { .. } => {
-                user().hint("the edits stay; all that it printed: rt show   take the whole exchange back: rt undo").code(REJECTED)
-            }
+            Error::CheckFailed { turn, .. } => user()
+                .hint(format!(
+                    "the edits stay; more of what it printed: rt show {}   take the whole exchange back: rt undo",
+                    turn.short()
+                ))
+                .code(REJECTED),
             Error::NoKey { .. } => user().hint("set one of them, or choose another model: --model, rt config set model.default"),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
@@ -235,11 +241,24 @@ impl From<Error> for Failure {
             }
             Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
             Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
+            Error::NothingFits { .. } => user()
+                .hint(
+                    "what did not fit: rt show   ask in other words: rt -c -m \"…\"   let it try more often: check.max_reflections",
+                )
+                .code(REJECTED),
+            Error::GivenUp { written: true, .. } => user()
+                .hint("the others are written; what was given up: rt show   take the whole exchange back: rt undo")
+                .code(REJECTED),
+            Error::GivenUp { .. } => user().hint("nothing was written; what was given up: rt show").code(REJECTED),
             Error::HoldsSecret(_) => {
                 user().hint("nothing was written; take the secret out of the file, or out of the answer, first").code(REJECTED)
             }
             Error::WouldSend { .. } => {
                 user().hint("begin a new session: rt -n -m \"…\"   or, if it is no secret, unset that variable")
+            }
+            // Nothing was begun, so there is no turn to look at.
+            Error::Blocked { point: "session" | "prompt", .. } => {
+                user().hint("nothing was sent; what the hooks are: rt config show --origin").code(DENIED)
             }
             Error::Blocked { .. } => {
                 user().hint("what the hooks are: rt config show --origin   what was done: rt show").code(DENIED)

@@ -24,7 +24,7 @@ use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use args::{Cli, Command};
 use context::Context;
@@ -32,7 +32,7 @@ pub use env::{Env, Hidden};
 use error::{BUG, Failure, PIPE};
 
 use crate::base::text::neutralise;
-use crate::ui::ColorChoice;
+use crate::ui::{ColorChoice, Report};
 
 /// The program, with everything it takes from the process.
 pub fn main() -> ExitCode {
@@ -77,6 +77,8 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Env) -> u8 {
     let mut global = cli.global.clone();
     global.config.extend(cli.ask.settings());
     let ctx = Context::new(env, global);
+    // They fail because of what their lines say.
+    let lines_say_all = matches!(cli.command, Some(Command::Doctor(_) | Command::Fsck(_)));
     let result = dispatch(ctx, cli);
     match result {
         Ok(()) => 0,
@@ -84,6 +86,12 @@ pub fn run(args: impl Iterator<Item = OsString>, env: Env) -> u8 {
             // A reader that went away knows already.
             if failure.code != PIPE {
                 ctx.ui.error(&failure.report);
+                if ctx.global.json && !lines_say_all {
+                    let Report { error, causes, hints } = &failure.report;
+                    let event = serde_json::json!({ "v": 1, "event": "error", "error": error, "causes": causes, "hints": hints, "code": failure.code });
+                    // Whoever does not read it has the code.
+                    let _ = ctx.ui.json(&event);
+                }
             }
             failure.code
         }
@@ -163,7 +171,14 @@ fn usage(env: Env, error: &clap::Error, has_message: bool) -> u8 {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let mut failure = Failure::usage(first);
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(names)) if error.kind() == ErrorKind::MissingRequiredArgument => names.join(", "),
+        _ => String::new(),
+    };
+    let mut failure = Failure::usage(if missing.is_empty() { first } else { format!("missing: {missing}") });
+    if !has_message && error.kind() == ErrorKind::InvalidSubcommand {
+        failure = failure.hint("a message to the model: rt -m \"…\"");
+    }
     if has_message && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument) {
         failure = failure.hint("words after a flag are not part of the message: quote it");
     }

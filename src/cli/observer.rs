@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::agent::check::{Broken, Checked};
-use crate::agent::edits::Gathered;
+use crate::agent::edits::{Gathered, Misfit};
 use crate::agent::exchange::{Observer, Progress};
 use crate::agent::hook;
 use crate::agent::prepare::{Prepared, Why};
@@ -45,6 +45,8 @@ pub struct Frame<'a> {
     /// The first failure to write; what comes after it is not shown.
     broken: Option<OutputError>,
     any_text: bool,
+    /// The turn under way, as people write it.
+    turn: String,
     /// The answer's last line has no end yet.
     mid_line: bool,
     /// Another answer of the exchange follows.
@@ -74,6 +76,7 @@ impl<'a> Frame<'a> {
             stats: Vec::new(),
             broken: None,
             any_text: false,
+            turn: String::new(),
             mid_line: false,
             next_answer: false,
             written: false,
@@ -133,14 +136,16 @@ impl<'a> Frame<'a> {
         {
             self.broken.get_or_insert(error);
         }
+        self.mid_line &= !self.ui.options().terminal.together;
     }
 
     fn prepared(&mut self, prepared: &Prepared, turn: &Header, name: Option<&str>, new: bool) {
+        self.turn = turn.key.short();
         let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
         let sent: Vec<Value> = prepared
             .files
             .iter()
-            .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why) }))
+            .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why), "exists": f.exists }))
             .collect();
         self.event(
             "request",
@@ -168,7 +173,8 @@ impl<'a> Frame<'a> {
                 if file.access == Access::ReadOnly { "= " } else { "+ " },
             );
             line.push(Style::Path, file.path.to_string());
-            line.push(Style::Dim, format!(" ({})   ", why(file.why)));
+            let new = if file.exists { "" } else { ", no such file yet" };
+            line.push(Style::Dim, format!(" ({}{new})   ", why(file.why)));
         }
         let kept = prepared.files.iter().filter(|f| f.why == Why::Session).count();
         if kept > 0 {
@@ -284,7 +290,7 @@ impl<'a> Frame<'a> {
             let lines: Vec<&str> = checked.output.lines().collect();
             let from = lines.len().saturating_sub(MOST_OUTPUT);
             if from > 0 {
-                self.ui.status(Text::new().add(Style::Dim, format!("  … {from} more lines: rt show")));
+                self.ui.status(Text::new().add(Style::Dim, format!("  … {from} more lines: rt show {}", self.turn)));
             }
             lines[from..].iter().for_each(|line| self.ui.status(Text::new().plain(format!("  {line}"))));
         }
@@ -310,6 +316,12 @@ impl<'a> Frame<'a> {
             line.push(Style::Dim, " · rt retry writes them");
             self.ui.status(line);
         }
+        if matches!(header.outcome, Outcome::Applied | Outcome::Uncommitted | Outcome::None) {
+            for event in turn.events.iter().filter(|event| event.kind == "syntax") {
+                let get = |key: &str| event.fields.get(key).map_or("", String::as_str);
+                self.ui.warn(&format!("{}:{}:{} does not parse: {}", get("path"), get("line"), get("column"), get("what")));
+            }
+        }
         if forked {
             self.ui.warn("another process went on with the session first; this turn is kept as a fork of its own");
         }
@@ -320,11 +332,10 @@ impl<'a> Frame<'a> {
             line.push(Style::Plain, format!(" · {} in, {} out", header.usage.input + header.usage.cache_read, header.usage.output));
         }
         line.push(Style::Dim, format!(" · {}", elapsed(header.end.millis() - header.start.millis())));
-        let next = match header.outcome {
-            Outcome::Applied | Outcome::Uncommitted => " · rt undo · rt show --prompt",
-            _ => " · rt show --prompt",
-        };
-        line.push(Style::Dim, next);
+        let undo = if matches!(header.outcome, Outcome::Applied | Outcome::Uncommitted) { " · rt undo" } else { "" };
+        // Without a model there is no prompt.
+        let show = if turn.request.is_some() { " · rt show --prompt" } else { " · rt show" };
+        line.push(Style::Dim, format!("{undo}{show}"));
         self.ui.status(line);
         self.stats.clear();
         self.written = false;
@@ -341,12 +352,12 @@ impl Observer for Frame<'_> {
         match progress {
             Progress::Prepared { prepared, turn, name, new } => self.prepared(prepared, turn, *name, *new),
             Progress::Reflecting { turn, about, tokens, left } => {
-                self.next_answer = true;
+                (self.next_answer, self.turn) = (true, turn.key.short());
                 self.event(
                     "request",
                     json!({ "turn": turn.key.to_string(), "reflection": true, "tokens": tokens.0, "left": left }),
                 );
-                let text = format!("asking again about {about} · {tokens} tokens");
+                let text = format!("asking again {about} · {tokens} tokens");
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
             }
@@ -363,6 +374,11 @@ impl Observer for Frame<'_> {
                 self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
             }
             Progress::Rejected(gathered) => self.rejected(gathered),
+            Progress::GivenUp(edits) => {
+                self.end_text();
+                let edit = |m: &Misfit| json!({ "path": m.path, "reason": m.for_model.reason, "edit": m.source });
+                self.event("given-up", json!({ "edits": edits.iter().map(edit).collect::<Vec<_>>() }));
+            }
             Progress::Broken(places) => {
                 self.end_text();
                 let error = |b: &Broken| {

@@ -15,7 +15,12 @@ const HEAD: &str = "# Command line\n\nWritten by `cargo xtask gen` from the defi
 /// Exit codes, for scripts.
 const CODES: &str = "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 1 | a mistake, or a state, that you can change |\n\
                      | 2 | the command line cannot be read |\n| 3 | the reader of the output went away |\n| 4 | the model's provider failed |\n\
-                     | 5 | edits were rejected, or not committed; they are stored: `rt retry` |\n| 130 | interrupted |\n| 255 | a bug in retort |\n";
+                     | 5 | edits of the answer were rejected, given up by the model or not committed, or a check failed; the last lines say which, and what helps |\n\
+                     | 6 | a hook of yours did not let it be sent |\n| 130 | interrupted |\n| 255 | a bug in retort |\n";
+
+/// What is hidden among the commands.
+const DEBUG: &str = "`rt debug` shows the values between the steps, for whoever works on retort; `rt debug --help` says which. \
+                     What `--json` prints is in [formats/events.md](formats/events.md).\n";
 
 /// The document.
 pub fn markdown() -> String {
@@ -35,7 +40,7 @@ pub fn markdown() -> String {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(out, "| {} | {help} |", spelled(arg));
     }
-    let _ = write!(out, "\n{CODES}");
+    let _ = write!(out, "\n{CODES}\n{DEBUG}");
     for (name, command) in commands {
         section(&mut out, &name, command);
     }

@@ -19,6 +19,9 @@ pub struct Person<'a> {
 impl<'a> Person<'a> {
     /// Fails where there is nobody to ask.
     pub fn at_terminal(ctx: &'a Context) -> Result<Self, Failure> {
+        if ctx.global.yes {
+            return Err(Failure::usage("--review asks about each change, and --yes answers every question: leave one of them out"));
+        }
         if ctx.ui.can_ask() {
             return Ok(Self { ctx });
         }
@@ -57,6 +60,9 @@ impl<'a> Person<'a> {
                 ("q" | "quit", "") => return Ok(Decision::RefuseAll),
                 ("e" | "edit", "") => match &shown.new {
                     Some(new) => match self.edited(shown, new) {
+                        Ok(lines) if lines.is_empty() && !new.is_empty() => {
+                            ui.warn("the file was left empty, so nothing is taken of it; n leaves the change out");
+                        }
                         Ok(lines) if lines == *new => ui.warn("it was not changed"),
                         Ok(lines) => return Ok(Decision::Instead(lines)),
                         Err(failure) => ui.warn(&failure.report.error),

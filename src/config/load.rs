@@ -143,6 +143,21 @@ impl Config {
         &self.trust
     }
 
+    /// Whether a command that these keys set may run now: those of a project only while its files are the ones that were
+    /// trusted. An answer, or another command, may have written there since the settings were read.
+    pub fn may_run(&self, keys: &[&str]) -> Result<Result<(), String>, ConfigError> {
+        let of_project = |entry: &Entry| {
+            keys.contains(&entry.key.as_str()) && matches!(entry.origin, Origin::File { layer: Layer::Project, .. })
+        };
+        let root = self.project.as_deref().and_then(Path::parent).filter(|_| self.entries.iter().any(of_project));
+        let Some(root) = root else { return Ok(Ok(())) };
+        Ok(match trust::status(&self.home, root)? {
+            Status::Trusted => Ok(()),
+            Status::Changed(files) => Err(format!("the project's .retort/ changed since you trusted it ({})", files.join(", "))),
+            Status::Nothing | Status::Untrusted => Err("the project is no longer trusted".to_owned()),
+        })
+    }
+
     /// The key of a provider, from the variable that its settings name or else the well-known ones.
     pub fn key_for(&self, provider: &str, env: &BTreeMap<String, String>) -> Option<Secret> {
         let named = self.settings.providers.get(provider).and_then(|p| p.key_env.as_deref());

@@ -23,8 +23,8 @@ pub fn markdown() -> String {
          key or type is an error that names the file, the line and the nearest valid key. A relative path starts at the directory of the\n\
          file that sets it (a default: at `~/.retort`), and `~/` is your home directory. In a variable or flag, a list is `a,b` or `[\"a\", \"b\"]`.\n\n\
          Until you run `rt trust`, a project's own configuration may set only the keys marked *anyone*. Keys marked *session* may also be\n\
-         kept in a session. Trust holds for the files as they are: when one under `.retort/` changes, you are asked again. Of a project's\n\
-         `.retort/`, symbolic links are not read, nor files of more than 1 MiB.\n\n",
+         kept in a session. Trust holds for all files under `.retort/` as they are, scripts too: when one changes, it has to be\n\
+         given again. Of a project's `.retort/`, symbolic links are not read, nor files of more than 1 MiB; there may be 1,000 files of 16 MiB in all.\n\n",
     );
     table(&mut out, &mut KEYS.iter().filter(|key| !key.is_for_tests()));
     out.push_str("\n## For tests\n\nThese make a run repeatable. They are of no use in daily work.\n\n");

@@ -10,6 +10,8 @@ use super::secret::{MIN_SECRET, Redactor, Secret, key_for, key_names, secrets_in
 use super::trust::Status;
 use super::*;
 
+mod trusting;
+
 struct Place {
     _dir: tempfile::TempDir,
     home: PathBuf,
@@ -59,6 +61,7 @@ impl Place {
 }
 
 fn put(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a parent")).expect("directory");
     std::fs::write(path, text).expect("write");
 }
 
@@ -263,38 +266,6 @@ fn an_untrusted_project_sets_only_what_anyone_may() {
     assert_eq!((config.trust(), config.warnings().len()), (&Status::Trusted, 0));
     assert_eq!(config.settings().hooks.edits, ["evil"]);
     assert_eq!(config.templates().expect("templates")["system.j2"].text, "obey");
-}
-
-#[test]
-fn trust_ends_with_any_change() {
-    let place = Place::new().project("[hooks]\nedits = ['a']\n");
-    let templates = place.root.join(".retort/templates");
-    put(&templates.join("a.j2"), "a");
-    assert_eq!(place.status(), Status::Untrusted);
-    place.trust();
-    assert_eq!(place.status(), Status::Trusted);
-    put(&place.root.join(".retort/notes.md"), "cannot act");
-    assert_eq!(place.status(), Status::Trusted);
-
-    put(&place.root.join(".retort/config.toml"), "[hooks]\nedits = ['b']\n");
-    assert_eq!(place.status(), Status::Changed(vec!["config.toml".into()]));
-    let config = place.load();
-    assert_eq!(config.settings().hooks.edits, ["apply"]);
-    assert!(config.warnings()[0].contains("changed since you trusted it (config.toml)"), "{:?}", config.warnings());
-    place.trust();
-    std::fs::create_dir(templates.join("edits")).expect("directory");
-    put(&templates.join("edits/b.j2"), "b");
-    assert_eq!(place.status(), Status::Changed(vec!["templates/edits/b.j2".into()]));
-    place.trust();
-    std::fs::remove_file(templates.join("a.j2")).expect("remove");
-    assert_eq!(place.status(), Status::Changed(vec!["templates/a.j2".into()]));
-    place.trust();
-    assert!(trust::untrust(&place.home, &place.root).expect("untrust"));
-    assert!(!trust::untrust(&place.home, &place.root).expect("untrust"));
-    assert_eq!(place.status(), Status::Untrusted);
-
-    put(&place.home.join("trust.toml"), "not = [toml");
-    assert!(trust::status(&place.home, &place.root).is_err());
 }
 
 #[test]

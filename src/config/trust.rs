@@ -1,18 +1,20 @@
 //! Which projects the user trusts, in `trust.toml` beside the user's own configuration.
 //!
 //! Invariants
-//! - Trust is in bytes, not in a place: a record holds the SHA-256 of every file that may act, and a file that was
-//!   changed, added or removed since ends it until the user looks again.
+//! - Trust is in bytes, not in a place: a record holds the SHA-256 of every file under `.retort/`, since any of them may be a
+//!   command of the settings there, and one that was changed, added or removed since ends it until the user looks again.
 //! - A damaged trust.toml is an error, never trust.
 //! - Nothing of a project is read through a symbolic link, and nothing that is no ordinary file: a link could lead anywhere on
-//!   the machine, to other people's files or to a device without an end. Nor is a file of more than `LARGEST` bytes read.
+//!   the machine, to other people's files or to a device without an end; of a link, its own text counts. Nor is a file of more
+//!   than `LARGEST` bytes read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use super::{ConfigError, write};
+use super::schema::{KEYS, Scope};
+use super::{ConfigError, Layer, file, write};
 use crate::base::hash::Sha256;
 use crate::base::text;
 
@@ -29,14 +31,18 @@ pub enum Status {
     Trusted,
 }
 
-/// Files under `.retort/` that may act, by their path in it.
+/// Files under `.retort/`, by their path in it.
 type Files = BTreeMap<String, Sha256>;
 
 /// How deep directories are followed, so that a link to a parent cannot loop.
 const DEPTH: usize = 8;
 
-/// The most bytes of one configuration file or template.
+/// The most bytes of one configuration file or template, and of any other file that is trusted.
 pub(super) const LARGEST: u64 = 1 << 20;
+
+/// The most files that are trusted, and the most bytes in all: they are looked at before every command.
+const MOST_FILES: usize = 1000;
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Whether symbolic links are followed. The user's own may lead wherever the user keeps such files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,25 +125,99 @@ fn walk_into(
     Ok(())
 }
 
-fn acting_paths(project_root: &Path) -> Result<BTreeMap<String, PathBuf>, ConfigError> {
-    let dir = project_root.join(".retort");
-    if !Links::Ignored.is_directory(&dir) {
-        return Ok(BTreeMap::new());
-    }
-    let templates = walk(&dir.join("templates"), Links::Ignored)?;
-    let mut paths: BTreeMap<String, PathBuf> =
-        templates.into_iter().map(|(name, path)| (format!("templates/{name}"), path)).collect();
-    for name in ["config.toml", "config.json"] {
-        let path = dir.join(name);
-        if Links::Ignored.is_file(&path) {
-            paths.insert(name.to_owned(), path);
-        }
-    }
-    Ok(paths)
+/// What lies in a project's `.retort/`.
+#[derive(Default)]
+struct Contents {
+    files: Files,
+    /// Whether one of them acts without being named by another: settings, a template.
+    acts: bool,
+    bytes: u64,
 }
 
-fn hashed(paths: BTreeMap<String, PathBuf>) -> Result<Files, ConfigError> {
-    paths.into_iter().map(|(name, path)| Ok((name, Sha256::of(&read_bounded(&path)?)))).collect()
+/// Why the contents cannot be trusted as a whole.
+enum Beyond {
+    Files,
+    Bytes,
+    Depth(String),
+    /// A file that is too large, or cannot be read.
+    Unread(String, ConfigError),
+}
+
+impl Beyond {
+    /// In a list of files that changed.
+    fn name(&self) -> String {
+        match self {
+            Self::Files => format!("more than {MOST_FILES} files"),
+            Self::Bytes => format!("more than {} MiB", MOST_BYTES >> 20),
+            Self::Depth(name) | Self::Unread(name, _) => name.clone(),
+        }
+    }
+
+    fn error(self, dir: &Path) -> ConfigError {
+        let (path, why) = match self {
+            Self::Unread(_, error) => return error,
+            Self::Depth(name) => (dir.join(name), format!("it lies more than {DEPTH} directories deep")),
+            more @ (Self::Files | Self::Bytes) => {
+                (dir.to_owned(), format!("it holds {}; what is trusted is read as a whole", more.name()))
+            }
+        };
+        ConfigError::io("trust", &path)(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why))
+    }
+}
+
+/// Everything that lies in a project's `.retort/`, since any of it may be a command that its settings name. The user's own
+/// directory, where it is the same or in it, belongs to nobody else.
+fn contents(home: &Path, project_root: &Path) -> Result<Result<Contents, Beyond>, ConfigError> {
+    let dir = project_root.join(".retort");
+    let (mut found, home) = (Contents::default(), home.canonicalize().ok());
+    if !Links::Ignored.is_directory(&dir) {
+        return Ok(Ok(found));
+    }
+    let mut left = vec![(dir, String::new(), 0)];
+    while let Some((dir, prefix, depth)) = left.pop() {
+        if home.is_some() && dir.canonicalize().ok() == home {
+            continue;
+        }
+        for entry in std::fs::read_dir(&dir).map_err(ConfigError::io("list", &dir))? {
+            let path = entry.map_err(ConfigError::io("list", &dir))?.path();
+            let Some(name) = path.file_name() else { continue };
+            // No name that is text begins a path so.
+            let name =
+                name.to_str().map_or_else(|| format!("bytes:{}", text::percent_encode(name.as_encoded_bytes())), str::to_owned);
+            let (name, Some(meta)) = (format!("{prefix}{name}"), Links::Ignored.look(&path)) else { continue };
+            if meta.is_dir() {
+                if depth == DEPTH {
+                    return Ok(Err(Beyond::Depth(name)));
+                }
+                left.push((path, format!("{name}/"), depth + 1));
+                continue;
+            }
+            let hash = if meta.is_symlink() {
+                let to = std::fs::read_link(&path).map_err(ConfigError::io("read", &path))?;
+                // A command is found through a link, too: it must go on leading to the same place.
+                Sha256::of(&[b"link to ", to.as_os_str().as_encoded_bytes()].concat())
+            } else if meta.is_file() {
+                found.acts |= ["config.toml", "config.json"].contains(&name.as_str()) || name.starts_with("templates/");
+                match read_bounded(&path) {
+                    Ok(bytes) => {
+                        found.bytes += bytes.len() as u64;
+                        Sha256::of(&bytes)
+                    }
+                    Err(error) => return Ok(Err(Beyond::Unread(name, error))),
+                }
+            } else {
+                continue;
+            };
+            found.files.insert(name, hash);
+            if found.files.len() > MOST_FILES {
+                return Ok(Err(Beyond::Files));
+            }
+            if found.bytes > MOST_BYTES {
+                return Ok(Err(Beyond::Bytes));
+            }
+        }
+    }
+    Ok(Ok(found))
 }
 
 /// A project's name in trust.toml. Percent signs mark a path that is not UTF-8; such a name cannot equal a real path's,
@@ -161,11 +241,15 @@ fn read(home: &Path) -> Result<(PathBuf, DocumentMut), ConfigError> {
 pub fn status(home: &Path, project_root: &Path) -> Result<Status, ConfigError> {
     let (_, document) = read(home)?;
     let record = document.get(&name_of(project_root)?).and_then(Item::as_table_like);
-    let paths = acting_paths(project_root)?;
+    let found = contents(home, project_root)?;
     let Some(record) = record else {
-        return Ok(if paths.is_empty() { Status::Nothing } else { Status::Untrusted });
+        return Ok(if found.is_ok_and(|found| !found.acts) { Status::Nothing } else { Status::Untrusted });
     };
-    let files = hashed(paths)?;
+    let files = match found {
+        Ok(found) => found.files,
+        // What was trusted was within the bounds.
+        Err(beyond) => return Ok(Status::Changed(vec![beyond.name()])),
+    };
     let recorded: BTreeMap<&str, Option<Sha256>> =
         record.iter().map(|(name, hash)| (name, hash.as_str().and_then(|hash| hash.parse().ok()))).collect();
     let mut changed: Vec<String> = files
@@ -180,7 +264,7 @@ pub fn status(home: &Path, project_root: &Path) -> Result<Status, ConfigError> {
 
 /// Trusts the project's files as they are now, and returns their names.
 pub fn trust(home: &Path, project_root: &Path) -> Result<Vec<String>, ConfigError> {
-    let files = hashed(acting_paths(project_root)?)?;
+    let files = contents(home, project_root)?.map_err(|beyond| beyond.error(&project_root.join(".retort")))?.files;
     let (path, mut document) = read(home)?;
     let mut record = Table::new();
     for (name, hash) in &files {
@@ -189,6 +273,20 @@ pub fn trust(home: &Path, project_root: &Path) -> Result<Vec<String>, ConfigErro
     document.insert(&name_of(project_root)?, Item::Table(record));
     write::replace(&path, document.to_string().as_bytes())?;
     Ok(files.into_keys().collect())
+}
+
+/// What the project's settings want that needs trust, a line each; of a file that cannot be read as settings, nothing.
+pub fn wishes(project_root: &Path) -> Result<Vec<String>, ConfigError> {
+    let mut out = Vec::new();
+    for name in ["config.toml", "config.json"] {
+        let path = project_root.join(".retort").join(name);
+        if Links::Ignored.is_file(&path) && Links::Ignored.is_directory(&project_root.join(".retort")) {
+            let contents = file::read(&path, Layer::Project, &read_bounded(&path)?);
+            let wish = |setting: &file::Setting| format!("{} = {}", setting.key, setting.value);
+            out.extend(contents.settings.iter().filter(|setting| KEYS[setting.entry].scope != Scope::Anyone).map(wish));
+        }
+    }
+    Ok(out)
 }
 
 /// Ends trust; false when there was none.

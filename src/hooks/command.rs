@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::config::HookCommand;
 use crate::config::secret::Redactor;
+use crate::config::{HookCommand, OnFailure};
 use crate::process::Spec;
 use crate::process::bounded::Limits;
 
@@ -32,6 +32,8 @@ pub struct Surroundings<'a> {
     pub env: &'a BTreeMap<String, String>,
     pub redactor: &'a Redactor,
     pub session: String,
+    /// Whether it may run, and why not.
+    pub may_run: Result<(), String>,
     /// The turn's key; none before there is one.
     pub turn: Option<String>,
 }
@@ -58,6 +60,12 @@ impl Command<'_> {
             input.insert(key.to_owned(), value.into());
         }
         let on_failure = self.settings.on_failure;
+        if let Err(why) = &around.may_run {
+            let why = format!("it was not run: {why}");
+            // What keeps edits from the files must not be got rid of by an edit.
+            let on_failure = if point <= Point::Edits { OnFailure::Block } else { on_failure };
+            return Ran { name: self.name.to_owned(), point, answer: Answer::failed(why, on_failure) };
+        }
         let ran = self.spec(point, around, Value::Object(input).to_string());
         let limits = Limits { time: self.settings.timeout, output: MOST_OUTPUT };
         let answer = match ran.run_bounded_noted(limits, started).await {

@@ -96,7 +96,9 @@ pub struct EventRow {
     pub fields: BTreeMap<String, String>,
 }
 
-const OPEN: &str = "outcome IN ('rejected', 'interrupted', 'recovered', 'uncommitted')";
+/// Turns that may have left edits: those that came to nothing, and those whose edits were only to be stored.
+const OPEN: &str = "(turns.outcome IN ('rejected', 'interrupted', 'recovered', 'uncommitted') \
+     OR turns.outcome = 'none' AND EXISTS (SELECT 1 FROM files f WHERE f.turn = turns.id))";
 
 impl Index {
     /// Sessions, the one with the latest turn first.
@@ -185,12 +187,12 @@ impl Index {
         self.read_edits(repo, None)?;
         let mut reader = Reader::new(&self.conn, id)?;
         let mut stmt = self.conn.prepare(&format!(
-            "SELECT t.id AS turn, t.oid, s.tip FROM turns t \
-             JOIN sessions s ON s.repo = t.repo AND s.remote = '' AND s.id = t.session AND NOT s.abandoned \
-             WHERE t.repo = ?1 AND t.{OPEN} AND EXISTS (SELECT 1 FROM edits e WHERE e.turn = t.id) \
-             AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.repo = t.repo AND n.exchange = t.exchange AND n.session = t.session \
-               AND n.depth > t.depth) \
-             ORDER BY t.ended DESC, t.oid"
+            "SELECT turns.id AS turn, turns.oid, s.tip FROM turns \
+             JOIN sessions s ON s.repo = turns.repo AND s.remote = '' AND s.id = turns.session AND NOT s.abandoned \
+             WHERE turns.repo = ?1 AND {OPEN} AND EXISTS (SELECT 1 FROM edits e WHERE e.turn = turns.id AND e.reason IS NULL) \
+             AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.repo = turns.repo AND n.exchange = turns.exchange \
+               AND n.session = turns.session AND n.depth > turns.depth) \
+             ORDER BY turns.ended DESC, turns.oid"
         ))?;
         let mut edits = self.conn.prepare("SELECT path, reason FROM edits WHERE turn = ?1 ORDER BY place")?;
         let oid = |row: &Row<'_>, name: &str| need(blob(row, name, Oid::from_bytes)?, name);

@@ -91,7 +91,8 @@ impl LlmError {
 
     fn text(&self) -> String {
         match self.status {
-            0 => format!("{}: {}", self.provider, self.message),
+            // That a request was taken says nothing of what went wrong later.
+            0 | 200..=299 => format!("{}: {}", self.provider, self.message),
             status => format!("{}: HTTP {status}: {}", self.provider, self.message),
         }
     }

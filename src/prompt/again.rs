@@ -51,6 +51,11 @@ pub struct RefusedHunk {
 pub enum Trouble {
     Syntax(Vec<BrokenPlace>),
     Checks(Vec<FailedCheck>),
+    /// A command of the user's says no.
+    Objection {
+        hook: String,
+        why: String,
+    },
     Refused {
         hunks: Vec<RefusedHunk>,
         /// Whether other edits were taken.
@@ -104,6 +109,13 @@ struct FailedValues<'a> {
 }
 
 #[derive(Serialize)]
+struct ObjectionValues<'a> {
+    hook: &'a str,
+    why: &'a str,
+    commit_subject: bool,
+}
+
+#[derive(Serialize)]
 struct RefusedValues<'a> {
     refused: Vec<HunkValues<'a>>,
     others: bool,
@@ -149,6 +161,9 @@ pub fn again(inputs: &Again<'_>) -> Result<Prompt, PromptError> {
                 lint: f.lint,
             });
             ("check", templates.render("check", CheckValues { failed: values.collect(), commit_subject })?)
+        }
+        Trouble::Objection { hook, why } => {
+            ("objection", templates.render("objection", ObjectionValues { hook, why: why.trim(), commit_subject })?)
         }
         Trouble::Refused { hunks, others } => {
             let values = hunks.iter().map(|h| HunkValues {

@@ -20,7 +20,7 @@ macro_rules! builtin {
 }
 
 const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "file" "format-patch" "format-search-replace" "format-unified-diff"
-    "format-whole-file" "hook" "list" "project" "request" "reflection" "refused" "stdin" "syntax" "system"];
+    "format-whole-file" "hook" "list" "objection" "project" "request" "reflection" "refused" "stdin" "syntax" "system"];
 
 /// Where a built-in template comes from, as errors say it.
 const BUILTIN_ORIGIN: &str = "built in";

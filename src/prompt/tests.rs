@@ -169,6 +169,8 @@ fn broken_syntax_and_failed_checks_as_the_model_reads_them() {
         reason: "keep the name".to_owned(),
         diff: "@@ -1,2 +1,2 @@\n-fn a() {\n+fn b() {\n     1".to_owned(),
     };
+    let objection = Trouble::Objection { hook: "no-guesses".to_owned(), why: "do not guess\n".to_owned() };
+    insta::assert_snapshot!("objection", told(objection, &files, true));
     insta::assert_snapshot!("refused", told(Trouble::Refused { hunks: vec![hunk], others: true }, &files, true));
 }
 

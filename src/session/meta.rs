@@ -11,8 +11,9 @@ use serde_json::json;
 
 use crate::base::clock::Timestamp;
 use crate::base::hash::Sha256;
-use crate::base::id::TurnKey;
+use crate::base::id::{Oid, TurnKey};
 use crate::base::json::canonical;
+use crate::session::turn::Header;
 
 /// One annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Fact {
     Name(String),
     /// The tail that ends at this turn was left behind by an undo and a new message.
     Abandoned(TurnKey),
+    /// A redo made this commit of what the turn changed.
+    Landed(TurnKey, Oid),
 }
 
 /// An annotation and when it was made.
@@ -36,6 +39,9 @@ impl Record {
         let value = match &self.fact {
             Fact::Name(name) => json!({ "at": self.at.to_string(), "kind": "name", "value": name }),
             Fact::Abandoned(turn) => json!({ "at": self.at.to_string(), "kind": "abandoned", "value": turn.to_string() }),
+            Fact::Landed(turn, commit) => {
+                json!({ "at": self.at.to_string(), "kind": "landed", "value": format!("{turn} {commit}") })
+            }
         };
         canonical(&value).unwrap_or_else(|e| unreachable!("meta record: {e}"))
     }
@@ -46,6 +52,10 @@ impl Record {
         let fact = match value["kind"].as_str()? {
             "name" => Fact::Name(text.to_owned()),
             "abandoned" => Fact::Abandoned(text.parse().ok()?),
+            "landed" => {
+                let (turn, commit) = text.split_once(' ')?;
+                Fact::Landed(turn.parse().ok()?, commit.parse().ok()?)
+            }
             _ => return None,
         };
         Some(Self { at: value["at"].as_str()?.parse().ok()?, fact })
@@ -94,7 +104,7 @@ impl Meta {
     pub fn damaged(&self) -> impl Iterator<Item = String> {
         let is_record = |line: &[u8]| {
             let value: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
-            let known = value["kind"].as_str().map(|kind| matches!(kind, "name" | "abandoned"));
+            let known = value["kind"].as_str().map(|kind| matches!(kind, "name" | "abandoned" | "landed"));
             let timed = value["at"].as_str().is_some_and(|at| at.parse::<Timestamp>().is_ok());
             match known {
                 Some(true) => Record::parse(line).is_some(),
@@ -116,7 +126,7 @@ impl Meta {
             .records()
             .filter_map(|(h, r)| match r.fact {
                 Fact::Name(name) => check_name(&name).is_ok().then_some((r.at, h, name)),
-                Fact::Abandoned(_) => None,
+                Fact::Abandoned(_) | Fact::Landed(..) => None,
             })
             .collect();
         names.sort();
@@ -133,13 +143,31 @@ impl Meta {
         self.names().pop().map(|(at, _, _)| at)
     }
 
+    /// The commit that a redo made last of what this turn changed, and when that was said.
+    pub fn landed(&self, turn: TurnKey) -> Option<(Timestamp, Oid)> {
+        let commits = self.records().filter_map(|(hash, record)| match record.fact {
+            Fact::Landed(key, commit) if key == turn => Some((record.at, hash, commit)),
+            _ => None,
+        });
+        commits.max().map(|(at, _, commit)| (at, commit))
+    }
+
+    /// A turn of the session with the commit that holds its changes now.
+    #[must_use]
+    pub fn with_commit(&self, mut header: Header) -> Header {
+        if header.commit.is_some() {
+            header.commit = self.landed(header.key).map(|(_, commit)| commit).or(header.commit);
+        }
+        header
+    }
+
     /// Turns at which an abandoned tail ends.
     pub fn abandoned(&self) -> Vec<TurnKey> {
         let mut keys: Vec<_> = self
             .records()
             .filter_map(|(_, r)| match r.fact {
                 Fact::Abandoned(key) => Some(key),
-                Fact::Name(_) => None,
+                Fact::Name(_) | Fact::Landed(..) => None,
             })
             .collect();
         keys.sort_unstable();

@@ -32,6 +32,8 @@ pub struct Terminal {
     pub stdout: bool,
     /// stderr is one.
     pub stderr: bool,
+    /// stdout and stderr go to the same place (`2>&1`).
+    pub together: bool,
     /// A line on it can be taken back (`TERM` is not `dumb`); without that, there is no progress line.
     pub erases: bool,
     /// Columns; 0 is unknown, and nothing is cut.
@@ -211,7 +213,7 @@ impl Ui {
         let clean = state.veiled(bytes);
         state.streams.out.write_all(&clean)?;
         state.streams.out.flush()?;
-        state.mid_line = self.options.terminal.stdout && *last != b'\n';
+        state.mid_line = (self.options.terminal.stdout || self.options.terminal.together) && *last != b'\n';
         Ok(())
     }
 
@@ -257,7 +259,7 @@ impl Ui {
         let shown = text.render(self.colors(terminal), terminal);
         let mut state = self.state();
         state.hide_progress();
-        if terminal && std::mem::take(&mut state.mid_line) {
+        if (terminal || self.options.terminal.together) && std::mem::take(&mut state.mid_line) {
             state.write_err(b"\n");
         }
         state.write_err(shown.as_bytes());

@@ -53,10 +53,13 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Ends the text; on a terminal, its last line too.
+    /// Ends the text; on a terminal, or where other lines go to the same place, its last line too.
     pub fn finish(mut self) -> Result<(), OutputError> {
-        let Some(neutral) = &mut self.neutral else { return Ok(()) };
-        self.ui.out_bytes(neutral.finish().as_bytes())?;
+        match &mut self.neutral {
+            Some(neutral) => self.ui.out_bytes(neutral.finish().as_bytes())?,
+            None if !self.ui.options().terminal.together => return Ok(()),
+            None => {}
+        }
         if self.ui.is_mid_line() { self.ui.out_bytes(b"\n") } else { Ok(()) }
     }
 }

@@ -46,12 +46,12 @@ fn ui_with(options: Options, input: &str) -> Captured {
 }
 
 const PIPES: Options = Options {
-    terminal: Terminal { stdin: false, stdout: false, stderr: false, erases: false, width: 0 },
+    terminal: Terminal { stdin: false, stdout: false, stderr: false, together: false, erases: false, width: 0 },
     color: ColorChoice::Auto,
     quiet: false,
 };
 const TERMINAL: Options =
-    Options { terminal: Terminal { stdin: true, stdout: true, stderr: true, erases: true, width: 20 }, ..PIPES };
+    Options { terminal: Terminal { stdin: true, stdout: true, stderr: true, together: true, erases: true, width: 20 }, ..PIPES };
 const GREY_TERMINAL: Options = Options { color: ColorChoice::Never, ..TERMINAL };
 
 fn at(millis: i64) -> Timestamp {

@@ -43,6 +43,88 @@ fn what_does_not_fit_goes_back_and_all_is_written_together() {
 }
 
 #[test]
+fn an_edit_that_the_model_gives_up_is_said() {
+    let new = edit("new/deep/x.py", "", "x = 1\n");
+    let (bad, left) = (edit("b.txt", "nowhere\n", "x\n"), "I cannot do the second.\n".to_owned());
+    let model = FakeModel::saying(&[format!("{new}\n{bad}"), left.clone()]);
+    let world = self::world(&model);
+    let ran = world.rt(&["-m", "change b.txt"]).code(5);
+    assert!(ran.err.contains("error: 1 edit given up: b.txt: the SEARCH text is not in the file"), "{}", ran.err);
+    assert!(ran.err.contains("the others are written") && ran.err.contains("rt undo"), "{}", ran.err);
+    assert_eq!((world.read("new/deep/x.py").as_str(), world.read("b.txt").as_str()), ("x = 1\n", "b\n"));
+    assert_eq!(outcomes(&world), ["applied", "rejected"], "what fits is committed");
+    assert!(world.rt(&["show"]).ok().out.contains("given up  b.txt: the SEARCH text is not in the file"));
+    let shown = world.rt(&["show", "--json"]).ok().json();
+    let events = shown[0]["events"].as_array().expect("events");
+    assert!(events.iter().any(|e| e["kind"] == "given-up" && e["fields"]["path"] == "b.txt"), "{events:?}");
+    // The same where nothing else is there to write.
+    let model = FakeModel::saying(&[bad.clone(), left]);
+    let ran = self::world(&model).rt(&["-m", "change b.txt", "--json"]).code(5);
+    assert!(ran.err.contains("1 edit given up") && ran.err.contains("nothing was written"), "{}", ran.err);
+    let event = ran.json().into_iter().find(|e| e["event"] == "given-up").expect("an event");
+    assert_eq!(event["edits"][0]["path"], "b.txt");
+}
+
+#[test]
+fn an_edit_that_is_made_good_is_not_given_up() {
+    let good = |path: &str| edit(path, "b\n", "B\n");
+    let cases = [
+        // In the same file, in the one that was meant, and one that was there already.
+        vec![edit("b.txt", "nowhere\n", "x\n"), good("b.txt")],
+        vec![edit("sub/b.txt", "b\n", "B\n"), good("b.txt")],
+        vec![good("b.txt") + &edit("a.txt", "nowhere\n", "two\n"), "That is there already.\n".to_owned()],
+        vec!["b.txt\n```\n<<<<<<< SEARCH\nb\n=======\nB\n".to_owned(), good("b.txt")],
+    ];
+    for texts in cases {
+        let model = FakeModel::saying(&texts);
+        let world = world(&model);
+        world.rt(&["-m", "change a.txt and b.txt"]).ok();
+        assert_eq!(world.read("b.txt"), "B\n", "{texts:?}");
+    }
+}
+
+#[test]
+fn when_nothing_ever_fits_nothing_waits() {
+    let model = FakeModel::saying(&[edit("gone.txt", "nowhere\n", "x\n").as_str(); 4]);
+    let world = world(&model);
+    let ran = world.rt(&["-m", "change gone.txt"]).code(5);
+    assert!(ran.err.contains("error: no answer fits") && !ran.err.contains("--partial"), "{}", ran.err);
+    assert!(!world.rt(&["status"]).ok().out.contains("waiting"));
+    assert_eq!(world.rt(&["status", "--json"]).ok().json()[0]["waiting"], serde_json::json!([]));
+}
+
+#[test]
+fn what_is_written_and_not_committed_waits_and_is_not_called_the_users() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n")]);
+    let world = world(&model);
+    world.hook("pre-commit", "exit 1");
+    world.write("c.txt", "mine\n");
+    world.rt(&["-m", "change b.txt"]).code(5);
+    let said = world.rt(&["status"]).ok().out;
+    assert!(said.contains("1 file with edits of the last turn, not committed"), "{said}");
+    assert!(said.contains("1 file with uncommitted changes of yours") && said.contains("1 file to commit · rt retry"), "{said}");
+    let json = world.rt(&["status", "--json"]).ok().json().remove(0);
+    assert_eq!((&json["waiting"][0], &json["dirty"][0]["of_turn"]), (&json["turn"]["turn"], &true.into()), "{json}");
+    std::fs::remove_file(world.repo().join(".git/hooks/pre-commit")).expect("removed");
+    world.rt(&["retry"]).ok();
+    let said = world.rt(&["status"]).ok().out;
+    assert!(!said.contains("waiting") && !said.contains("last turn, not") && said.contains("1 file with unc"), "{said}");
+}
+
+#[test]
+fn what_is_only_stored_waits() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n")]);
+    let world = world(&model);
+    world.rt(&["-m", "change b.txt", "--dry-run"]).ok();
+    assert!(world.rt(&["status"]).ok().out.contains("waiting"));
+    world.rt(&["retry"]).ok();
+    assert!(!world.rt(&["status"]).ok().out.contains("waiting"));
+    let ran = world.rt_with(&["apply", "--dry-run"], edit("c.txt", "c\n", "C\n").as_bytes(), &[]).ok();
+    assert!(ran.err.contains("· rt show\n"), "there is no prompt to show: {}", ran.err);
+    assert!(world.rt(&["status"]).ok().out.contains("1 file to write · rt retry"));
+}
+
+#[test]
 fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     let good = edit("b.txt", "b\n", "B\n");
     let bad = edit("a.txt", "nowhere\n", "x\n");
@@ -57,7 +139,8 @@ fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     assert_eq!(outcomes(&world), ["rejected"; 4]);
     let refused = world.rt(&["retry"]).code(5);
     assert!(refused.err.contains("did not fit"), "{}", refused.err);
-    world.rt(&["retry", "--partial"]).ok();
+    let taken = world.rt(&["retry", "--partial"]).ok();
+    assert!(taken.err.contains("left out  a.txt: the SEARCH text is not in the file"), "{}", taken.err);
     assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), (FILES[0].1, "B\n"));
     assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "b.txt\n");
     assert_eq!(model.requests().len(), 4, "no call");
@@ -90,7 +173,7 @@ fn a_file_that_the_model_has_not_seen_is_shown_to_it_first() {
 fn a_file_for_reference_is_not_edited() {
     let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n"), "Then not.".to_owned()]);
     let world = world(&model);
-    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).ok();
+    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).code(5);
     assert!(ran.err.contains("b.txt") && ran.err.contains("does not fit"), "{}", ran.err);
     assert_eq!(world.read("b.txt"), "b\n");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
@@ -101,7 +184,7 @@ fn a_file_for_reference_is_not_edited() {
 fn a_path_outside_the_repository_is_not_edited() {
     let model = FakeModel::saying(&[edit("../outside.txt", "", "x\n"), edit(".git/config", "", "x\n"), "Then not.".to_owned()]);
     let world = world(&model);
-    world.rt(&["-m", "look"]).ok();
+    world.rt(&["-m", "look"]).code(5);
     assert!(!world.top().join("outside.txt").exists());
     assert!(!world.git(&["config", "-l"]).contains('x') || world.git(&["config", "core.bare"]) == "false\n");
     assert_eq!(model.requests().len(), 3);
@@ -121,9 +204,9 @@ fn a_secret_of_the_environment_is_neither_sent_nor_stored_nor_shown() {
     let said = |text: &str| !text.contains(SECRET);
     assert!(ran.err.contains("conf.env holds a secret"), "{}", ran.err);
     assert!(said(&ran.out) && said(&ran.err), "{}{}", ran.out, ran.err);
-    let ran = ran.ok();
+    let ran = ran.code(5);
     assert!(ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
-    let ran = world.rt(&["-n", "-m", "look at b.txt"]).ok();
+    let ran = world.rt(&["-n", "-m", "look at b.txt"]).code(5);
     assert!(said(&ran.out) && said(&ran.err) && ran.err.contains("conf.env: the file holds a secret"), "{}", ran.err);
     for request in model.requests() {
         assert!(!holds(&request.body, SECRET), "{}", request.text());

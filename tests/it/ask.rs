@@ -58,7 +58,7 @@ fn the_event_stream() {
         shown.push_str(&format!("{event}\n"));
     }
     insta::assert_snapshot!(shown, @r#"
-    {"event":"request","files":[{"access":"read-write","path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
+    {"event":"request","files":[{"access":"read-write","exists":true,"path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
     {"event":"written","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"v":1}
     {"commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","event":"committed","uncommitted":[],"v":1,"without_user_lines":[]}
     {"base":"c6aca08ec0a17706a474557d81da854f33262d34","branch":"refs/heads/main","commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","cost":"0.00103125","end":"…","event":"turn","exchange":"rkpmwvoooznylmzqukokyouznozlvrsr","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"forked":false,"forked_from":null,"kind":"turn","model":"gemini/flash","outcome":"applied","request":{"length":"…","sha256":"…"},"seq":1,"served":"gemini-3.7-flash","session":"…","start":"…","subject":"implement xyz in asdf.rs","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","usage":{"cache_read":0,"cache_write":0,"input":1200,"output":35,"reasoning":30},"v":1}
@@ -206,4 +206,32 @@ fn without_a_model_every_way_to_get_one_is_named() {
     "#);
     let outside = world.rt_in(world.top(), &["-m", "hello"], b"", &[("GEMINI_API_KEY", "k")]).code(1);
     assert!(outside.err.contains("git init"), "{}", outside.err);
+}
+
+#[test]
+fn where_answer_and_frame_go_to_one_place_the_frame_begins_a_line() {
+    let model = FakeModel::saying(&["no newline at end", "no newline at end"]);
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    let script = format!("\"{}\" -n -m hi 2>&1 </dev/null", env!("CARGO_BIN_EXE_rt"));
+    let ran = world.run("sh", &["-c", &script]).ok();
+    assert!(ran.out.contains("no newline at end\nturn "), "{}", ran.out);
+    // Apart, the answer is what it is.
+    assert_eq!(world.rt(&["-n", "-m", "hi"]).ok().out, "no newline at end");
+}
+
+#[test]
+fn a_given_file_that_does_not_exist_is_said() {
+    let model = FakeModel::saying(&["Yes."]);
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    let ran = world.rt(&["-m", "look", "--file", "typo.txt", "--file", "a.txt"]).ok();
+    assert!(ran.err.contains("+ typo.txt (given, no such file yet)   + a.txt (given)"), "{}", ran.err);
+}
+
+#[test]
+fn a_check_that_is_empty_is_a_mistake() {
+    let world = World::with(&[("a.txt", "a\n")]);
+    for flag in ["--test", "--lint"] {
+        let ran = world.rt(&["-m", "hi", flag, ""]).code(2);
+        assert!(ran.err.contains("it is empty"), "{}", ran.err);
+    }
 }

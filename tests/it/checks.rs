@@ -56,17 +56,32 @@ fn a_model_that_insists_on_broken_syntax_is_believed() {
     assert_eq!(server.requests().len(), 2);
     assert_eq!(world.read("a.rs"), "fn one() -> u32 {\n    1 +\n}\n");
     assert_eq!(ran.err.matches("does not parse  a.rs:2:8").count(), 2, "{}", ran.err);
+    assert_eq!(ran.err.matches("warning: a.rs:2:8 does not parse: an identifier is missing here").count(), 1, "{}", ran.err);
     assert!(world.rt(&["show"]).ok().out.contains("syntax    a.rs:2:8"));
 }
 
 #[test]
 fn broken_syntax_is_written_when_nobody_can_be_asked_or_nobody_wants_to_know() {
-    for (more, said) in [("check.max_reflections=0", 1), ("check.syntax=false", 0)] {
+    for (more, said) in [("check.max_reflections=0", 2), ("check.syntax=false", 0)] {
         let (world, server) = world(&[broken()]);
         let ran = ask(&world, &["--config", more]).ok();
         assert_eq!((server.requests().len(), ran.err.matches("does not parse").count()), (1, said), "{}", ran.err);
         assert!(world.read("a.rs").contains("1 +\n"));
     }
+}
+
+#[test]
+fn broken_syntax_of_an_answer_from_anywhere_is_said() {
+    let (world, _server) = world(&[]);
+    for args in [&["apply", "--dry-run"][..], &["apply"]] {
+        let ran = world.rt_with(args, broken().as_bytes(), &[]).ok();
+        assert_eq!(ran.err.matches("warning: a.rs:2:8 does not parse").count(), 1, "{}", ran.err);
+        assert!(world.rt(&["show"]).ok().out.contains("syntax    a.rs:2:8"));
+    }
+    let ran = world.rt_with(&["apply", "--json"], edit("a.rs", "    1 +\n", "    1 + (\n").as_bytes(), &[]).ok();
+    assert!(!ran.err.contains("warning"), "it was broken before: {}", ran.err);
+    let ran = world.rt_with(&["apply", "--json"], edit("b.rs", "", "fn b( {\n").as_bytes(), &[]).ok();
+    assert_eq!(ran.json().iter().find(|e| e["event"] == "syntax").expect("said")["places"][0]["path"], "b.rs");
 }
 
 #[test]
@@ -140,6 +155,20 @@ fn lint_commands_get_the_edited_files_that_they_are_for() {
 }
 
 #[test]
+fn a_selector_that_is_no_language_is_an_error_of_the_setting() {
+    let (world, server) = world(&[]);
+    world.write("../home/.retort/config.toml", "[check]\nlint = [\"pyton: ruff check\"]\n");
+    let ran = ask(&world, &[]).code(1);
+    assert!(ran.err.contains("config.toml:2: check.lint: \"pyton\" is no language"), "{}", ran.err);
+    assert!(server.requests().is_empty());
+    let ran = ask(&world, &["--config", "check.lint=true", "--lint", "py, rast: true"]).code(1);
+    assert!(ran.err.contains("command line: check.lint: \"rast\""), "{}", ran.err);
+    // What has a colon of its own is a command.
+    let (world, _server) = self::world(&[edit("a.txt", "two\n", "A\n")]);
+    let _ = ask(&world, &["--lint", "echo a: b", "--lint", "*.txt: true", "--test", "X=a: true"]).ok();
+}
+
+#[test]
 fn a_repositorys_own_commands_run_once_it_is_trusted() {
     let answers = [edit("a.txt", "two\n", "A\n"), edit("a.txt", "A\n", "B\n")];
     let (world, _server) = world(&answers);
@@ -186,6 +215,7 @@ fn an_interrupt_ends_a_check_and_leaves_the_edits() {
     // Its parent is the program; then it waits for a pipe that nobody opens.
     let ran = ask(&world, &["--test", "mkfifo ../gate; kill -INT $PPID; read x < ../gate"]).code(130);
     assert_eq!(world.read("a.txt"), "one\nA\nthree\n", "{}", ran.err);
+    assert!(ran.err.contains("the edits are written and committed; take them back: rt undo"), "{}", ran.err);
     let shown = world.rt(&["show", "--json"]).ok().json().remove(0);
     assert_eq!(shown["outcome"], "applied");
 }
@@ -196,6 +226,11 @@ fn secrets_and_escapes_of_a_commands_output_go_nowhere() {
     world.set("DEPLOY_TOKEN", "tok-4f9a8b7c6d5e4f3a2b1c");
     let command = "printf '\\033[31mred %s\\033[0m\\n' $DEPLOY_TOKEN; seq 1 400000; false";
     let ran = ask(&world, &["--test", command]).code(5);
+    // The answer to it has none.
+    let (_, hint) = ran.err.rsplit_once("more of what it printed: rt show ").expect("a hint");
+    let turn = hint.split_whitespace().next().expect("a turn");
+    assert!(ran.err.contains(&format!("more lines: rt show {turn}")), "{}", ran.err);
+    assert!(world.rt(&["show", turn]).ok().out.contains("lines left out here]"));
     let asked = server.requests()[1].text();
     assert!(asked.contains("red [") && asked.contains("lines left out here]") && asked.contains("399999\\n400000"), "{asked}");
     assert!(asked.len() < 40_000, "{}", asked.len());
@@ -223,6 +258,18 @@ fn what_a_formatter_changes_is_committed_without_the_users_lines_and_undone_with
     let _ = world.rt(&["redo"]).ok();
     assert_eq!(world.read("f.txt"), "mine\n\nb\n\nNEW\n\nd\n\ne\n");
     let _ = world.rt(&["fsck"]).ok();
+}
+
+#[test]
+fn what_a_formatter_makes_of_the_users_own_lines_stays_theirs() {
+    let lines = "a\n\nb\n\nc\n";
+    let server = FakeModel::saying(&[edit("f.txt", "c\n", "new\n")]);
+    let world = World::with(&[("f.txt", lines)]).gemini(&server.url());
+    world.write("f.txt", lines.replace("a\n", "mine\n"));
+    let ran = ask(&world, &["--lint", "sed -i s/mine/MINE/ f.txt"]).ok();
+    assert!(ran.err.contains("f.txt is edited but not committed") && ran.err.contains("written, not committed"), "{}", ran.err);
+    assert_eq!(world.git(&["show", "HEAD:f.txt"]), "a\n\nb\n\nnew\n", "{}", ran.err);
+    assert_eq!(world.read("f.txt"), "MINE\n\nb\n\nnew\n");
 }
 
 #[test]

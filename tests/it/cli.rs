@@ -145,3 +145,50 @@ fn outside_of_everything_it_says_what_to_do() {
     world.rt(&["-m", "x", "--model", "echo"]).ok();
     assert!(world.top().join("own/data/retort.db").exists());
 }
+
+#[test]
+fn a_command_line_that_cannot_be_read_says_what_is_missing() {
+    let world = World::new();
+    for (line, missing) in [
+        (&["config", "set", "vcs.commit"][..], "missing: <VALUE>"),
+        (&["session", "rename"], "missing: <"),
+        (&["session", "push"], "missing: <"),
+        (&["files", "add"], "missing: <"),
+    ] {
+        let ran = world.rt(line).code(2);
+        assert!(ran.err.contains(missing) && ran.err.contains("Usage:"), "{line:?}: {}", ran.err);
+    }
+    assert!(world.rt(&["hello", "world"]).code(2).err.contains("hint: a message to the model: rt -m"));
+}
+
+#[test]
+fn an_error_is_an_event_too() {
+    let world = World::with(&[("a.txt", "a\n")]);
+    let ran = world.rt(&["show", "nothing", "--json"]).code(1);
+    let event = ran.json().pop().expect("an event");
+    assert_eq!((&event["event"], &event["code"]), (&"error".into(), &1.into()), "{event}");
+    assert!(ran.err.contains(event["error"].as_str().expect("a sentence")) && event["hints"][0].is_string(), "{event}");
+    let lines = "{\"files\": {}, \"answer\": \"\"}\n\n{\"files\": 1}\n";
+    let ran = world.rt_with(&["debug", "edits"], lines.as_bytes(), &[]).code(1);
+    assert!(ran.err.contains("line 3 is no case:") && !ran.err.contains("line 1"), "{}", ran.err);
+}
+
+#[test]
+fn the_turns_of_all_sessions_are_newest_first_and_counted() {
+    let world = World::with(&[("a.txt", "0\n")]);
+    for n in 0..6 {
+        let args: &[&str] = if n % 3 == 0 { &["apply", "--new"] } else { &["apply"] };
+        let _ = world.rt_with(args, edit("a.txt", &format!("{n}\n"), &format!("{}\n", n + 1)).as_bytes(), &[]).ok();
+        if n == 3 {
+            let first = world.rt(&["session", "list", "--json"]).ok().json().pop().expect("two");
+            let _ = world.rt(&["session", "resume", &first["session"].as_str().expect("an id")[..8]]).ok();
+        }
+    }
+    let ends = |args: &[&str]| -> Vec<String> {
+        let rows = world.rt(args).ok().json();
+        rows.iter().map(|row| row["end"].as_str().expect("a time").to_owned()).collect()
+    };
+    let all = ends(&["log", "--all", "--json"]);
+    assert!(all.len() == 6 && all.is_sorted_by(|a, b| a > b), "{all:?}");
+    assert_eq!(ends(&["log", "--all", "--json", "-n", "3"]), all[..3]);
+}

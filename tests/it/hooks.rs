@@ -76,6 +76,8 @@ fn the_example_at_prompt_sends_nothing() {
     let (world, model) = world(&[&good()]);
     example(&world, "prompt");
     let ran = world.rt(&["-m", "why does customer number 7 fail in a.txt?"]).code(6);
+    assert!(ran.err.contains("customer numbers stay in this house") && !ran.err.contains("rt show"), "{}", ran.err);
+    let ran = world.rt_with(&["-n", "-m", "see a.txt"], b"Customer Number 7", &[]).code(6);
     assert!(ran.err.contains("customer numbers stay in this house"), "{}", ran.err);
     assert!(model.requests().is_empty());
     ask(&world).ok();
@@ -103,9 +105,19 @@ fn the_example_at_response_asks_again() {
     example(&world, "response");
     ask(&world).ok();
     let again = model.requests()[1].text();
-    assert!(again.contains("the user's check `no-guesses` refuses this answer's edits: do not guess"), "{again}");
+    assert!(again.contains("The user's check `no-guesses` refuses this answer: do not guess"), "{again}");
     assert!(!again.contains("fit and are kept"), "nothing is held");
     assert_eq!(world.read("a.txt"), "one\nTWO\nthree\n");
+    // Each refusal is one line and goes back once, also where the answers have no edits.
+    let (world, model) = self::world(&["I assume so."; 4]);
+    example(&world, "response");
+    let ran = ask(&world).code(5);
+    assert_eq!(ran.err.matches("no-guesses says no  do not guess").count(), 4, "{}", ran.err);
+    assert_eq!(ran.err.matches("asking again because of no-guesses").count(), 3, "{}", ran.err);
+    assert!(!ran.err.contains("does not fit") && !ran.err.contains(" edit ") && !ran.err.contains(" edits "), "{}", ran.err);
+    let last = model.requests()[3].text();
+    assert_eq!(last.matches("do not guess").count(), 3, "one for each answer before");
+    assert!(world.rt(&["show"]).ok().out.contains("rejected  no-guesses says no: do not guess"));
 }
 
 #[test]
@@ -165,10 +177,16 @@ fn the_example_of_a_parser_reads_edits_of_its_own() {
 
 #[test]
 fn the_example_of_a_committer_commits() {
-    let (world, _model) = world(&[&good()]);
+    let said = "=== FILE: new, é.txt ===\n```\nnew\n```\n";
+    let subject = "Say \"it\" \\ loud, 100%";
+    let (world, _model) = world(&[&format!("{}\n{said}\n=== COMMIT: {subject} ===\n", good())]);
     example(&world, "committer");
+    world.write("own.txt", "mine\n");
     ask(&world).ok();
+    assert_eq!(world.git(&["status", "--porcelain"]), "?? own.txt\n");
+    std::fs::remove_file(world.repo().join("own.txt")).expect("removed");
     let message = world.git(&["log", "-1", "--format=%B"]);
+    assert!(message.starts_with(&format!("{subject}\n")), "{message}");
     assert!(message.contains("Signed-off-by: Ada") && message.contains("Retort-Turn: "), "{message}");
     assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["commit"], world.git(&["rev-parse", "HEAD"]).trim());
     assert_eq!(world.git(&["status", "--porcelain"]), "");
@@ -194,6 +212,20 @@ fn a_command_gets_the_facts_and_no_keys() {
     names.sort();
     assert_eq!(names, ["HOME", "PATH", "RT_HOOK", "RT_POINT", "RT_SESSION", "RT_TURN", "TMPDIR", "TZ"]);
     assert_eq!(home("pwd").trim(), world.repo().canonicalize().expect("there").display().to_string());
+}
+
+#[test]
+fn a_command_at_prompt_is_told_what_goes_along() {
+    for list in ["[\"mine\", \"build\"]", "[\"build\", \"mine\"]"] {
+        let (world, _model) = world(&["Yes."]);
+        hook(&world, "prompt", list, "cat > ~/told");
+        world.rt_with(&["-m", "see a.txt", "--read", "b.txt"], b"piped", &[]).ok();
+        let told = std::fs::read_to_string(world.top().join("home/told")).expect("written");
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!((&told["prompt"], &told["stdin"]), (&"see a.txt".into(), &"piped".into()), "{told}");
+        let files = serde_json::json!([{ "path": "b.txt", "access": "read-only" }, { "path": "a.txt", "access": "read-write" }]);
+        assert_eq!(told["files"], files, "{told}");
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn links_are_neither_followed_nor_edited() {
     // The same through a model, which is told why, and never sees what is behind the link.
     let model = FakeModel::saying(&[file("out/new.txt", "x\n") + &edit("link.txt", "any\n", "x\n"), "Then not.".to_owned()]);
     world = world.gemini(&model.url());
-    let _ = world.rt(&["-m", "look at link.txt"]).ok();
+    let _ = world.rt(&["-m", "look at link.txt"]).code(5);
     assert!(model.requests()[1].text().contains("symbolic link"), "{}", model.requests()[1].text());
     assert!(model.requests().iter().all(|r| !r.text().contains("private")));
     assert_eq!(std::fs::read_dir(&outside).expect("lists").count(), 1);
@@ -230,7 +230,7 @@ fn a_file_for_reference_is_not_edited_under_another_spelling() {
     let model = FakeModel::saying(&[answer.clone(), answer, "Then not.".to_owned()]);
     let world = world().gemini(&model.url());
     std::fs::hard_link(world.repo().join("b.txt"), world.repo().join("B.TXT")).expect("linked");
-    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).ok();
+    let ran = world.rt(&["-m", "look", "--read", "b.txt"]).code(5);
     assert!(ran.err.contains("B.TXT: b.txt exists and differs"), "{}", ran.err);
     assert_eq!(world.read("b.txt"), "b\n");
 }

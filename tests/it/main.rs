@@ -34,4 +34,5 @@ mod sweep;
 mod syscalls;
 mod together;
 mod transcripts;
+mod trust;
 mod undo;

@@ -70,6 +70,21 @@ fn lines_can_be_written_otherwise_in_the_editor() {
 }
 
 #[test]
+fn what_is_broken_by_hand_is_said() {
+    let server = FakeModel::saying(&[edit("a.rs", "fn a() {}\n", "fn b() {}\n")]);
+    let mut world = World::with(&[("a.rs", "fn a() {}\n")]).gemini(&server.url());
+    world.set("EDITOR", "sed -i s/}//");
+    let ran = world.tty(&["-n", "-m", "Rename a in a.rs", "--review"], b"e\ny\n");
+    assert!(ran.code == Some(0) && ran.out.contains(" a.rs:1:8 does not parse"), "{}", ran.out);
+    assert!(world.rt(&["show"]).ok().out.contains("syntax    a.rs:1:8"));
+    // Nothing is said of what was left out.
+    let server = FakeModel::saying(&[edit("a.rs", "fn b() {}\n", "fn c() {\n"), "So be it.".to_owned()]);
+    let world = World::with(&[("a.rs", "fn b() {}\n")]).gemini(&server.url());
+    let ran = world.tty(&["-n", "-m", "Change a.rs", "--review"], b"n\n");
+    assert!(ran.out.contains("this `{` is never closed") && !ran.out.contains("1:8 does not parse"), "{}", ran.out);
+}
+
+#[test]
 fn all_the_rest_none_of_it_and_the_end_of_the_input() {
     let all = answer() + &edit("new/b.txt", "", "new\n") + "=== DELETE: old.txt ===\n";
     for (typed, a, new, old) in [
@@ -129,4 +144,12 @@ fn an_interrupt_ends_the_look_and_nothing_is_written() {
     let ran = world.tty(&ASK, b"e\n");
     assert_eq!((ran.code, world.read("a.txt").as_str()), (Some(130), LINES), "{}", ran.out);
     assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["outcome"], "interrupted");
+}
+
+#[test]
+fn yes_and_review_do_not_go_together() {
+    let (world, server) = world(&[answer()]);
+    let ran = world.tty(&["-y", "-m", "Change a.txt", "--review"], b"");
+    assert!(ran.code == Some(2) && ran.out.contains("leave one of them out"), "{}", ran.out);
+    assert!(server.requests().is_empty());
 }

@@ -184,7 +184,7 @@ fn what_a_model_says_is_kept_and_shown_without_them_and_never_written() {
         let model =
             FakeModel::script(texts.iter().map(|text| Reply::gemini(text, pieces).with_header("x-request-id", ENV[0].1)).collect());
         let world = world(&model);
-        let ran = world.rt(&["-m", "change a.txt"]).ok();
+        let ran = world.rt(&["-m", "change a.txt"]).code(5);
         said("an answer", &ran);
         assert!(ran.err.contains("would put a secret of the user's environment into the file"), "{}", ran.err);
         assert_eq!(world.read("a.txt"), "1\ntwo\n", "what has none is written");

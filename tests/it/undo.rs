@@ -95,13 +95,38 @@ fn the_users_later_work_stays() {
 }
 
 #[test]
+fn after_a_redo_the_commit_that_is_there_is_named() {
+    let model = FakeModel::saying(&[answer()]);
+    let world = world(&model);
+    let undone = world.git(&["rev-parse", "HEAD"]);
+    world.rt(&["undo"]).ok();
+    world.write("own.txt", "mine\n");
+    world.git(&["add", "own.txt"]);
+    world.git(&["commit", "-q", "-m", "own"]);
+    for _ in 0..2 {
+        world.rt(&["redo"]).ok();
+        let head = world.git(&["rev-parse", "HEAD"]);
+        let head = head.trim();
+        assert_ne!(head, undone.trim());
+        for args in [&["show", "--json"][..], &["log", "--json", "-n", "1"], &["log", "--all", "--json", "-n", "1"]] {
+            assert_eq!(world.rt(args).ok().json()[0]["commit"], head, "{args:?}");
+        }
+        assert_eq!(world.rt(&["status", "--json"]).ok().json()[0]["turn"]["commit"], head);
+        assert!(world.rt(&["show"]).ok().out.contains(head));
+        world.rt(&["fsck"]).ok();
+        world.rt(&["undo"]).ok();
+        assert_eq!(world.git(&["log", "-1", "--format=%s"]), "own\n");
+    }
+}
+
+#[test]
 fn where_the_user_changed_our_lines_nothing_is_done() {
     let model = FakeModel::saying(&[answer()]);
     let world = world(&model);
     world.write("a.txt", world.read("a.txt").replace("3\n", "3, by hand\n"));
     let head = world.git(&["rev-parse", "HEAD"]);
     let ran = world.rt(&["undo"]).code(5);
-    assert!(ran.err.contains("a.txt"), "{}", ran.err);
+    assert!(ran.err.contains("a.txt") && ran.err.contains("then: rt undo --keep-code"), "{}", ran.err);
     assert_eq!((world.git(&["rev-parse", "HEAD"]), world.exists("old.txt"), world.exists("new/b.txt")), (head, false, true));
     world.git(&["checkout", "-q", "a.txt"]);
     world.rt(&["undo"]).ok();

@@ -13,15 +13,26 @@ use std::time::Duration;
 use crate::base::change::ChangeSet;
 use crate::base::path::RepoPath;
 use crate::base::text::byte_lines;
-use crate::config::{CheckSettings, duration_text};
+use crate::config::{CheckSettings, Config, ConfigError, duration_text};
 use crate::process::Spec;
 use crate::process::bounded::{Ended, Kept, Limits};
 use crate::project::syntax::{self, SyntaxError};
 use crate::prompt::{BrokenPlace, FailedCheck};
 use crate::session::event::Event;
 
+use super::Error;
 use super::workspace::Workspace;
 use select::Command;
+
+/// What is wrong with the settings of checks.
+pub(super) fn wrong_setting(config: &Config) -> Option<ConfigError> {
+    let CheckSettings { lint, test, .. } = &config.settings().check;
+    [("check.lint", lint), ("check.test", test)].into_iter().find_map(|(key, entries)| {
+        let word = entries.iter().find_map(|entry| select::unknown_language(entry))?;
+        let problem = format!("{word:?} is no language that is known, nor a pattern such as \"*.py\"");
+        Some(ConfigError::BadValue { origin: config.get(key)?.origin.clone(), key: key.to_owned(), problem })
+    })
+}
 
 /// How much of a command's output is kept and given to the model, in bytes.
 const MOST: usize = 12 << 10;
@@ -63,8 +74,13 @@ impl Broken {
     }
 }
 
+/// The places where these changes newly break the syntax of a file, if the user wants to know (`check.syntax`).
+pub(super) fn broken_if_asked(ws: &Workspace, changes: &ChangeSet) -> Vec<Broken> {
+    if ws.config.settings().check.syntax { broken(changes) } else { Vec::new() }
+}
+
 /// The places where these changes newly break the syntax of a file, the first few.
-pub(super) fn broken(changes: &ChangeSet) -> Vec<Broken> {
+fn broken(changes: &ChangeSet) -> Vec<Broken> {
     let mut out = Vec::new();
     for (path, change) in changes.iter() {
         let Some(after) = &change.after else { continue };
@@ -193,7 +209,11 @@ impl Job {
     }
 
     /// Runs it to its end. Dropping the future ends it with all that it started.
-    pub(super) async fn run(&self, ws: &Workspace) -> Checked {
+    pub(super) async fn run(&self, ws: &Workspace) -> Result<Checked, Error> {
+        if let Err(why) = ws.config.may_run(&[&format!("check.{}", self.kind.as_str())])? {
+            let (verdict, output) = (Verdict::NotRun(why), String::new());
+            return Ok(Checked { kind: self.kind, command: self.shown(ws), verdict, millis: 0, output });
+        }
         let settings = &ws.config.settings().check;
         let files: Vec<&RepoPath> = self.files.iter().collect();
         let spec = Spec::new("sh").args(self.command.arguments(&files, self.kind == Kind::Lint));
@@ -217,7 +237,7 @@ impl Job {
                 (verdict, output)
             }
         };
-        Checked { kind: self.kind, command: self.shown(ws), verdict, millis, output }
+        Ok(Checked { kind: self.kind, command: self.shown(ws), verdict, millis, output })
     }
 }
 

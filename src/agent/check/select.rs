@@ -105,6 +105,15 @@ impl Command {
     }
 }
 
+/// A word that stands where a language should and is none: no program's name ends with a colon.
+pub(in crate::agent) fn unknown_language(entry: &str) -> Option<&str> {
+    let (before, _) = entry.trim().split_once(": ")?;
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '#' | '-' | '_');
+    let words: Vec<&str> = before.split(',').map(str::trim).collect();
+    let like_words = words.iter().all(|one| selector(one).is_some() || (!one.is_empty() && one.chars().all(word)));
+    words.into_iter().find(|one| like_words && selector(one).is_none())
+}
+
 fn selector(text: &str) -> Option<Selector> {
     let lower = text.to_ascii_lowercase();
     if let Some((_, endings)) = LANGUAGES.iter().find(|(names, _)| names.contains(&lower.as_str())) {

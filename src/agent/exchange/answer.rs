@@ -10,7 +10,7 @@ use crate::edit::EditPlan;
 use crate::session::event::Event;
 
 use super::super::Error;
-use super::super::edits::Rules;
+use super::super::edits::{Misfit, Rules};
 use super::super::machine::Input;
 use super::super::prepare;
 use super::{Driver, Progress};
@@ -44,9 +44,29 @@ impl Driver<'_> {
         }
         ws.faults.point("parsed");
         if misfits + unseen == 0 {
+            self.note_given_up()?;
+        }
+        if misfits + unseen == 0 {
             return self.look_at_syntax(fit);
         }
         Ok(Input::Parsed { fit, misfits, unseen })
+    }
+
+    /// Says which edits are missing in what this answer came to.
+    fn note_given_up(&mut self) -> Result<(), Error> {
+        let given_up = std::mem::take(&mut self.gathered.given_up);
+        if given_up.is_empty() {
+            return Ok(());
+        }
+        let now = self.ws.now();
+        let event = |misfit: &Misfit| {
+            let path = misfit.path.as_deref().unwrap_or_default();
+            Event::new(now, "given-up").with("path", path).with("what", &misfit.line).with("edit", &misfit.source)
+        };
+        self.open()?.turn.turn.events.extend(given_up.iter().map(event));
+        self.observer.observe(&Progress::GivenUp(&given_up));
+        self.given_up.extend(given_up.into_iter().map(|misfit| misfit.line));
+        Ok(())
     }
 
     /// Keeps the complete edits of an answer that was cut off; nothing is written.

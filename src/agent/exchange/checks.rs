@@ -16,7 +16,7 @@ use super::super::check::{self, Checked, Job, Kind};
 use super::super::edits::Gathered;
 use super::super::prepare::Start;
 use super::super::review;
-use super::{Driver, Error, Event, Input, Objection, Outcome, Progress, Then, Until, Workspace};
+use super::{Driver, Error, Event, Failed, Input, Objection, Outcome, Progress, Then, Until, Workspace};
 
 /// Edits as a lint command left them.
 pub(super) struct Tidied {
@@ -30,10 +30,10 @@ impl Driver<'_> {
     pub(super) fn look_at_syntax(&mut self, fit: usize) -> Result<Input, Error> {
         let ws = self.ws;
         let fits = Input::Parsed { fit, misfits: 0, unseen: 0 };
-        if fit == 0 || !ws.config.settings().check.syntax {
+        if fit == 0 {
             return Ok(fits);
         }
-        let broken = check::broken(&self.gathered.changes);
+        let broken = check::broken_if_asked(ws, &self.gathered.changes);
         if broken.is_empty() {
             return Ok(fits);
         }
@@ -61,7 +61,11 @@ impl Driver<'_> {
         };
         self.observer.observe(&Progress::Reviewed(&looked));
         let events = looked.events(ws);
-        self.open()?.turn.turn.events.extend(events);
+        // Broken is what is left, or what the user made of it by hand.
+        let broken = check::broken_if_asked(ws, &looked.changes);
+        let turn = &mut self.open()?.turn.turn;
+        turn.events.retain(|event| event.kind != "syntax");
+        turn.events.extend(events.into_iter().chain(broken.iter().map(|place| place.event(ws))));
         let (hunks, none) = (looked.for_model(ws), looked.changes.is_empty());
         self.gathered.changes = looked.changes;
         let reasons = !hunks.is_empty();
@@ -125,7 +129,8 @@ impl Driver<'_> {
             self.failed = None;
             return Ok(Input::Checked);
         };
-        self.failed = Some((last.command.clone(), last.how()));
+        let turn = self.open()?.turn.turn.header.key;
+        self.failed = Some(Failed { command: last.command.clone(), how: last.how(), turn });
         if failed.iter().any(|checked| !checked.can_be_mended()) {
             return Ok(Input::CheckFailed(Objection::Stop));
         }
@@ -154,7 +159,7 @@ impl Driver<'_> {
         let ws = self.ws;
         self.observer.observe(&Progress::Checking { command: &job.shown(ws) });
         let checked = tokio::select! {
-            checked = job.run(ws) => checked,
+            checked = job.run(ws) => checked?,
             () = &mut *interrupt => {
                 self.error = Some(Error::Interrupted);
                 return Ok(None);
@@ -192,17 +197,18 @@ impl Driver<'_> {
     }
 }
 
-/// What a model is asked about again, for people.
+/// Why a model is asked again, for people: the end of a sentence.
 pub(super) fn about(trouble: Option<&Trouble>, gathered: &Gathered) -> String {
     let counted = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     match trouble {
-        None => counted(gathered.rejects.len() + gathered.unseen.len(), "edit"),
-        Some(Trouble::Syntax(places)) => counted(places.len(), "place") + " with broken syntax",
+        None => format!("about {}", counted(gathered.rejects.len() + gathered.unseen.len(), "edit")),
+        Some(Trouble::Syntax(places)) => format!("about {} with broken syntax", counted(places.len(), "place")),
+        Some(Trouble::Objection { hook, .. }) => format!("because of {hook}"),
         Some(Trouble::Checks(failed)) => {
             let commands: Vec<&str> = failed.iter().map(|f| f.command.as_str()).collect();
-            commands.join(", ")
+            format!("about {}", commands.join(", "))
         }
-        Some(Trouble::Refused { hunks, .. }) => counted(hunks.len(), "refused change"),
+        Some(Trouble::Refused { hunks, .. }) => format!("about {}", counted(hunks.len(), "refused change")),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::edit::EditPlan;
 use crate::hooks::{CommandId, Pipeline, Point, Ran, Side, Verdict};
+use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::request::{ModelRequest, Part, Role};
 use crate::session::stream::Stop;
@@ -15,7 +16,7 @@ use super::super::edits::{Misfit, Rules};
 use super::super::hook;
 use super::super::landing;
 use super::super::machine::{Input, Objection};
-use super::super::prepare::Extra;
+use super::super::prepare::{self, Extra, Included};
 use super::{Driver, Progress};
 
 /// What commands have said, until it is used.
@@ -63,19 +64,19 @@ impl Driver<'_> {
                 "session_name": self.begun.as_ref().and_then(|begun| begun.name.clone()).or(self.message.start.name.clone()),
             }),
             Point::Prompt => {
-                let given = self.message.files.iter().map(|(path, access)| (path, *access));
-                let given: Vec<Value> =
-                    given.map(|(path, access)| json!({ "path": path.to_string(), "access": access.as_str() })).collect();
+                let listed = |files: &[Included]| -> Vec<Value> {
+                    files.iter().map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str() })).collect()
+                };
+                let stdin = self.message.stdin.as_deref().map(|text| self.ws.redactor.redact(text));
                 match &self.prepared {
                     None => {
-                        let words = self.hooked.extra.words.as_deref().unwrap_or(&self.message.text);
-                        json!({ "prompt": self.ws.redactor.redact(words), "files": given })
+                        let words = self.ws.redactor.redact(self.hooked.extra.words.as_deref().unwrap_or(&self.message.text));
+                        let files = prepare::files(self.ws, self.message, &words)?;
+                        json!({ "prompt": words, "stdin": stdin, "files": listed(&files) })
                     }
                     Some(prepared) => {
-                        let sent = prepared.files.iter();
-                        let sent: Vec<Value> =
-                            sent.map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str() })).collect();
-                        json!({ "prompt": prepared.text, "files": sent, "tokens": prepared.tokens.0 })
+                        let (files, tokens) = (listed(&prepared.files), prepared.tokens.0);
+                        json!({ "prompt": prepared.text, "stdin": stdin, "files": files, "tokens": tokens })
                     }
                 }
             }
@@ -196,13 +197,13 @@ impl Driver<'_> {
 
     /// The edits are kept in the turn as they are, with why they are not wanted; the model begins again.
     fn refuse(&mut self, ran: &Ran) -> Result<(), Error> {
-        let misfit = Misfit::from_hook(&ran.name, hook::why(ran).unwrap_or_default());
-        self.gathered.rejects.push(misfit);
+        let why = hook::why(ran).unwrap_or_default();
+        self.gathered.asked_again();
+        self.gathered.rejects.push(Misfit::from_hook(&ran.name, why));
         let stored = self.gathered.stored(ChangeStatus::Held);
         self.open()?.turn.turn.edits = stored;
         self.error = Some(hook::blocked(ran));
-        self.trouble = None;
-        self.observer.observe(&Progress::Rejected(&self.gathered));
+        self.trouble = Some(Trouble::Objection { hook: ran.name.clone(), why: why.to_owned() });
         self.gathered.changes = crate::base::change::ChangeSet::default();
         self.gathered.counts.clear();
         Ok(())

@@ -10,7 +10,7 @@ use crate::edit::EditFormat;
 
 use super::super::applied;
 use super::super::context::Context;
-use super::super::error::Failure;
+use super::super::error::{Failure, INTERRUPTED};
 use super::super::review::Person;
 use super::ask;
 
@@ -54,12 +54,21 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
     let until = if args.dry_run { Until::Stored } else { super::until(args.no_commit) };
     let mut look = |changes: &ChangeSet| {
         let Some(person) = &mut person else { return Err(Error::Bug("nobody looks".to_owned())) };
-        let looked = ask::block_on(review::review(changes, person));
-        let looked = looked.map_err(|failure| Error::Bug(failure.report.error))?.map_err(Error::Review)?;
+        let looked = ask::block_on(async {
+            tokio::select! {
+                looked = review::review(changes, person) => looked.map_err(Error::Review),
+                () = ask::interrupted(&ctx.ui) => Err(Error::Interrupted),
+            }
+        });
+        let looked = looked.map_err(|failure| Error::Bug(failure.report.error))??;
         applied::reviewed(ctx, &ws, &looked);
         Ok(looked)
     };
     let look = args.review.then_some(&mut look as apply::Look<'_>);
-    let done = apply::answer(&ws, &text, format, &start, until, look)?;
+    let done = apply::answer(&ws, &text, format, &start, until, look).map_err(|error| match error {
+        // There is no turn yet.
+        Error::Interrupted => Failure::user("interrupted").hint("nothing was written or kept").code(INTERRUPTED),
+        other => other.into(),
+    })?;
     applied::show(ctx, &ws, done)
 }

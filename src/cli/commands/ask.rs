@@ -20,7 +20,7 @@ use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
 use crate::session::meta::name_from;
-use crate::session::turn::{Access, ChangeStatus};
+use crate::session::turn::{Access, ChangeStatus, Outcome};
 use crate::ui::{Style, Text, Ui};
 
 use super::super::context::{self, Context};
@@ -73,11 +73,11 @@ pub struct AskArgs {
     pub read: Vec<String>,
 
     /// Run a command when the edits are written, and let the model mend what fails; may be repeated
-    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run", value_parser = super::not_empty)]
     pub test: Vec<String>,
 
     /// The same before those, with the edited files where `{files}` stands; may be repeated
-    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run", value_parser = super::not_empty)]
     pub lint: Vec<String>,
 
     /// Print the exact request and stop
@@ -197,8 +197,14 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let held = finished.turn.edits.with_status(ChangeStatus::Held).len();
     let failure = finished.error.map(Failure::from).map(|failure| match finished.end {
         End::NoAnswer | End::Interrupted if held > 0 => {
-            failure.hint(format!("complete edits of {} are kept: rt retry --partial", context::files(held)))
+            let partial = if finished.turn.edits.rejects.is_empty() { "" } else { " --partial" };
+            failure.hint(format!("complete edits of {} are kept: rt retry{partial}", context::files(held)))
         }
+        End::Interrupted => match finished.turn.header.outcome {
+            Outcome::Applied => interrupted_later("the edits are written and committed; take them back: rt undo"),
+            Outcome::Uncommitted => interrupted_later("the edits are in the files; take them back: rt undo"),
+            _ => failure,
+        },
         _ => failure,
     });
     match finished.end {
@@ -206,13 +212,22 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         End::NoAnswer => Err(failure.unwrap_or_else(|| Failure::user("there is no answer")).code(PROVIDER)),
         End::Blocked => Err(failure.unwrap_or_else(|| Failure::user("a hook did not let it be sent")).code(DENIED)),
         End::Interrupted => Err(failure.unwrap_or_else(|| Failure::user("interrupted")).code(INTERRUPTED)),
+        End::GivenUp => Err(failure.unwrap_or_else(|| Failure::user("edits were given up")).code(REJECTED)),
         End::CheckFailed => Err(failure.unwrap_or_else(|| Failure::user("a check failed")).code(REJECTED)),
         End::Rejected => {
-            let rejects = finished.turn.edits.rejects.len();
-            let default = || Error::Partial { turn: finished.turn.header.key, rejects }.into();
+            let (rejects, turn) = (finished.turn.edits.rejects.len(), finished.turn.header.key);
+            let default = || match held {
+                0 => Error::NothingFits { rejects }.into(),
+                _ => Error::Partial { turn, rejects }.into(),
+            };
             Err(failure.unwrap_or_else(default).code(REJECTED))
         }
     }
+}
+
+/// After the answer was used: while a check or a hook ran.
+fn interrupted_later(hint: &str) -> Failure {
+    Failure::user("what came after the edits was interrupted").hint(hint).code(INTERRUPTED)
 }
 
 /// How often the progress line is drawn.
@@ -250,7 +265,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(output)
 }
 
-async fn interrupted(ui: &Ui) {
+pub async fn interrupted(ui: &Ui) {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the signal ends the process, which recovery takes care of.
         std::future::pending::<()>().await;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::agent::Error;
+use crate::config::schema::Scope;
 use crate::config::{self, schema};
 use crate::ui::{Style, Table, Text};
 
@@ -84,7 +85,11 @@ pub fn run(ctx: &Context, args: &ConfigArgs) -> Result<(), Failure> {
                 own()?
             };
             config::set(&path, key, value).map_err(Error::from)?;
-            Ok(ctx.ui.line(Text::new().add(Style::Bold, key.clone()).plain(format!(" = {value} in {}", path.display())))?)
+            ctx.ui.line(Text::new().add(Style::Bold, key.clone()).plain(format!(" = {value} in {}", path.display())))?;
+            if *project && schema::find(key).is_some_and(|known| known.scope != Scope::Anyone) {
+                ctx.ui.status(Text::new().add(Style::Warn, "it does not count until you have said: rt trust"));
+            }
+            Ok(())
         }
         ConfigCommand::Get { key } => {
             let config = ctx.config()?;

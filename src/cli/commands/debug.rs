@@ -62,10 +62,13 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             other => Err(Failure::usage(format!("there is no document {other:?}")).hint("cli.md, config.md, config.schema.json")),
         },
         DebugCommand::Edits => {
-            for line in std::io::stdin().lock().lines() {
+            for (at, line) in std::io::stdin().lock().lines().enumerate() {
                 let line = line.map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
                 if !line.trim().is_empty() {
-                    let case: Case = serde_json::from_str(&line).map_err(|e| Failure::user(format!("this is no case: {e}")))?;
+                    // The parser saw one line only.
+                    let why = |e: serde_json::Error| e.to_string().replace(" at line 1 column", " at column");
+                    let case: Case = serde_json::from_str(&line)
+                        .map_err(|e| Failure::user(format!("line {} is no case: {}", at + 1, why(e))))?;
                     ctx.ui.json(&case.made())?;
                 }
             }

@@ -44,6 +44,7 @@ pub fn run(ctx: &Context, args: &DemoArgs) -> Result<(), Failure> {
     demo.shell(&format!("git log --format='%h %s' {session}"))?;
     demo.say("Everything can be taken back:")?;
     demo.rt(&["undo"], "rt undo")?;
+    demo.say("So the test fails as before:")?;
     demo.shell("sh test.sh")?;
     demo.say("That was all. Bring it back with `rt redo`, or try it on your own project:")?;
     demo.say(&format!("  cd {}", demo.directory.display()))?;

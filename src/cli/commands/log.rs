@@ -1,7 +1,12 @@
 //! `rt log`: the turns of a session, the newest first.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use clap::Args;
 
+use crate::agent::Error;
 use crate::index::TurnRow;
 use crate::session::turn::{Outcome, TurnKind};
 use crate::ui::{Style, Text, age};
@@ -63,27 +68,43 @@ pub fn run(ctx: &Context, args: &LogArgs) -> Result<(), Failure> {
         let place = Context::resolve(&ws, &index, &args.address)?;
         tips.extend(place.turn.map(|t| t.oid));
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let most = args.max.unwrap_or(usize::MAX >> 1);
+    let (mut seen, mut rows) = (BTreeSet::new(), Vec::new());
     for tip in tips {
-        for row in index.log(&*ws.backend, tip, args.max.unwrap_or(usize::MAX >> 1))? {
-            if !seen.insert(row.oid) {
-                continue;
-            }
-            if ctx.global.json {
-                ctx.ui.json(&render::row(&row))?;
-                continue;
-            }
-            ctx.ui.line(line(ctx, &ws, &row))?;
-            if let (true, Ok(header)) = (args.stat, &row.header) {
-                for stat in &header.files {
-                    ctx.ui.line(
-                        Text::new()
-                            .plain("    ")
-                            .plain(format!("{} ", stat.status.letter()))
-                            .add(Style::Path, stat.path.to_string())
-                            .plain(format!(" +{} −{}", stat.lines.added, stat.lines.removed)),
-                    )?;
-                }
+        rows.extend(index.log(&*ws.backend, tip, most)?.into_iter().filter(|row| seen.insert(row.oid)));
+    }
+    if args.all {
+        // Each session has its newest turn first; a turn that cannot be read stays with the one before it.
+        let mut last = i64::MAX;
+        rows.sort_by_cached_key(|row| {
+            last = row.header.as_ref().map_or(last, |header| header.end.millis());
+            Reverse(last)
+        });
+        rows.truncate(most);
+    }
+    let mut said = BTreeMap::new();
+    for mut row in rows {
+        if let Ok(header) = row.header {
+            let meta = match said.entry(header.session) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(ws.store().meta(header.session).map_err(Error::from)?),
+            };
+            row.header = Ok(meta.with_commit(header));
+        }
+        if ctx.global.json {
+            ctx.ui.json(&render::row(&row))?;
+            continue;
+        }
+        ctx.ui.line(line(ctx, &ws, &row))?;
+        if let (true, Ok(header)) = (args.stat, &row.header) {
+            for stat in &header.files {
+                ctx.ui.line(
+                    Text::new()
+                        .plain("    ")
+                        .plain(format!("{} ", stat.status.letter()))
+                        .add(Style::Path, stat.path.to_string())
+                        .plain(format!(" +{} −{}", stat.lines.added, stat.lines.removed)),
+                )?;
             }
         }
     }

@@ -68,3 +68,8 @@ fn start_here(ws: &Workspace) -> Result<Start, Failure> {
         None => Ok(crate::agent::prepare::Start { parent: None, session: None, name: None, replaces: None }),
     }
 }
+
+/// An argument that says something.
+pub fn not_empty(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::agent::apply;
+use crate::ui::{Style, Text};
 
 use super::super::applied;
 use super::super::context::Context;
@@ -32,5 +33,8 @@ pub fn run(ctx: &Context, args: &RetryArgs) -> Result<(), Failure> {
     let (link, _) = super::place(ctx, &ws, &args.address)?;
     let start = super::start_here(&ws)?;
     let done = apply::retry(&ws, &link, &start, args.partial, super::until(args.no_commit))?;
+    for reject in ws.store().turn(&link)?.edits.rejects {
+        ctx.ui.status(Text::new().add(Style::Warn, "left out  ").plain(reject.reason));
+    }
     applied::show(ctx, &ws, done)
 }

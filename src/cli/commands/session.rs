@@ -21,7 +21,7 @@ use super::super::render;
 /// List, choose, name and share sessions
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A session is a chain of turns. An address is a session's name, `name/3` (its third turn), `name~1` (the turn before\nits last), `@` (where you are), `@~1`, or the first letters of a turn or session id.\n\nExamples:\n  rt session list\n  rt session checkout paging/3\n  rt session push origin"
+    after_help = "A session is a chain of turns. An address is a session's name, `name/3` (its third turn), `name~1` (the turn before its\nlast), `@` (where you are), `@~1`, or the first letters of a turn or session id.\n\nExamples:\n  rt session list\n  rt session checkout paging/3\n  rt session push origin"
 )]
 pub struct SessionArgs {
     #[command(subcommand)]

@@ -44,7 +44,8 @@ pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
         let body = body.ok_or_else(|| Failure::user(format!("turn {} asked no model", args.address)))?;
         return Ok(ctx.ui.raw(&body)?);
     }
-    let turn = ws.store().turn(&link)?;
+    let mut turn = ws.store().turn(&link)?;
+    turn.header = ws.store().with_commit(turn.header)?;
     if args.raw || args.answer {
         let response = turn.response.as_ref().ok_or_else(|| Failure::user(format!("turn {} has no answer", args.address)))?;
         let bytes = if args.raw { &response.raw } else { response.text.as_bytes() };
@@ -100,7 +101,12 @@ fn as_text(ctx: &Context, ws: &Workspace, link: &Link, turn: &Turn) -> Result<()
         field("file", format!("{} {} +{} −{}{note}", stat.status.letter(), stat.path, stat.lines.added, stat.lines.removed))?;
     }
     for reject in &turn.edits.rejects {
-        field("rejected", format!("{}: {}", reject.path, reject.reason))?;
+        // Most reasons begin with the path.
+        let path = Some(format!("{}: ", reject.path)).filter(|path| path != ": " && !reject.reason.starts_with(path));
+        field("rejected", format!("{}{}", path.unwrap_or_default(), reject.reason))?;
+    }
+    for event in turn.events.iter().filter(|e| e.kind == "given-up") {
+        field("given up", event.fields.get("what").cloned().unwrap_or_default())?;
     }
     for event in turn.events.iter().filter(|e| matches!(e.kind.as_str(), "error" | "retry" | "recover" | "uncommitted")) {
         let fields: Vec<String> = event.fields.iter().map(|(k, v)| format!("{k}={v}")).collect();

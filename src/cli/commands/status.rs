@@ -1,10 +1,19 @@
 //! `rt status`: where this worktree stands.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::json;
 
+use crate::agent::store::Link;
+use crate::agent::workspace::Workspace;
 use crate::agent::{Error, undo};
+use crate::base::path::RepoPath;
+use crate::config::CommitMode;
+use crate::hooks::Point;
+use crate::session::turn::{ChangeStatus, Outcome};
 use crate::ui::{Style, Text, age};
+use crate::vcs::DirtyFile;
 
 use super::super::context::{Context, counted, files};
 use super::super::error::Failure;
@@ -21,9 +30,15 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     let head = ws.backend.head().map_err(Error::from)?;
     let dirty = ws.backend.dirty().map_err(Error::from)?;
     let cursor = ws.store().cursor()?;
-    let here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
+    let mut here = cursor.as_ref().map(|c| undo::here(&ws, c)).transpose()?.flatten();
     let turn = here.as_ref().map(|l| ws.store().turn(l)).transpose()?;
+    if let Some(link) = &mut here {
+        link.header = ws.store().with_commit(link.header.clone()).map_err(Error::from)?;
+    }
     let waiting = index.queue(&*ws.backend)?;
+    let written = here.as_ref().map_or(Ok(BTreeSet::new()), |link| not_committed(&ws, link, &dirty))?;
+    // With `vcs.commit` off committing is the user's.
+    let to_commit = here.as_ref().filter(|_| !written.is_empty() && ws.pipeline.has_point(Point::Commit) && commits(&ws));
     let name = cursor.as_ref().map(|c| Context::session_name(&ws, c.session)).transpose()?;
     if ctx.global.json {
         let state = turn
@@ -38,8 +53,12 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
             "turn": here.as_ref().map(|l| render::header(&l.header)),
             "redo": cursor.as_ref().map_or(0, |c| c.redo.len()),
             "files": state,
-            "dirty": dirty.iter().map(|d| json!({ "path": d.path.to_string(), "staged": d.staged, "unstaged": d.unstaged })).collect::<Vec<_>>(),
-            "waiting": waiting.iter().map(|q| q.turn.key().map(|k| k.to_string())).collect::<Vec<_>>(),
+            "dirty": dirty
+                .iter()
+                .map(|d| json!({ "path": d.path.to_string(), "staged": d.staged, "unstaged": d.unstaged, "of_turn": written.contains(&d.path) }))
+                .collect::<Vec<_>>(),
+            "waiting": to_commit.iter().map(|link| Some(link.header.key)).chain(waiting.iter().map(|q| q.turn.key()))
+                .map(|key| key.map(|k| k.to_string())).collect::<Vec<_>>(),
         }))?);
     }
     let ui = &ctx.ui;
@@ -62,8 +81,18 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     for (path, access) in turn.iter().flat_map(|t| &t.state.files) {
         ui.line(Text::new().plain("  ").add(Style::Path, path.to_string()).add(Style::Dim, format!("  {}", access.as_str())))?;
     }
-    if !dirty.is_empty() {
-        ui.line(Text::new().add(Style::Dim, format!("{} with uncommitted changes of yours", files(dirty.len()))))?;
+    if !written.is_empty() {
+        ui.line(Text::new().add(Style::Dim, format!("{} with edits of the last turn, not committed", files(written.len()))))?;
+    }
+    let own = dirty.iter().filter(|d| !written.contains(&d.path)).count();
+    if own > 0 {
+        ui.line(Text::new().add(Style::Dim, format!("{} with uncommitted changes of yours", files(own))))?;
+    }
+    if let Some(link) = to_commit {
+        let id = index.unique_prefix(&*ws.backend, link.header.key)?;
+        let line = Text::new().add(Style::Warn, "waiting  ").add(Style::Id, id.clone());
+        let line = line.plain(format!("  {} to commit", files(written.len())));
+        ui.line(line.add(Style::Dim, format!(" · rt retry {id}")))?;
     }
     for row in waiting {
         let mut line = Text::new().add(Style::Warn, "waiting  ").add(Style::Id, row.turn.prefix.clone());
@@ -76,4 +105,26 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
         ui.line(line)?;
     }
     Ok(())
+}
+
+/// Whether rt commits what it writes.
+fn commits(ws: &Workspace) -> bool {
+    ws.config.settings().vcs.commit == CommitMode::Auto
+}
+
+/// The dirty files that are as this turn left them: it wrote them, and they were not committed.
+fn not_committed(ws: &Workspace, link: &Link, dirty: &[DirtyFile]) -> Result<BTreeSet<RepoPath>, Error> {
+    if link.header.outcome != Outcome::Uncommitted {
+        return Ok(BTreeSet::new());
+    }
+    let (tree, changes) = (ws.backend.worktree()?, ws.store().turn(link)?.edits.with_status(ChangeStatus::Written));
+    let mut found = BTreeSet::new();
+    for path in dirty.iter().map(|d| &d.path) {
+        let Some(change) = changes.get(path) else { continue };
+        let now = tree.read(path).map_err(|source| Error::Read { what: path.to_string(), source })?;
+        if now == change.after {
+            found.insert(path.clone());
+        }
+    }
+    Ok(found)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::agent::Error;
 use crate::config::trust::{self, Status};
+use crate::ui::Text;
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -43,6 +44,10 @@ pub fn run(ctx: &Context, args: &TrustArgs) -> Result<(), Failure> {
     if matches!(status, Status::Nothing | Status::Trusted) {
         let text = if status == Status::Trusted { "it is trusted already" } else { "there is nothing here that needs trust" };
         return Ok(ctx.ui.line(text)?);
+    }
+    // Whoever is asked sees for what.
+    for wish in trust::wishes(&root).map_err(Error::from)? {
+        ctx.ui.status(Text::new().plain("  ").plain(wish));
     }
     let question = format!(
         "The files in {} may then choose where prompts are sent and what runs. Trust them?",

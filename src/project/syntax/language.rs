@@ -12,6 +12,8 @@ pub(super) enum Language {
     Java,
     JavaScript,
     Json,
+    /// JSON as the settings of some programs have it, with a comma after the last item.
+    JsonWithCommas,
     Python,
     Ruby,
     Rust,
@@ -29,7 +31,7 @@ impl Language {
             Self::Go => "Go",
             Self::Java => "Java",
             Self::JavaScript => "JavaScript",
-            Self::Json => "JSON",
+            Self::Json | Self::JsonWithCommas => "JSON",
             Self::Python => "Python",
             Self::Ruby => "Ruby",
             Self::Rust => "Rust",
@@ -42,6 +44,11 @@ impl Language {
         !matches!(self, Self::Bash)
     }
 
+    /// Whether the text is what a preprocessor makes of it.
+    pub(super) const fn is_preprocessed(self) -> bool {
+        matches!(self, Self::C | Self::Cpp)
+    }
+
     pub(super) fn grammar(self) -> tree_sitter::Language {
         match self {
             Self::Bash => tree_sitter_bash::LANGUAGE,
@@ -50,7 +57,7 @@ impl Language {
             Self::Go => tree_sitter_go::LANGUAGE,
             Self::Java => tree_sitter_java::LANGUAGE,
             Self::JavaScript => tree_sitter_javascript::LANGUAGE,
-            Self::Json => tree_sitter_json::LANGUAGE,
+            Self::Json | Self::JsonWithCommas => tree_sitter_json::LANGUAGE,
             Self::Python => tree_sitter_python::LANGUAGE,
             Self::Ruby => tree_sitter_ruby::LANGUAGE,
             Self::Rust => tree_sitter_rust::LANGUAGE,
@@ -73,6 +80,10 @@ pub(super) fn of(path: &RepoPath) -> &'static [Language] {
         "go" => &[Language::Go],
         "java" => &[Language::Java],
         "cjs" | "js" | "jsx" | "mjs" => &[Language::JavaScript],
+        "jsonc" => &[Language::JsonWithCommas],
+        "json" if name.starts_with("tsconfig") || name.starts_with("jsconfig") || text.rsplit('/').nth(1) == Some(".vscode") => {
+            &[Language::JsonWithCommas]
+        }
         "json" => &[Language::Json],
         "py" | "pyi" => &[Language::Python],
         "gemspec" | "rake" | "rb" => &[Language::Ruby],

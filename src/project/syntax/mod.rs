@@ -10,6 +10,8 @@
 #[cfg(feature = "grammars")]
 mod brackets;
 #[cfg(feature = "grammars")]
+mod branches;
+#[cfg(feature = "grammars")]
 mod language;
 #[cfg(feature = "grammars")]
 mod read;

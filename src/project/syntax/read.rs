@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
 use super::brackets::{self, Lonely};
+use super::branches;
 use super::language::Language;
 use super::{LARGEST, SyntaxError};
 use crate::base::hunk::{Hunk, hunks};
@@ -35,7 +36,14 @@ pub(super) fn newly_broken(language: Language, before: Option<&[u8]>, after: &[u
     if !tree.root_node().has_error() {
         return Vec::new();
     }
-    let new = spots(&tree);
+    // What its parts come to is for the preprocessor to say.
+    if language.is_preprocessed() && branches::tear_code_apart(after) {
+        return Vec::new();
+    }
+    let mut new = spots(&tree);
+    if language == Language::JsonWithCommas {
+        new.retain(|spot| !is_last_comma(after, spot));
+    }
     let mut known = Vec::new();
     let mut was_lonely = false;
     if let Some(before) = before {
@@ -100,6 +108,16 @@ fn spots(tree: &Tree) -> Vec<Spot> {
             }
         }
     }
+}
+
+/// Whether an error is no more than a comma before a closing bracket.
+fn is_last_comma(text: &[u8], spot: &Spot) -> bool {
+    let rest = String::from_utf8_lossy(text.get(spot.end..).unwrap_or_default());
+    let after = rest.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("//")).unwrap_or_default();
+    let source = if spot.missing.is_some() { text.get(..spot.start) } else { text.get(spot.start..spot.end) };
+    let source = source.unwrap_or_default().trim_ascii();
+    let comma = if spot.missing.is_some() { source.ends_with(b",") } else { source == b"," };
+    comma && after.starts_with(['}', ']'])
 }
 
 /// The errors that are not those of before, at the line to which the change has moved them.

@@ -43,6 +43,25 @@ fn each_language_is_read() {
 }
 
 #[test]
+fn what_a_grammar_cannot_know_is_not_said() {
+    let torn = "#ifdef A\nint f(int x) {\n#else\nint f(long x) {\n#endif\n  return 1;\n}\n";
+    let begun = "int f(int x) {\n#ifdef A\n  if (x) {\n#endif\n    x = 1;\n#ifdef A\n  }\n#endif\n  return x;\n}\n";
+    for (name, text) in [("a.c", torn), ("a.cpp", torn), ("a.c", begun), ("a.h", begun)] {
+        assert_eq!(told(name, None, text), [""; 0], "{name}");
+    }
+    // A guard around a header, and parts that are whole, hide nothing.
+    let guarded = "#ifndef A_H\n#define A_H\n#ifdef B\nint b(void);\n#else\nchar s[] = \"{\"; // {\n#endif\nint a(void) {\n  return 1;\n#endif\n";
+    assert!(!told("a.h", None, guarded).is_empty());
+    let commas = "{\n  // what is right\n  \"a\": [1, 2,],\n  \"b\": { \"c\": 1, },\n  // the last\n}\n";
+    for name in ["tsconfig.json", "web/tsconfig.build.json", "jsconfig.json", ".vscode/settings.json", "a.jsonc"] {
+        assert_eq!(told(name, None, commas), [""; 0], "{name}");
+        assert!(!told(name, None, "{\"a\": [1, 2}\n").is_empty(), "{name}");
+        assert!(!told(name, None, "{\"a\": [1,, 2]}\n").is_empty(), "{name}");
+    }
+    assert!(!told("package.json", None, commas).is_empty());
+}
+
+#[test]
 fn the_place_is_where_the_mistake_is() {
     let before = "fn a(x: u32) {\n    if x == 1 {\n        b();\n    }\n}\n\nfn b() {}\n";
     let after = "fn a(x: u32) {\n    if x == 1 {\n        b();\n}\n\nfn b() {}\n";
