@@ -185,9 +185,7 @@ impl Known {
         if exactly || self.has(&plain) {
             return path;
         }
-        // Some begin at another place: `/repo/src/a.rs`, `original/a.rs`.
-        let from = |at: usize| self.named(&plain).iter().find(|known| known.as_bytes() == &plain.as_bytes()[at..]);
-        if let Some(known) = plain.match_indices('/').find_map(|(at, _)| from(at + 1)) {
+        if let Some(known) = self.from_elsewhere(&plain) {
             return Ok(known.clone());
         }
         let path = path?;
@@ -197,6 +195,21 @@ impl Known {
             (Some(only), None) => Ok(only.clone()),
             _ => Ok(path),
         }
+    }
+
+    /// The known file that a path means which begins at another place: `/repo/src/a.rs`, `original/a.rs`. A directory in front that
+    /// is not known may be one that is not tracked, so it is not just left out.
+    fn from_elsewhere(&self, plain: &str) -> Option<&RepoPath> {
+        const SIDES: [&str; 13] =
+            ["a", "b", "c", "i", "w", "o", "old", "new", "original", "modified", "updated", "before", "after"];
+        let from = |at: usize| self.named(plain).iter().find(|known| known.as_bytes() == &plain.as_bytes()[at..]);
+        if let Some((first, _)) = plain.split_once('/').filter(|(first, _)| SIDES.contains(first)) {
+            return from(first.len() + 1);
+        }
+        let rest = plain.strip_prefix('/')?;
+        // Of a longer path a name alone proves too little.
+        let short = rest.matches('/').count() < 2;
+        plain.match_indices('/').filter(|(at, _)| short || plain[at + 1..].contains('/')).find_map(|(at, _)| from(at + 1))
     }
 
     /// The path that `line` consists of, if it is one.

@@ -113,6 +113,8 @@ pub(super) struct Tags {
     depth: usize,
     search: Option<String>,
     text: String,
+    /// The line is one of its own, not what is behind the opening tag.
+    own_line: bool,
 }
 
 /// What became of a line.
@@ -135,6 +137,7 @@ impl Tags {
             depth: 1,
             search: None,
             text: String::new(),
+            own_line: false,
         };
         let step = if behind.trim_end().is_empty() {
             tags.source.push('\n');
@@ -142,13 +145,14 @@ impl Tags {
         } else {
             tags.line(behind)
         };
+        tags.own_line = true;
         (tags, step)
     }
 
     pub(super) fn line(&mut self, raw: &str) -> Step {
         let text = if self.crlf { raw.strip_suffix('\r').unwrap_or(raw) } else { raw };
         let Some((open, spelled)) = self.open.clone() else { return self.between(text) };
-        let first = self.search.is_none() && self.text.trim().is_empty();
+        let first = self.own_line && self.search.is_none() && self.text.trim().is_empty();
         let holds_edits = || marker::head(text).is_some() || text.starts_with("@@") || patch::begins(text) || diff::begins(text);
         if first && (open == "file" && read(text).is_some() || is_content(open) && holds_edits()) {
             return Step::Container;
