@@ -15,8 +15,8 @@ use super::error::{Failure, INTERRUPTED, REJECTED};
 use super::observer::Frame;
 use super::render;
 
-/// Shows what came of it, through the same frame as an exchange.
-pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure> {
+/// Shows what came of it, through the same frame as an exchange; `edits` is whether there were any, be they in the files already.
+pub fn show(ctx: &Context, ws: &Workspace, done: Applied, edits: bool) -> Result<(), Failure> {
     let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
     let dirty = || ws.backend.dirty().map_or(0, |d| d.len());
     let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, None, branch, dirty);
@@ -42,10 +42,11 @@ pub fn show(ctx: &Context, ws: &Workspace, done: Applied) -> Result<(), Failure>
         return Err(error.into());
     }
     let looked_at = done.turn.events.iter().any(|event| event.kind == "review");
-    if done.gathered.changes.is_empty() && done.gathered.rejects.is_empty() && !looked_at {
-        ctx.ui.warn("the answer holds no edits");
-    }
+    let nothing = done.gathered.changes.is_empty() && done.gathered.rejects.is_empty() && !looked_at;
     match done.error {
+        None if nothing && !edits => {
+            Err(Failure::user("the answer holds no edits").hint("what was read is kept: rt show").code(REJECTED))
+        }
         Some(error @ Error::Interrupted) => {
             Err(Failure::user(error.to_string()).hint("the edits are kept: rt retry").code(INTERRUPTED))
         }

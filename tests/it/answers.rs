@@ -242,3 +242,16 @@ fn a_name_that_no_file_can_have_is_a_misfit_and_no_failure() {
     }
     assert_eq!(world.read("b.txt"), "b\n");
 }
+
+#[test]
+fn an_answer_without_edits_is_not_applied() {
+    let world = World::with(&[("a.txt", "one\n")]);
+    for (answer, code) in [("", 2), (" \n", 2), ("I would not change anything.\n", 5)] {
+        let ran = world.rt_with(&["apply"], answer.as_bytes(), &[]);
+        assert_eq!(ran.code, Some(code), "{answer:?}: {}", ran.err);
+    }
+    // Edits that are in the files already are none to complain about.
+    let there = edit("a.txt", "one\n", "1\n");
+    let _ = world.rt_with(&["apply"], there.as_bytes(), &[]).ok();
+    let _ = world.rt_with(&["apply"], "=== FILE: a.txt ===\n```\n1\n```\n".as_bytes(), &[]).ok();
+}

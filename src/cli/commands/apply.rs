@@ -48,6 +48,9 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
         Some(file) => ctx.read_file(file)?,
         None => ctx.read_input()?,
     };
+    if text.trim().is_empty() {
+        return Err(Failure::usage("there is nothing to apply: the answer is empty"));
+    }
     let ws = ctx.workspace_for_turn(Vec::new())?;
     let start = if args.new { Start::fresh() } else { super::start_here(&ws)? };
     let format = super::edit_format(&ws, args.edit_format);
@@ -70,5 +73,6 @@ pub fn run(ctx: &Context, args: &ApplyArgs) -> Result<(), Failure> {
         Error::Interrupted => Failure::user("interrupted").hint("nothing was written or kept").code(INTERRUPTED),
         other => other.into(),
     })?;
-    applied::show(ctx, &ws, done)
+    let read = crate::edit::parse(format, &[], &text, true);
+    applied::show(ctx, &ws, done, !read.edits.is_empty() || !read.issues.is_empty())
 }

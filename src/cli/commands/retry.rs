@@ -36,5 +36,5 @@ pub fn run(ctx: &Context, args: &RetryArgs) -> Result<(), Failure> {
     for reject in ws.store().turn(&link)?.edits.rejects {
         ctx.ui.status(Text::new().add(Style::Warn, "left out  ").plain(reject.reason));
     }
-    applied::show(ctx, &ws, done)
+    applied::show(ctx, &ws, done, true)
 }
