@@ -185,7 +185,7 @@ impl Known {
         if exactly || self.has(&plain) {
             return path;
         }
-        if let Some(known) = self.from_elsewhere(&plain) {
+        if let Some(known) = self.known_elsewhere(&plain) {
             return Ok(known.clone());
         }
         let path = path?;
@@ -199,7 +199,7 @@ impl Known {
 
     /// The known file that a path means which begins at another place: `/repo/src/a.rs`, `original/a.rs`. A directory in front that
     /// is not known may be one that is not tracked, so it is not just left out.
-    fn from_elsewhere(&self, plain: &str) -> Option<&RepoPath> {
+    fn known_elsewhere(&self, plain: &str) -> Option<&RepoPath> {
         const SIDES: [&str; 13] =
             ["a", "b", "c", "i", "w", "o", "old", "new", "original", "modified", "updated", "before", "after"];
         let from = |at: usize| self.named(plain).iter().find(|known| known.as_bytes() == &plain.as_bytes()[at..]);
