@@ -420,7 +420,9 @@ impl Diff {
         }
         // Of a header without a hunk nothing is lost; of a hunk's first line without any, the file's name above it.
         let named = self.old.is_some() || self.new.is_some();
-        if !self.brought && !self.created && named == self.head.is_empty() {
+        let half = ["similarity ", "dissimilarity ", "rename ", "copy ", "old mode "];
+        let half = self.head.lines().any(|line| half.iter().any(|key| line.starts_with(key)));
+        if !self.brought && !self.created && (named == self.head.is_empty() || half) {
             self.issue.get_or_insert((IssueKind::NoDiffPath, self.path(), self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());

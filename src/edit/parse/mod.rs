@@ -471,11 +471,14 @@ impl Parser {
     fn names(&mut self) -> Names {
         let mut found: Vec<String> = self.tagged.take().into_iter().collect();
         let mut mark = self.plan.prose.len();
-        if let Some(label) = self.label.take().filter(|label| label.blanks <= 1)
-            && let Some(path) = self.known.path_line(self.labelled(label))
-        {
-            mark = label.mark;
-            found.push(path);
+        if let Some(label) = self.label.take() {
+            if label.blanks > 1 {
+                // Too far above to name anything, it is text.
+                self.fence.iter_mut().filter(|open| !open.edits).for_each(|open| open.quotes = true);
+            } else if let Some(path) = self.known.path_line(self.labelled(label)) {
+                mark = label.mark;
+                found.push(path);
+            }
         }
         if let Some(open) = self.fence.as_ref().filter(|open| !open.edits) {
             found.extend(self.known.path_in_info(&open.info));
@@ -498,7 +501,10 @@ impl Parser {
         self.since = self.since.min(mark);
         let Some(first) = found.first() else { return inherited.map_or(Names::None, Names::Path) };
         let meant = self.known.resolve(first, false);
-        if found.iter().any(|other| self.known.resolve(other, false).ok() != meant.as_ref().ok().cloned()) {
+        let same = |other: &String| {
+            other == first || meant.is_ok() && self.known.resolve(other, false).ok() == meant.as_ref().ok().cloned()
+        };
+        if !found.iter().all(same) {
             return Names::Several(found.join(", "));
         }
         Names::Path(first.clone())
