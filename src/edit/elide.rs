@@ -4,7 +4,7 @@
 //! stands for the lines of the search between its neighbours, if those stay. In all other cases nobody knows what it means,
 //! and a file that says "rest unchanged" is the worst that could come of it.
 
-use super::change::{Change, LineOp, is_blank, same};
+use super::change::{Change, LineOp, is_blank, same, solid};
 use super::settle::{Doubt, Hold};
 
 /// Places of one piece that are looked at.
@@ -108,6 +108,10 @@ fn stands_for_lines(words: &str) -> bool {
 /// Whether the line says that lines were left out: three dots, alone or at the beginning of a comment, or at the end of one
 /// that says so.
 pub(super) fn leaves_out(line: &str) -> bool {
+    // With white space between them they are the same dots, as all lines are.
+    if solid(line).take(4).eq(*b"...") {
+        return true;
+    }
     if !line.contains("...") && !line.contains('…') {
         return false;
     }

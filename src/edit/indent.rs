@@ -44,8 +44,9 @@ pub(super) enum Indents<'a> {
 }
 
 /// What `pairs` tell; `after` are the lines as the model wants them in the end, and `news` those of them that are new, in
-/// their order. None of the lines is blank. None where they do not tell.
-pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str]) -> Option<Indents<'a>> {
+/// their order. None of the lines is blank. None where they do not tell. `near` are the file's lines
+/// there.
+pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str], near: &[&str]) -> Option<Indents<'a>> {
     let leads = after.first().is_some_and(|first| news.first() == Some(first));
     let differ = |p: &&Pair<'a>| indent(p.quoted) != indent(p.there);
     let Some(odd) = pairs.iter().find(differ) else { return Some(Indents::Same) };
@@ -61,6 +62,8 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str])
         let deep = |sign: u8, unit: usize| move |line: &&str| line.bytes().take_while(|byte| *byte == sign).count() >= unit;
         return match (news.iter().any(deep(from.0, from.1)), news.iter().any(deep(to.0, to.1))) {
             (true, true) => None,
+            // Where the file has both, in a text or a table perhaps, there may be more of that.
+            (true, false) if near.iter().any(|line| deep(from.0, from.1)(&line)) => None,
             (true, false) => Some(kind),
             (false, _) => Some(Indents::Same),
         };
@@ -221,7 +224,7 @@ mod tests {
     fn learned<'a>(pairs: &[(&'a str, &'a str, Option<&'a str>)], news: &[&'a str]) -> Option<Indents<'a>> {
         let pairs: Vec<Pair<'a>> = pairs.iter().map(|(quoted, there, wanted)| Pair { quoted, there, wanted: *wanted }).collect();
         let kept = pairs.iter().filter_map(|p| p.wanted);
-        learn(&pairs, &kept.chain(news.iter().copied()).collect::<Vec<_>>(), news)
+        learn(&pairs, &kept.chain(news.iter().copied()).collect::<Vec<_>>(), news, &[])
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub enum Doubt {
     Slip,
 }
 
+/// So many lines around a place are looked at for how the file indents there.
+const AROUND: usize = 40;
+
 /// A line of the corrected quotation.
 #[derive(Clone, Copy)]
 struct Line<'a> {
@@ -367,7 +370,8 @@ fn emit<'a>(file: &[&'a str], placed: &[Placed<'a>], diff: bool) -> Result<Splic
         Placed::Drop { .. } => None,
     });
     let after: Vec<&'a str> = after.collect();
-    let indents = if news.is_empty() { Indents::Same } else { learn(&pairs, &after, &news).ok_or(Doubt::Indentation)? };
+    let near = &file[first.saturating_sub(AROUND)..(last + AROUND).min(file.len())];
+    let indents = if news.is_empty() { Indents::Same } else { learn(&pairs, &after, &news, near).ok_or(Doubt::Indentation)? };
     // In a diff, lines that stay may have lost their sign, and a space for it; lines that come have not.
     let indents = if diff && indents == Indents::More(" ") { Indents::Same } else { indents };
     // A first line that lacks its indentation and is no longer the first one has perhaps been taken for another.
