@@ -63,7 +63,7 @@ pub(super) fn learn<'a>(pairs: &[Pair<'a>], after: &[&'a str], news: &[&'a str],
         return match (news.iter().any(deep(from.0, from.1)), news.iter().any(deep(to.0, to.1))) {
             (true, true) => None,
             // Where the file has both, in a text or a table perhaps, there may be more of that.
-            (true, false) if near.iter().any(|line| deep(from.0, from.1)(&line)) => None,
+            (true, false) if near.iter().any(|line| deep(from.0, from.1)(line)) => None,
             (true, false) => Some(kind),
             (false, _) => Some(Indents::Same),
         };
