@@ -104,7 +104,8 @@ pub fn answer(
     };
     let mut applied = run(ws, job, line)?;
     if !whole {
-        applied.error = Some(Error::Partial { turn: applied.turn.header.key, rejects: applied.gathered.rejects.len() });
+        let (turn, held) = (applied.turn.header.key, !applied.gathered.changes.is_empty());
+        applied.error = Some(Error::Partial { turn, rejects: applied.gathered.rejects.len(), held });
     }
     Ok(applied)
 }
@@ -114,14 +115,14 @@ pub fn retry(ws: &Workspace, link: &Link, start: &Start, partial: bool, until: U
     let source = ws.store().turn(link)?;
     let key = source.header.key;
     let rejects = source.edits.rejects.len();
-    if rejects > 0 && !partial {
-        return Err(Error::Partial { turn: key, rejects });
-    }
     // An uncommitted turn is in the files already; then only the commit is missing, and writing changes nothing.
     let wanted = match source.header.outcome {
         Outcome::Uncommitted => source.edits.with_status(ChangeStatus::Written),
         _ => source.edits.with_status(ChangeStatus::Held),
     };
+    if rejects > 0 && !partial {
+        return Err(Error::Partial { turn: key, rejects, held: !wanted.is_empty() });
+    }
     if wanted.is_empty() {
         return Err(Error::NothingHeld(key));
     }
@@ -301,7 +302,7 @@ fn write_and_commit(
         let read = |source| Error::Read { what: "a file that a hook edits".to_owned(), source };
         gathered.take_plan(&hook::plan(files), &*tree, &rules).map_err(read)?;
         if !gathered.rejects.is_empty() {
-            return no(Outcome::Rejected, Error::Partial { turn: key, rejects: gathered.rejects.len() });
+            return no(Outcome::Rejected, Error::Partial { turn: key, rejects: gathered.rejects.len(), held: true });
         }
         open.turn.edits = gathered.stored(ChangeStatus::Written);
         open.turn.header.files = FileStat::of(&gathered.changes);

@@ -83,7 +83,7 @@ pub enum Error {
     NoLongerFits { turn: TurnKey, paths: Vec<RepoPath> },
     /// Some edits of the turn were rejected, and it was not said to take the rest.
     #[error("{} {} of turn {} did not fit", rejects, if *rejects == 1 { "edit" } else { "edits" }, turn.short())]
-    Partial { turn: TurnKey, rejects: usize },
+    Partial { turn: TurnKey, rejects: usize, held: bool },
     /// The model was asked as often as it may be, and nothing of its answers can be written.
     #[error("no answer fits; {} of the last one {} not, and nothing was written", if *rejects == 1 { "1 edit".to_owned() } else { format!("{rejects} edits") }, if *rejects == 1 { "does" } else { "do" })]
     NothingFits { rejects: usize },

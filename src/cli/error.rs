@@ -240,6 +240,7 @@ impl From<Error> for Failure {
                 user().hint("the edits are in the files; commit them yourself, or take them back: rt undo").code(REJECTED)
             }
             Error::NoLongerFits { .. } => user().hint("the files changed since; ask again: rt -c -m \"…\"").code(REJECTED),
+            Error::Partial { held: false, .. } => user().hint("nothing of it fits; why: rt show").code(REJECTED),
             Error::Partial { .. } => user().hint("take the edits that fit: rt retry --partial   or look: rt show").code(REJECTED),
             Error::NothingFits { .. } => user()
                 .hint(

@@ -472,7 +472,7 @@ fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool
         (Some(_), _) if all => Ok(text.replace(&needle, &put)),
         (Some(at), _) => Ok([&text[..at], &put, &text[at + needle.len()..]].concat()),
         (None, _) => match first {
-            Some(at) => Err(plain(Reason::PartialLine(line_of(at)))),
+            Some(at) => Err(plain(Reason::PartialWord(line_of(at)))),
             None => replaced(old, sought, new, hint),
         },
     }

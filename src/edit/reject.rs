@@ -56,6 +56,8 @@ pub enum Reason {
     NotFound(Option<String>),
     #[error("the SEARCH text is only a part of line {0}; it must consist of whole lines")]
     PartialLine(usize),
+    #[error("the text stands at line {0} only within a longer word; quote the whole word")]
+    PartialWord(usize),
     #[error("the SEARCH text stands in the file {} times, at lines {}; add lines until it is unique", count(.0), places(.0))]
     Ambiguous(Vec<usize>),
     #[error("the SEARCH text stands at line {0} with other white space, and {1}; repeat the edit with the file's own lines")]

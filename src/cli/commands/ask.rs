@@ -218,7 +218,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
             let (rejects, turn) = (finished.turn.edits.rejects.len(), finished.turn.header.key);
             let default = || match held {
                 0 => Error::NothingFits { rejects }.into(),
-                _ => Error::Partial { turn, rejects }.into(),
+                _ => Error::Partial { turn, rejects, held: true }.into(),
             };
             Err(failure.unwrap_or_else(default).code(REJECTED))
         }
