@@ -10,6 +10,7 @@ pub mod codec;
 pub mod cursor;
 pub mod event;
 pub mod meta;
+pub mod options;
 pub mod refs;
 pub mod request;
 pub mod stream;
