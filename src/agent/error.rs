@@ -52,6 +52,11 @@ pub enum Error {
     UnknownModel(String),
     #[error("there is no provider {0:?}")]
     UnknownProvider(String),
+    #[error("the provider {0} is of the kind \"command\", and providers.{0}.command is not set")]
+    NoCommand(String),
+    /// A project's settings name it, and they are not those that were trusted.
+    #[error("the model's command does not run: {0}")]
+    NotTrusted(String),
     #[error("{provider} needs a key, and none of these variables is set: {}", names.join(", "))]
     NoKey { provider: String, names: Vec<String> },
     /// `manual` without someone to paste.

@@ -279,7 +279,7 @@ impl<'a> Driver<'a> {
     }
 
     fn build(&mut self) -> Result<Input, Error> {
-        self.prepared = Some(prepare::first(self.ws, self.message, &self.hooked.extra, &*self.model.provider)?);
+        self.prepared = Some(prepare::first(self.ws, self.message, &self.hooked.extra, self.model)?);
         Ok(Input::Passed)
     }
 
@@ -298,12 +298,11 @@ impl<'a> Driver<'a> {
             Some((_, appended)) => (appended.commit, appended.session),
             None => return Err(Error::Bug("nothing to reflect on".to_owned())),
         };
-        let (provider, model) = (&*self.model.provider, &self.message.model);
         let trouble = self.trouble.take();
         let about = checks::about(trouble.as_ref(), &self.gathered);
         let (call, tokens) = match &trouble {
-            Some(trouble) => prepare::again(self.ws, parent, model, &self.state, trouble, provider)?,
-            None => prepare::reflection(self.ws, parent, model, &mut self.state, &self.gathered, provider)?,
+            Some(trouble) => prepare::again(self.ws, parent, self.model, &self.state, trouble)?,
+            None => prepare::reflection(self.ws, parent, self.model, &mut self.state, &self.gathered)?,
         };
         if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
             // These edits are done with; what comes now is written against the files as they are.
@@ -397,15 +396,14 @@ impl<'a> Driver<'a> {
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
-        let (provider, model, now) = (&self.model.provider, &self.model.id, self.ws.now());
-        // An alias such as `flash` has no price; what it stands for has.
-        let price = provider.price(answer.served.as_deref().unwrap_or(&model.model), &answer.usage, now);
+        let now = self.ws.now();
+        let price = self.model.price(answer.served.as_deref(), &answer.usage, now);
         let turn = &mut self.open()?.turn.turn;
         turn.header.usage = answer.usage;
         turn.header.served = answer.served;
         // Nothing that was used costs nothing, and is not known to cost anything.
         turn.header.price = price.filter(|_| answer.usage != Usage::default());
-        turn.header.cost = turn.header.price.map(|p| p.cost(&answer.usage));
+        turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
         for call in &answer.calls {
             turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
         }

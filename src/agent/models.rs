@@ -10,10 +10,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
+use crate::base::clock::Timestamp;
+use crate::base::money::Tokens;
 use crate::config::{Protocol, ProviderSettings, Settings};
-use crate::llm::{Chat, ChatOptions, Echo, Gemini, Manual, Provider, Recording, Replay, RetryPolicy, local::Paste};
+use crate::llm::{
+    Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
+    WireCall, catalog, local::Paste,
+};
 use crate::net::{Client, Options};
-use crate::session::request::ModelId;
+use crate::session::request::{ModelId, ModelRequest, Part};
+use crate::session::stream::Usage;
+use crate::session::turn::Price;
 
 use super::Error;
 use super::workspace::Workspace;
@@ -29,6 +36,33 @@ pub struct Model {
     pub policy: RetryPolicy,
     /// The variable that the key comes from, else the server's address; for people.
     pub via: Option<String>,
+}
+
+impl Model {
+    /// A provider that is its own only model, such as `echo`.
+    pub fn plain(provider: Box<dyn Provider>) -> Self {
+        let name = provider.name().to_owned();
+        let id = ModelId { provider: name.clone(), model: name };
+        Self { id, provider, policy: RetryPolicy::default(), via: None }
+    }
+
+    /// The call that asks this model to go on with the conversation.
+    pub fn encode(&self, _ws: &Workspace, parts: Vec<Part>) -> Result<WireCall, Error> {
+        Ok(self.provider.encode(&ModelRequest::new(self.id.clone(), parts))?)
+    }
+
+    /// What the model that `served` an answer costs at `at`; `None` when it is not known.
+    pub fn price(&self, served: Option<&str>, usage: &Usage, at: Timestamp) -> Option<Price> {
+        // An alias such as `flash` has no price; what it stands for has.
+        let model = served.unwrap_or(&self.id.model);
+        let prompt = usage.input + usage.cache_read + usage.cache_write;
+        (self.id.provider == "gemini").then(|| catalog::gemini_price(model, prompt, at)).flatten()
+    }
+
+    /// How many tokens fit into a request and its answer; `None` when it is not known.
+    pub fn window(&self) -> Option<Tokens> {
+        (self.id.provider == "gemini").then(|| catalog::gemini_window(&self.id.model)).flatten()
+    }
 }
 
 /// What the special providers need from whoever starts them.
@@ -62,9 +96,11 @@ pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
     }
 }
 
-/// The first provider with a key: Gemini, then OpenAI.
+/// The first provider with a key, in the order of the manual.
 fn auto(ws: &Workspace) -> Result<ModelId, Error> {
-    for (provider, model) in [("gemini", "flash"), ("openai", "gpt-6-luna")] {
+    for (provider, model) in
+        [("gemini", "flash"), ("anthropic", "claude-sonnet-5-5"), ("openai", "gpt-6-luna"), ("xai", "grok-4.7")]
+    {
         if ws.config.key_for(provider, &ws.env).is_some() {
             return Ok(ModelId { provider: provider.to_owned(), model: model.to_owned() });
         }
@@ -76,25 +112,32 @@ fn auto(ws: &Workspace) -> Result<ModelId, Error> {
 fn settings_of<'a>(ws: &'a Workspace, provider: &str) -> Option<&'a ProviderSettings> {
     let settings = ws.config.settings();
     let local = || settings.model.local_servers.iter().find(|(name, _)| name == provider).map(|(_, settings)| settings);
-    settings.providers.get(provider).or_else(local)
+    match settings.providers.get(provider) {
+        Some(known) if known.base_url.is_none() => local().or(Some(known)),
+        known => known.or_else(local),
+    }
 }
 
 /// The first model of the first server that answers on this machine: those that are configured, then the usual places.
 /// Nothing is sent but the question for its models.
 pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
     let settings = ws.config.settings();
-    let usual = settings.model.local_servers.iter().filter(|(name, _)| !settings.providers.contains_key(name));
+    let usual = settings
+        .model
+        .local_servers
+        .iter()
+        .filter(|(name, _)| settings.providers.get(name).is_none_or(|known| known.base_url.is_none()));
     let candidates = settings.providers.iter().chain(usual.map(|(name, settings)| (name, settings)));
-    let servers: Vec<(&String, &String)> = candidates
-        .filter(|(_, settings)| settings.kind == Protocol::OpenAi)
-        .filter_map(|(name, settings)| Some((name, settings.base_url.as_ref()?)))
+    let servers: Vec<(&String, String)> = candidates
+        .filter(|(_, settings)| matches!(settings.kind, Protocol::OpenAi | Protocol::Ollama))
+        .filter_map(|(name, settings)| Some((name, address_of(settings)?)))
         .collect();
-    let asked = ask_all(servers.iter().map(|(_, address)| address.as_str())).await;
+    let asked = ask_all(servers.iter().map(|(_, address)| address.clone())).await;
     let mut tried = Vec::new();
     for ((name, address), found) in servers.into_iter().zip(asked) {
         match found {
             Ok(model) => return Ok(ModelId { provider: name.clone(), model }),
-            Err(None) => tried.push(address.clone()),
+            Err(None) => tried.push(address),
             Err(Some(why)) => tried.push(format!("{address} ({why})")),
         }
     }
@@ -112,14 +155,25 @@ pub struct Server {
 /// Asks each server of this machine in `model.local_servers` for its models, and nobody else for anything.
 pub async fn local_servers(settings: &Settings) -> Vec<Server> {
     let servers = &settings.model.local_servers;
-    let addresses = servers.iter().map(|(_, settings)| settings.base_url.as_deref().unwrap_or_default());
+    let addresses = servers.iter().map(|(_, settings)| address_of(settings).unwrap_or_default());
     let asked = ask_all(addresses).await;
     servers.iter().zip(asked).map(|((name, _), model)| Server { name: name.clone(), model }).collect()
 }
 
-async fn ask_all(addresses: impl Iterator<Item = &str>) -> Vec<Result<String, Option<&'static str>>> {
+/// The address up to and with `/v1`: Ollama lists its models there as the others do.
+fn address_of(settings: &ProviderSettings) -> Option<String> {
+    let base = settings.base_url.as_ref()?.trim_end_matches('/');
+    let bare = settings.kind == Protocol::Ollama && !base.ends_with("/v1");
+    Some(if bare { format!("{base}/v1") } else { base.to_owned() })
+}
+
+async fn ask_all(addresses: impl Iterator<Item = String>) -> Vec<Result<String, Option<&'static str>>> {
     let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
-    futures_util::future::join_all(addresses.map(|address| first_model(&client, address))).await
+    let asked = addresses.map(|address| {
+        let client = &client;
+        async move { first_model(client, &address).await }
+    });
+    futures_util::future::join_all(asked).await
 }
 
 /// The first model that a server lists; else why it has none, when it is there at all.
@@ -146,7 +200,7 @@ async fn first_model(client: &Client, address: &str) -> Result<String, Option<&'
 
 /// The model with this name, ready to be asked.
 pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Error> {
-    let plain = |provider: Box<dyn Provider>| Model { id: id.clone(), provider, policy: RetryPolicy::default(), via: None };
+    let plain = |provider: Box<dyn Provider>| Model { id: id.clone(), ..Model::plain(provider) };
     match id.provider.as_str() {
         "echo" => return Ok(plain(Box::new(Echo))),
         "manual" => {
@@ -159,23 +213,53 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
     let settings = settings_of(ws, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
     let key = ws.config.key_for(&id.provider, &ws.env);
     let via = key.as_ref().map(|k| k.name().to_owned()).or_else(|| settings.base_url.clone());
-    let client = Arc::new(Client::new(net_options(ws)));
-    let provider: Box<dyn Provider> = match settings.kind {
-        Protocol::Gemini => {
-            let key = key.ok_or_else(|| missing_key(&id.provider, settings.key_env.as_deref()))?;
-            Box::new(Gemini::new(settings.base_url.as_deref().unwrap_or(Gemini::BASE_URL), key, client))
-        }
-        Protocol::OpenAi => {
-            if key.is_none() && settings.base_url.is_none() {
-                return Err(missing_key(&id.provider, settings.key_env.as_deref()));
-            }
-            let base_url = settings.base_url.clone().unwrap_or_else(|| Chat::OPENAI_URL.to_owned());
-            Box::new(Chat::new(ChatOptions { name: id.provider.clone(), base_url, key }, client))
-        }
-    };
     let retry = settings.retry;
     let policy = RetryPolicy { max: retry.max, base: retry.base, cap: retry.cap, idle: settings.timeout };
+    if settings.kind == Protocol::Command {
+        if settings.command.is_empty() {
+            return Err(Error::NoCommand(id.provider.clone()));
+        }
+        let keys = ["command", "kind"].map(|key| format!("providers.{}.{key}", id.provider));
+        if let Err(why) = ws.config.may_run(&keys.each_ref().map(String::as_str))? {
+            return Err(Error::NotTrusted(why));
+        }
+        let provider = Box::new(Program {
+            name: id.provider.clone(),
+            argv: settings.command.clone(),
+            output: settings.output,
+            directory: ws.scratch(),
+        });
+        return Ok(Model { via: settings.command.first().cloned(), id, provider, policy });
+    }
+    let own = own_address(&id.provider, settings.kind);
+    if key.is_none() && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
+        return Err(missing_key(&id.provider, settings.key_env.as_deref()));
+    }
+    let base_url = settings.base_url.clone().or_else(|| own.map(str::to_owned));
+    let base_url = base_url.ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
+    let client = Arc::new(Client::new(net_options(ws)));
+    let endpoint = Endpoint { name: id.provider.clone(), base_url, key, client };
+    let provider: Box<dyn Provider> = match settings.kind {
+        Protocol::Gemini => Box::new(Gemini::new(endpoint)),
+        Protocol::OpenAi => Box::new(Chat::new(endpoint)),
+        Protocol::Responses => Box::new(Responses::new(endpoint)),
+        Protocol::Anthropic => Box::new(Anthropic::new(endpoint.without_version())),
+        Protocol::Ollama => Box::new(Ollama::new(endpoint.without_version())),
+        Protocol::Command => return Err(Error::Bug("a command has no address".to_owned())),
+    };
     Ok(Model { id, provider, policy, via })
+}
+
+/// Where a provider is that has no address of its own in the settings.
+fn own_address(provider: &str, kind: Protocol) -> Option<&'static str> {
+    match (provider, kind) {
+        ("gemini", _) | (_, Protocol::Gemini) => Some(Gemini::BASE_URL),
+        ("anthropic", _) | (_, Protocol::Anthropic) => Some(Anthropic::BASE_URL),
+        ("xai", _) => Some(Responses::XAI_URL),
+        ("openai", _) | (_, Protocol::Responses) => Some(Responses::OPENAI_URL),
+        (_, Protocol::Ollama) => Some(Ollama::BASE_URL),
+        (_, Protocol::OpenAi | Protocol::Command) => None,
+    }
 }
 
 fn missing_key(provider: &str, named: Option<&str>) -> Error {

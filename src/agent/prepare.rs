@@ -11,14 +11,15 @@ use crate::base::path::RepoPath;
 use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 use crate::edit::EditFormat;
-use crate::llm::{Provider, WireCall};
+use crate::llm::WireCall;
 use crate::project;
 use crate::prompt::{self, Budget, FileInput, Fragment, Inputs, Trouble};
-use crate::session::request::{ModelId, ModelRequest, Part};
+use crate::session::request::{ModelId, Part};
 use crate::session::turn::{Access, SessionState};
 
 use super::Error;
 use super::edits::Gathered;
+use super::models::Model;
 use super::workspace::Workspace;
 
 /// What is left for the answer when the window is known.
@@ -146,7 +147,7 @@ pub fn files(ws: &Workspace, message: &Message, words: &str) -> Result<Vec<Inclu
 }
 
 /// Builds the first request of an exchange.
-pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Provider) -> Result<Prepared, Error> {
+pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) -> Result<Prepared, Error> {
     let store = ws.store();
     let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
     let tree = ws.backend.worktree()?;
@@ -177,13 +178,12 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Pr
         instructions: &instructions,
         edit_format: asked_for(message.format).as_str(),
         commit_subject: asks_for_subject(ws),
-        budget: budget(provider, &message.model),
+        budget: budget(model),
         templates: &ws.templates,
     };
     let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
-    let request = ModelRequest { model: message.model.clone(), parts: prompt.parts, max_output: None };
-    let call = provider.encode(&request)?;
+    let call = model.encode(ws, prompt.parts)?;
     Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous, text })
 }
 
@@ -191,10 +191,9 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, provider: &dyn Pr
 pub fn reflection(
     ws: &Workspace,
     parent: Oid,
-    model: &ModelId,
+    model: &Model,
     state: &mut SessionState,
     gathered: &Gathered,
-    provider: &dyn Provider,
 ) -> Result<(WireCall, Tokens), Error> {
     let previous = ws.store().conversation(parent)?;
     let tree = ws.backend.worktree()?;
@@ -213,20 +212,19 @@ pub fn reflection(
         held: &gathered.held(),
         files: &inputs,
         commit_subject: asks_for_subject(ws),
-        budget: budget(provider, model),
+        budget: budget(model),
         templates: &ws.templates,
     })?;
-    encoded(prompt, model, provider)
+    encoded(ws, prompt, model)
 }
 
 /// Builds the request that says what is wrong with edits that fit.
 pub fn again(
     ws: &Workspace,
     parent: Oid,
-    model: &ModelId,
+    model: &Model,
     state: &SessionState,
     trouble: &Trouble,
-    provider: &dyn Provider,
 ) -> Result<(WireCall, Tokens), Error> {
     let previous = ws.store().conversation(parent)?;
     let tree = ws.backend.worktree()?;
@@ -238,20 +236,19 @@ pub fn again(
         trouble,
         files: &files,
         commit_subject: asks_for_subject(ws),
-        budget: budget(provider, model),
+        budget: budget(model),
         templates: &ws.templates,
     })?;
-    encoded(prompt, model, provider)
+    encoded(ws, prompt, model)
 }
 
-fn encoded(prompt: prompt::Prompt, model: &ModelId, provider: &dyn Provider) -> Result<(WireCall, Tokens), Error> {
+fn encoded(ws: &Workspace, prompt: prompt::Prompt, model: &Model) -> Result<(WireCall, Tokens), Error> {
     let tokens = prompt.tokens();
-    let request = ModelRequest { model: model.clone(), parts: prompt.parts, max_output: None };
-    Ok((provider.encode(&request)?, tokens))
+    Ok((model.encode(ws, prompt.parts)?, tokens))
 }
 
-fn budget<'a>(provider: &dyn Provider, model: &ModelId) -> Budget<'a> {
-    Budget { window: provider.context_window(&model.model), reserve_output: RESERVE_OUTPUT, counter: &BytesPerFour }
+fn budget<'a>(model: &Model) -> Budget<'a> {
+    Budget { window: model.window(), reserve_output: RESERVE_OUTPUT, counter: &BytesPerFour }
 }
 
 /// The form in which edits are asked for. Every model of today manages search and replace better than whole files.

@@ -258,15 +258,13 @@ fn take_answer(
     answer.record.headers = headers;
     turn.header.usage = answer.usage;
     turn.header.served = answer.served;
-    if let (Some(model), Ok(id)) = (
-        turn.header.model.clone(),
-        super::models::parse(ws, &turn.header.model.as_ref().map(ToString::to_string).unwrap_or_default()),
-    ) && let Ok(known) = super::models::open(ws, id, super::models::Special::default())
+    if let Some(id) = turn.header.model.clone()
+        && let Ok(known) = super::models::open(ws, id, super::models::Special::default())
     {
-        let name = turn.header.served.clone().unwrap_or(model.model);
-        turn.header.price = known.provider.price(&name, &turn.header.usage, turn.header.start);
+        turn.header.price = known.price(turn.header.served.as_deref(), &turn.header.usage, turn.header.start);
         turn.header.cost = turn.header.price.map(|p| p.cost(&turn.header.usage));
     }
+    turn.header.cost = answer.cost.or(turn.header.cost);
     turn.response = Some(answer.record);
 }
 

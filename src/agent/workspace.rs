@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::clock::{Clock, Entropy, Timestamp};
@@ -106,6 +106,14 @@ impl Workspace {
     pub fn author(&self) -> Result<Signature, Error> {
         let now = self.now();
         Ok(self.backend.author(now, self.clock.offset(now))?)
+    }
+
+    /// A directory that nobody else uses, below retort's own; it does not exist yet.
+    pub fn scratch(&self) -> PathBuf {
+        let mut name = [0; 8];
+        self.entropy.fill(&mut name);
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.config.home().join("run").join(name)
     }
 
     pub fn new_key(&self) -> TurnKey {

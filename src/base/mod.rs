@@ -11,6 +11,7 @@ pub mod hash;
 pub mod hunk;
 pub mod id;
 pub mod json;
+pub mod media;
 pub mod merge;
 pub mod money;
 pub mod path;

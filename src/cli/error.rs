@@ -9,6 +9,7 @@
 
 use crate::agent::Error;
 use crate::agent::store::StoreError;
+use crate::config::schema::built_in_providers;
 use crate::index::{IndexError, ResolveError};
 use crate::llm::{Fault, LlmError};
 use crate::prompt::PromptError;
@@ -189,7 +190,7 @@ fn no_model(tried: &[String]) -> Failure {
         format!("none answers at {}", tried.join(", "))
     };
     Failure::user("no model is set up")
-        .hint("a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)")
+        .hint("a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, XAI_API_KEY; none of them is set)")
         .hint(format!("a local server: {servers}"))
         .hint("any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url")
         .hint("no key at all: rt -m \"…\" --model manual  (paste the prompt into any chat), or see it work: rt demo")
@@ -223,9 +224,12 @@ impl From<Error> for Failure {
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
             }
-            Error::UnknownProvider(name) => user().hint("the built-in ones are gemini and openai").hint(format!(
-                "for a server of your own: rt config set providers.{name}.kind openai, and providers.{name}.base_url"
-            )),
+            Error::UnknownProvider(name) => {
+                user().hint(format!("the built-in ones are {}", built_in_providers().collect::<Vec<_>>().join(", "))).hint(format!(
+                    "for a server of your own: rt config set providers.{name}.kind openai, and providers.{name}.base_url"
+                ))
+            }
+            Error::NoCommand(name) => user().hint(format!("rt config set providers.{name}.command '[\"program\", \"argument\"]'")),
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

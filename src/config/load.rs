@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Setting};
-use super::schema::{self, BUILT_IN_PROVIDERS, KEYS, Scope};
+use super::schema::{self, KEYS, Scope};
 use super::secret::{self, Secret};
 use super::settings::Merged;
 use super::trust::{self, Links, Status};
@@ -116,6 +116,11 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let (config, problems) = gather(sources)?;
         problems.into_iter().next().map_or(Ok(config), Err)
+    }
+
+    /// retort's own directory.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// The settings as types.
@@ -418,16 +423,21 @@ impl Layers<'_> {
         let mut names = BTreeSet::new();
         for (key, (_, origin)) in &self.set {
             let Some((name, _)) = key.strip_prefix("providers.").and_then(|rest| rest.split_once('.')) else { continue };
-            if !names.insert(name.to_owned()) || BUILT_IN_PROVIDERS.iter().any(|(known, _)| *known == name) {
+            if !names.insert(name.to_owned()) || schema::is_built_in(name) {
                 continue;
             }
-            let lacks = |rest: &str| !matches!(self.set.get(&format!("providers.{name}.{rest}")), Some((Value::Text(_), _)));
-            if lacks("kind") || lacks("base_url") {
+            let value = |rest: &str| self.set.get(&format!("providers.{name}.{rest}")).map(|(value, _)| value);
+            let is_command = value("kind") == Some(&Value::Text("command".to_owned()));
+            let place = if is_command { "command" } else { "base_url" };
+            let lacks = |rest: &str| !matches!(value(rest), Some(Value::Text(_) | Value::List(_)));
+            if lacks("kind") || lacks(place) {
                 self.problems.push(ConfigError::BadValue {
                     origin: origin.clone(),
                     key: format!("providers.{name}"),
-                    problem: "not a built-in provider (gemini, openai); one of your own needs kind = \"openai\" and a base_url"
-                        .to_owned(),
+                    problem: format!(
+                        "not a built-in provider ({}); one of your own needs a kind, such as \"openai\", and a {place}",
+                        schema::built_in_providers().collect::<Vec<_>>().join(", ")
+                    ),
                 });
             }
         }

@@ -39,7 +39,48 @@ pub struct Key {
 }
 
 /// Providers that exist without being configured, with their default key variable.
-pub const BUILT_IN_PROVIDERS: [(&str, &str); 2] = [("gemini", "GEMINI_API_KEY"), ("openai", "OPENAI_API_KEY")];
+pub const BUILT_IN_PROVIDERS: [(&str, &str); 4] =
+    [("gemini", "GEMINI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY"), ("openai", "OPENAI_API_KEY"), ("xai", "XAI_API_KEY")];
+
+/// Programs that answer, by the provider's name, which is also the word for what they write. Each runs without tools, so that
+/// it only answers; what it answers is applied here. `{model}` and `{system}` stand for those.
+pub const BUILT_IN_PROGRAMS: [(&str, &[&str]); 3] = [
+    (
+        "claude-code",
+        &[
+            "claude",
+            "-p",
+            "--model",
+            "{model}",
+            "--system-prompt",
+            "{system}",
+            "--tools",
+            "",
+            "--setting-sources",
+            "",
+            "--no-session-persistence",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--include-partial-messages",
+        ],
+    ),
+    (
+        "codex",
+        &["codex", "exec", "--json", "--ephemeral", "--skip-git-repo-check", "--sandbox", "read-only", "--model", "{model}", "-"],
+    ),
+    ("gemini-cli", &["gemini", "--model", "{model}", "--approval-mode", "plan", "-o", "stream-json"]),
+];
+
+/// Every provider that exists without being configured.
+pub fn built_in_providers() -> impl Iterator<Item = &'static str> {
+    let keyed = BUILT_IN_PROVIDERS.iter().map(|(name, _)| *name);
+    keyed.chain(["ollama"]).chain(BUILT_IN_PROGRAMS.iter().map(|(name, _)| *name))
+}
+
+pub(super) fn is_built_in(name: &str) -> bool {
+    built_in_providers().any(|known| known == name)
+}
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope, example: &'static str, doc: &'static str) -> Key {
     Key { name, kind, default, scope, doc, example }
@@ -60,12 +101,16 @@ pub const KEYS: &[Key] = &[
         "Servers of this machine with OpenAI's protocol, as `name=port`: with `auto` and no key the first one that answers is asked; as a model, `name/model`."),
     key("model.system_file", Path, "", Trusted, "~/prompts/system.md",
         "A file whose text replaces the built-in system prompt."),
-    key("providers.<name>.kind", Choice(&["gemini", "openai"]), "", Trusted, "openai",
-        "The protocol that the provider speaks; needed for a provider with a name of your own."),
+    key("providers.<name>.kind", Choice(&["gemini", "openai", "responses", "anthropic", "ollama", "command"]), "", Trusted, "openai",
+        "The protocol that the provider speaks; needed for a provider with a name of your own. `openai` is chat completions, which most servers speak; `openai` and `xai` themselves speak `responses`, unless they have an address of their own."),
     key("providers.<name>.key_env", Text, "", Trusted, "WORK_GEMINI_KEY",
-        "The variable that holds the key. Unset: `GEMINI_API_KEY` then `GOOGLE_API_KEY` for gemini, `OPENAI_API_KEY` for openai, none for others."),
+        "The variable that holds the key. Unset: `GEMINI_API_KEY` then `GOOGLE_API_KEY` for gemini, `ANTHROPIC_API_KEY`, `OPENAI_API_KEY`, `XAI_API_KEY` for those, none for others."),
     key("providers.<name>.base_url", Url, "", Trusted, "http://127.0.0.1:8080/v1",
         "Where requests go. Unset: the provider's own address."),
+    key("providers.<name>.command", Command, "", Trusted, "my-model --name {model}",
+        "For the kind `command`: what gets the conversation on standard input, in an empty directory, and answers on standard output; `{model}` and `{system}` stand for those. `claude-code`, `codex` and `gemini-cli` have one of their own."),
+    key("providers.<name>.output", Choice(&["text", "claude-code", "codex", "gemini-cli"]), "", Trusted, "text",
+        "For the kind `command`: what it writes, the answer's text or the lines of another program."),
     key("providers.<name>.timeout", Duration, "300s", Trusted, "60s",
         "How long to wait when no data arrives."),
     key("providers.<name>.retry.max", Int(0, 20), "5", Trusted, "2",

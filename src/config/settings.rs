@@ -59,6 +59,27 @@ words! {
         Gemini = "gemini",
         /// OpenAI-compatible chat completions.
         OpenAi = "openai",
+        /// OpenAI's Responses API.
+        Responses = "responses",
+        /// Anthropic's Messages API.
+        Anthropic = "anthropic",
+        /// Ollama's own.
+        Ollama = "ollama",
+        /// None: a command that answers on its standard output.
+        Command = "command",
+    }
+}
+words! {
+    /// What a command writes on its standard output.
+    OutputFormat {
+        /// The answer and nothing else.
+        Text = "text",
+        /// The lines of `claude -p --output-format stream-json`.
+        ClaudeCode = "claude-code",
+        /// The lines of `codex exec --json`.
+        Codex = "codex",
+        /// The lines of `gemini -p -o stream-json`.
+        GeminiCli = "gemini-cli",
     }
 }
 words! {
@@ -162,6 +183,10 @@ pub struct ProviderSettings {
     pub timeout: Duration,
     /// When to try again.
     pub retry: RetrySettings,
+    /// The program and its arguments, where that is what answers.
+    pub command: Vec<String>,
+    /// What it writes.
+    pub output: OutputFormat,
 }
 
 /// `[providers.<name>.retry]`
@@ -331,7 +356,7 @@ impl Merged<'_> {
 
     /// All settings. `configured` names the providers that any layer mentions, `hooks` the commands.
     pub(super) fn settings(&self, configured: &BTreeSet<String>, hooks: &BTreeSet<String>) -> Settings {
-        let built_in = schema::BUILT_IN_PROVIDERS.iter().map(|(name, _)| (*name).to_owned());
+        let built_in = schema::built_in_providers().map(str::to_owned);
         let providers = built_in.chain(configured.iter().cloned()).map(|name| (name.clone(), self.provider(&name))).collect();
         Settings {
             model: ModelSettings {
@@ -388,35 +413,59 @@ impl Merged<'_> {
         let servers = entries.iter().filter_map(|entry| schema::local_server(entry));
         servers
             .map(|(name, port)| {
-                let settings = ProviderSettings { base_url: Some(format!("http://127.0.0.1:{port}/v1")), ..self.provider(name) };
-                (name.to_owned(), settings)
+                let settings = self.provider(name);
+                let version = if settings.kind == Protocol::Ollama { "" } else { "/v1" };
+                let base_url = Some(format!("http://127.0.0.1:{port}{version}"));
+                (name.to_owned(), ProviderSettings { base_url, ..settings })
             })
             .collect()
     }
 
+    fn argv(&self, key: &str) -> Option<Vec<String>> {
+        match (self.0)(key) {
+            Value::Text(line) => Some(vec!["sh".to_owned(), "-c".to_owned(), line]),
+            Value::List(argv) => Some(argv),
+            _ => None,
+        }
+    }
+
     fn hook(&self, name: &str) -> HookCommand {
         let key = |rest: &str| format!("hook.{name}.{rest}");
-        let argv = match (self.0)(&key("command")) {
-            Value::Text(line) => vec!["sh".to_owned(), "-c".to_owned(), line],
-            Value::List(argv) => argv,
-            _ => Vec::new(),
-        };
+        let argv = self.argv(&key("command")).unwrap_or_default();
         HookCommand { argv, timeout: self.time(&key("timeout")), on_failure: self.word(&key("on_failure"), OnFailure::from_word) }
     }
 
     fn provider(&self, name: &str) -> ProviderSettings {
         let key = |rest: &str| format!("providers.{name}.{rest}");
-        let own_kind = if name == "gemini" { Protocol::Gemini } else { Protocol::OpenAi };
+        let base_url = self.text(&key("base_url"));
+        let program = schema::BUILT_IN_PROGRAMS.iter().find(|(known, _)| *known == name);
+        let own_kind = match name {
+            "gemini" => Protocol::Gemini,
+            "anthropic" => Protocol::Anthropic,
+            "ollama" => Protocol::Ollama,
+            _ if program.is_some() => Protocol::Command,
+            // Other servers at an address of their own speak what everybody speaks.
+            "openai" | "xai" if base_url.is_none() => Protocol::Responses,
+            _ => Protocol::OpenAi,
+        };
         ProviderSettings {
             kind: self.text(&key("kind")).and_then(|word| Protocol::from_word(&word)).unwrap_or(own_kind),
             key_env: self.text(&key("key_env")),
-            base_url: self.text(&key("base_url")),
+            base_url,
             timeout: self.time(&key("timeout")),
             retry: RetrySettings {
                 max: self.small(&key("retry.max")),
                 base: self.time(&key("retry.base")),
                 cap: self.time(&key("retry.cap")),
             },
+            command: self
+                .argv(&key("command"))
+                .unwrap_or_else(|| program.map(|(_, argv)| argv.iter().map(|arg| (*arg).to_owned()).collect()).unwrap_or_default()),
+            output: self
+                .text(&key("output"))
+                .and_then(|word| OutputFormat::from_word(&word))
+                .or_else(|| OutputFormat::from_word(name))
+                .unwrap_or_default(),
         }
     }
 }

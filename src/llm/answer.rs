@@ -3,6 +3,7 @@
 //! Invariants
 //! - An [`Answer`] is a function of the events alone, so a stored stream gives the same answer as the live one.
 
+use crate::base::money::Usd;
 use crate::session::stream::{ModelEvent, Usage};
 use crate::session::turn::{Envelope, ResponseRecord};
 
@@ -27,6 +28,8 @@ pub struct Answer {
     /// The model that really answered.
     pub served: Option<String>,
     pub calls: Vec<ToolCall>,
+    /// What the provider says that the call costs, if it does.
+    pub cost: Option<Usd>,
 }
 
 impl Answer {
@@ -41,6 +44,7 @@ impl Answer {
             }
             ModelEvent::Served(model) => self.served = Some(model.clone()),
             ModelEvent::Usage(usage) => self.usage = *usage,
+            ModelEvent::Cost(cost) => self.cost = Some(*cost),
             ModelEvent::Stop(stop) => self.record.stop = Some(stop.clone()),
         }
     }
@@ -63,15 +67,15 @@ pub(super) fn cut(provider: &str, status: u16, why: &str) -> LlmError {
 /// Decodes the stored answer to a stored call again: what it holds, and what was wrong with it. It needs neither a key nor
 /// the provider's settings, so it works when those are gone.
 pub fn replay(envelope: &Envelope, status: u16, raw: &[u8]) -> (Answer, Option<LlmError>) {
-    let format = format_of(envelope);
+    let (format, provider) = (format_of(envelope), envelope.provider.as_str());
     let mut answer = Answer::default();
     answer.record.status = status;
     answer.record.raw = raw.to_vec();
     if !is_success(status) {
-        let error = from_response(format, status, &answer.record.headers, raw);
+        let error = from_response(provider, status, &answer.record.headers, raw);
         return (answer, Some(error));
     }
-    let mut decoder = decoder_of(format);
+    let mut decoder = decoder_of(format, provider);
     let mut events = Vec::new();
     let result = decode_all(&mut *decoder, raw, &mut events);
     for event in &events {
@@ -79,7 +83,7 @@ pub fn replay(envelope: &Envelope, status: u16, raw: &[u8]) -> (Answer, Option<L
     }
     let error = match result {
         _ if answer.record.stop.is_some() => None,
-        Ok(()) => Some(cut(format, status, "the stored bytes end too early")),
+        Ok(()) => Some(cut(provider, status, "the stored bytes end too early")),
         Err(error) => Some(error),
     };
     (answer, error)

@@ -54,7 +54,7 @@ const GEMINI: &[Row] = &[
 const UNPRICED: [&str; 4] = ["gemini-3.8-flash", "gemini-pro-latest", "gemini-flash-latest", "gemini-flash-lite-latest"];
 
 /// The newest model of a family, by its short name.
-pub(super) fn gemini_alias(model: &str) -> &str {
+pub fn gemini_alias(model: &str) -> &str {
     match model {
         "pro" => "gemini-pro-latest",
         "flash" => "gemini-flash-latest",
@@ -64,7 +64,7 @@ pub(super) fn gemini_alias(model: &str) -> &str {
 }
 
 /// What `model` costs at `at` for a prompt of `prompt` tokens, cached ones included.
-pub(super) fn gemini_price(model: &str, prompt: Tokens, at: Timestamp) -> Option<Price> {
+pub fn gemini_price(model: &str, prompt: Tokens, at: Timestamp) -> Option<Price> {
     let model = gemini_alias(model);
     let holds = |r: &&Row| r.model == model && r.from <= at.millis() && (r.above == 0 || prompt.0 > r.above);
     let row = GEMINI.iter().rfind(holds)?;
@@ -73,7 +73,7 @@ pub(super) fn gemini_price(model: &str, prompt: Tokens, at: Timestamp) -> Option
 }
 
 /// How many tokens fit into a request to `model`.
-pub(super) fn gemini_window(model: &str) -> Option<Tokens> {
+pub fn gemini_window(model: &str) -> Option<Tokens> {
     let model = gemini_alias(model);
     let known = GEMINI.iter().any(|r| r.model == model) || UNPRICED.contains(&model);
     known.then_some(Tokens(1_048_576))

@@ -1,116 +1,198 @@
 //! Chat completions as OpenAI defined them, which most other servers speak too: llama-server, OpenRouter, xAI, vLLM …
 //!
 //! Invariants
-//! - Only text goes back to the model; native parts belong to other protocols and are skipped.
-//! - A message's parts become one string: servers with simple templates accept nothing else. The user's parts are
-//!   separated by an empty line, the model's own are not separated, because they are pieces of one text.
+//! - A message's texts become one string: servers with simple templates accept nothing else. The user's are separated by an
+//!   empty line, the model's own are not separated, because they are pieces of one text. Only images need a list.
+//! - A call goes back as one piece of JSON, however it arrived.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::base::json::escape_into;
 use crate::base::money::Tokens;
-use crate::config::secret::Secret;
-use crate::net::Client;
-use crate::session::request::{Encoding, ModelRequest, Part, Role};
+use crate::config::Protocol;
+use crate::session::options::CallOption;
+use crate::session::request::{Encoding, ModelRequest, ToolSpec};
 use crate::session::stream::{ModelEvent, Stop, Usage};
-use crate::session::turn::Envelope;
 
+use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::wire::{Payloads, StreamDecoder, Writer, is_text, split_system, utf8};
+use super::talk::{Message, Piece, Run, Talk, texts};
+use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted, usd};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
-/// Which server, and how it wants to be spoken to.
-pub struct ChatOptions {
-    /// The provider's name here: `openai`, `llama`, `xai` …
-    pub name: String,
-    /// The address up to and with `/v1`.
-    pub base_url: String,
-    /// Local servers need none.
-    pub key: Option<Secret>,
-}
+/// Servers that are not OpenAI's own know more, under the same names.
+const OPTIONS: &[(CallOption, &str)] = &[
+    (CallOption::Effort, "reasoning_effort"),
+    (CallOption::Temperature, "temperature"),
+    (CallOption::TopP, "top_p"),
+    (CallOption::Seed, "seed"),
+    (CallOption::PresencePenalty, "presence_penalty"),
+    (CallOption::FrequencyPenalty, "frequency_penalty"),
+    (CallOption::Stop, "stop"),
+];
+const MORE: &[(CallOption, &str)] = &[
+    (CallOption::TopK, "top_k"),
+    (CallOption::MinP, "min_p"),
+    (CallOption::RepeatPenalty, "repeat_penalty"),
+    (CallOption::Mirostat, "mirostat"),
+    (CallOption::MirostatTau, "mirostat_tau"),
+    (CallOption::MirostatEta, "mirostat_eta"),
+];
 
 /// A server that speaks chat completions.
-pub struct Chat {
-    options: ChatOptions,
-    client: Arc<Client>,
-}
+pub struct Chat(Endpoint);
 
 impl Chat {
     /// Where OpenAI serves it.
     pub const OPENAI_URL: &'static str = "https://api.openai.com/v1";
 
-    pub fn new(options: ChatOptions, client: Arc<Client>) -> Self {
-        Self { options, client }
+    /// The server at the endpoint's address, up to and with `/v1`.
+    pub const fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+
+    fn is_openai(&self) -> bool {
+        self.0.name == "openai"
+    }
+
+    fn body(&self, request: &ModelRequest, talk: &Talk<'_>) -> Writer {
+        let mut body = Writer::default();
+        body.wire(&format!("{{\"model\":{},", quoted(&request.model.model)));
+        body.wire("\"stream\":true,\"stream_options\":{\"include_usage\":true},");
+        if let Some(limit) = request.options.get(CallOption::MaxTokens) {
+            // OpenAI's own models refuse the old name, most other servers do not know the new one.
+            let name = if self.is_openai() { "max_completion_tokens" } else { "max_tokens" };
+            body.wire(&format!("\"{name}\":{limit},"));
+        }
+        body.options(&request.options, OPTIONS);
+        if !self.is_openai() {
+            body.options(&request.options, MORE);
+        }
+        if let Some(schema) = &request.schema {
+            let (name, shape) = (quoted(&schema.name), json_or_empty(&schema.schema));
+            body.wire(&format!(
+                "\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":{name},\"schema\":{shape},\"strict\":true}}}},"
+            ));
+        }
+        if !request.tools.is_empty() {
+            body.wire(&format!("\"tools\":[{}],", request.tools.iter().map(tool).collect::<Vec<_>>().join(",")));
+        }
+        body.wire("\"messages\":[");
+        if !talk.system.is_empty() {
+            body.wire("{\"role\":\"system\",\"content\":\"");
+            joined(&mut body, &talk.system, "\\n\\n");
+            body.wire("\"}");
+        }
+        for (at, run) in talk.messages.iter().flat_map(Message::runs).enumerate() {
+            body.wire(if at > 0 || !talk.system.is_empty() { ",{\"role\":\"" } else { "{\"role\":\"" });
+            self.run(&mut body, &run);
+            body.wire("}");
+        }
+        body.wire("]}");
+        body
+    }
+
+    fn run(&self, body: &mut Writer, run: &Run<'_, '_>) {
+        match run {
+            Run::User(pieces) if pieces.iter().any(|piece| matches!(piece, Piece::Media { .. })) => {
+                body.wire("user\",\"content\":[");
+                for (at, piece) in pieces.iter().enumerate() {
+                    body.wire(if at > 0 { "," } else { "" });
+                    content(body, piece);
+                }
+                body.wire("]");
+            }
+            Run::User(pieces) => {
+                body.wire("user\",\"content\":\"");
+                joined(body, &texts(pieces), "\\n\\n");
+                body.wire("\"");
+            }
+            Run::Assistant { texts, calls } => {
+                body.wire("assistant\",\"content\":\"");
+                joined(body, texts, "");
+                body.wire("\"");
+                for (at, call) in calls.iter().enumerate() {
+                    body.wire(if at > 0 { "," } else { ",\"tool_calls\":[" });
+                    self.call(body, call);
+                }
+                body.wire(if calls.is_empty() { "" } else { "]" });
+            }
+            Run::Result { call, part } => {
+                body.wire(&format!("tool\",\"tool_call_id\":{},\"content\":", quoted(&call.id)));
+                body.result(*part);
+            }
+        }
+    }
+
+    fn call(&self, body: &mut Writer, piece: &Piece<'_>) {
+        match piece {
+            Piece::Native(part) => body.part(part, Encoding::Raw),
+            Piece::Call(call) => body.native(&self.0.name, call_json(&call.id, &call.name, &call.arguments)),
+            _ => {}
+        }
+    }
+}
+
+/// A tool as chat completions, and Ollama, want it described.
+pub(super) fn tool(tool: &ToolSpec) -> String {
+    let (name, about, shape) = (quoted(&tool.name), quoted(&tool.description), json_or_empty(&tool.schema));
+    format!("{{\"type\":\"function\",\"function\":{{\"name\":{name},\"description\":{about},\"parameters\":{shape}}}}}")
+}
+
+fn call_json(id: &str, name: &str, arguments: &str) -> String {
+    let (id, name, arguments) = (quoted(id), quoted(name), quoted(arguments));
+    format!("{{\"id\":{id},\"type\":\"function\",\"function\":{{\"name\":{name},\"arguments\":{arguments}}}}}")
+}
+
+fn content(body: &mut Writer, piece: &Piece<'_>) {
+    match piece {
+        Piece::Text(part) => {
+            body.wire("{\"type\":\"text\",\"text\":\"");
+            body.text(part);
+            body.wire("\"}");
+        }
+        Piece::Media { part, media } if media.is_image() => {
+            let before = format!("{{\"type\":\"image_url\",\"image_url\":{{\"url\":\"data:{};base64,", media.mime());
+            body.media(&before, part, "\"}}");
+        }
+        Piece::Media { part, media } => {
+            let name = quoted(part.kind.subject().unwrap_or("document"));
+            let mime = media.mime();
+            let before = format!("{{\"type\":\"file\",\"file\":{{\"filename\":{name},\"file_data\":\"data:{mime};base64,");
+            body.media(&before, part, "\"}}");
+        }
+        Piece::Native(_) | Piece::Call(_) | Piece::Result { .. } => {}
     }
 }
 
 impl Provider for Chat {
     fn name(&self) -> &str {
-        &self.options.name
+        &self.0.name
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
-        let (system, rest) = split_system(request.parts.iter().filter(|part| is_text(part)));
-        if rest.is_empty() {
-            return Err(LlmError::new(Fault::BadRequest, self.name(), "the request has no message"));
+        let talk = Talk::new(self.name(), &request.parts);
+        if talk.messages.is_empty() {
+            return Err(self.0.no_message());
         }
-        let mut body = Writer::default();
-        let mut model = Vec::new();
-        escape_into(&mut model, &request.model.model);
-        body.wire(&format!("{{\"model\":\"{}\",", String::from_utf8_lossy(&model)));
-        body.wire("\"stream\":true,\"stream_options\":{\"include_usage\":true},");
-        if let Some(limit) = request.max_output {
-            // OpenAI's own models refuse the old name, most other servers do not know the new one.
-            let name = if self.name() == "openai" { "max_completion_tokens" } else { "max_tokens" };
-            body.wire(&format!("\"{name}\":{},", limit.0));
-        }
-        body.wire("\"messages\":[");
-        let system = (!system.is_empty()).then_some(("system", system));
-        let rest = rest.chunk_by(|a, b| a.0 == b.0).map(|run| {
-            let role = if run[0].0 == Role::Assistant { "assistant" } else { "user" };
-            (role, run.iter().map(|(_, part)| *part).collect())
-        });
-        for (at, (role, parts)) in system.into_iter().chain(rest).enumerate() {
-            body.wire(if at > 0 { ",{\"role\":\"" } else { "{\"role\":\"" });
-            body.wire(role);
-            body.wire("\",\"content\":\"");
-            content(&mut body, &parts, if role == "assistant" { "" } else { "\\n\\n" });
-            body.wire("\"}");
-        }
-        body.wire("]}");
-        let key = self.options.key.as_ref().map(|key| Secret::new(key.name(), format!("Bearer {}", key.expose())));
-        Ok(WireCall {
-            envelope: Envelope {
-                provider: self.options.name.clone(),
-                method: "POST".to_owned(),
-                url: format!("{}/chat/completions", self.options.base_url.trim_end_matches('/')),
-                headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
-            },
-            secret_headers: key.map(|key| ("authorization".to_owned(), key)).into_iter().collect(),
-            body: body.finish(),
-        })
+        let body = self.body(request, &talk).finish();
+        Ok(self.0.call(Protocol::OpenAi, "/chat/completions", &[], body))
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
-        Box::pin(super::post(&self.client, call))
+        Box::pin(self.0.open(call))
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(decoder(self.name()))
     }
-}
 
-fn content(body: &mut Writer, parts: &[&Part], between: &str) {
-    for (at, part) in parts.iter().enumerate() {
-        if at > 0 {
-            body.wire(between);
-        }
-        body.part(&utf8(part), Encoding::Json);
+    fn takes(&self, option: CallOption) -> bool {
+        let known = |table: &[(CallOption, &str)]| table.iter().any(|(name, _)| *name == option);
+        option == CallOption::MaxTokens || known(OPTIONS) || (!self.is_openai() && known(MORE))
     }
 }
 
@@ -122,7 +204,8 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 #[derive(Deserialize)]
 struct Chunk<'a> {
     choices: Option<Vec<Choice>>,
-    usage: Option<Counts>,
+    #[serde(borrow)]
+    usage: Option<Counts<'a>>,
     model: Option<String>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -160,7 +243,10 @@ struct FunctionDelta {
 }
 
 #[derive(Deserialize)]
-struct Counts {
+struct Counts<'a> {
+    /// Routers of models say what a call costs, in dollars.
+    #[serde(borrow)]
+    cost: Option<&'a RawValue>,
     #[serde(default)]
     prompt_tokens: u64,
     #[serde(default)]
@@ -182,7 +268,7 @@ struct CompletionDetails {
     reasoning_tokens: Option<u64>,
 }
 
-impl Counts {
+impl Counts<'_> {
     fn usage(self) -> Usage {
         let prompt = self.prompt_tokens_details.unwrap_or_default();
         let (read, write) = (prompt.cached_tokens.unwrap_or(0), prompt.cache_write_tokens.unwrap_or(0));
@@ -257,12 +343,12 @@ impl State {
         }
         let calls = std::mem::take(&mut self.calls);
         let wants_tools = !calls.is_empty();
-        for (at, call) in calls {
-            out.push(ModelEvent::ToolCall {
-                id: if call.id.is_empty() { format!("call-{}", at + 1) } else { call.id },
-                name: call.name,
-                arguments: if call.arguments.is_empty() { "{}".to_owned() } else { call.arguments },
-            });
+        for (at, Call { id, name, arguments }) in calls {
+            let id = if id.is_empty() { format!("call-{}", at + 1) } else { id };
+            let arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments };
+            let native = call_json(&id, &name, &arguments).into_bytes();
+            out.push(ModelEvent::ToolCall { id, name, arguments });
+            out.push(ModelEvent::Native(native));
         }
         let refusal = std::mem::take(&mut self.refusal);
         out.push(ModelEvent::Stop(match self.finish.take() {
@@ -302,6 +388,7 @@ impl Payloads for State {
                 useful = true;
             }
         }
+        out.extend(chunk.usage.as_ref().and_then(|counts| counts.cost).and_then(usd).map(ModelEvent::Cost));
         if let Some(usage) = chunk.usage.map(Counts::usage).filter(|usage| *usage != self.usage) {
             self.usage = usage;
             out.push(ModelEvent::Usage(usage));

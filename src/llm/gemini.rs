@@ -10,122 +10,156 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use std::sync::Arc;
-
-use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
-use crate::config::secret::Secret;
-use crate::net::Client;
-use crate::session::request::{Encoding, ModelRequest, Part, Role};
+use crate::config::Protocol;
+use crate::session::options::CallOption;
+use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
-use crate::session::turn::{Envelope, Price};
 
+use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::wire::{Payloads, StreamDecoder, Writer, is_text, split_system, utf8};
+use super::talk::{Piece, Talk};
+use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted};
 use super::{Decoder, Provider, RawResponse, WireCall, catalog};
 
-const NAME: &str = "gemini";
+const OPTIONS: &[(CallOption, &str)] = &[
+    (CallOption::MaxTokens, "maxOutputTokens"),
+    (CallOption::Temperature, "temperature"),
+    (CallOption::TopP, "topP"),
+    (CallOption::TopK, "topK"),
+    (CallOption::Seed, "seed"),
+    (CallOption::PresencePenalty, "presencePenalty"),
+    (CallOption::FrequencyPenalty, "frequencyPenalty"),
+    (CallOption::Stop, "stopSequences"),
+];
 
 /// The Gemini API.
-pub struct Gemini {
-    base_url: String,
-    key: Secret,
-    client: Arc<Client>,
-}
+pub struct Gemini(Endpoint);
 
 impl Gemini {
     /// Where Google serves it.
     pub const BASE_URL: &'static str = "https://generativelanguage.googleapis.com";
 
-    /// The API at `base_url` (without `/v1beta`).
-    pub fn new(base_url: &str, key: Secret, client: Arc<Client>) -> Self {
-        Self { base_url: base_url.trim_end_matches('/').to_owned(), key, client }
+    /// The API at the endpoint's address (without `/v1beta`).
+    pub const fn new(endpoint: Endpoint) -> Self {
+        Self(endpoint)
+    }
+
+    fn body(&self, request: &ModelRequest, talk: &Talk<'_>) -> Writer {
+        let mut body = Writer::default();
+        body.wire("{");
+        if !talk.system.is_empty() {
+            body.wire("\"systemInstruction\":{\"parts\":[");
+            for (at, part) in talk.system.iter().enumerate() {
+                body.wire(if at > 0 { "," } else { "" });
+                self.piece(&mut body, &Piece::Text(part));
+            }
+            body.wire("]},");
+        }
+        if !request.tools.is_empty() {
+            let tools = request.tools.iter().map(|tool| {
+                let (name, about) = (quoted(&tool.name), quoted(&tool.description));
+                format!("{{\"name\":{name},\"description\":{about},\"parametersJsonSchema\":{}}}", json_or_empty(&tool.schema))
+            });
+            body.wire(&format!("\"tools\":[{{\"functionDeclarations\":[{}]}}],", tools.collect::<Vec<_>>().join(",")));
+        }
+        generation_config(&mut body, request);
+        body.wire("\"contents\":[");
+        for (at, message) in talk.messages.iter().enumerate() {
+            let role = if message.role == Role::Assistant { "model" } else { "user" };
+            body.wire(if at > 0 { ",{\"role\":\"" } else { "{\"role\":\"" });
+            body.wire(role);
+            body.wire("\",\"parts\":[");
+            for (at, piece) in message.pieces.iter().enumerate() {
+                body.wire(if at > 0 { "," } else { "" });
+                self.piece(&mut body, piece);
+            }
+            body.wire("]}");
+        }
+        body.wire("]}");
+        body
+    }
+
+    fn piece(&self, body: &mut Writer, piece: &Piece<'_>) {
+        match piece {
+            Piece::Text(part) => {
+                body.wire("{\"text\":\"");
+                body.text(part);
+                body.wire("\"}");
+            }
+            Piece::Native(part) => body.part(part, Encoding::Raw),
+            Piece::Call(call) => {
+                let (id, name, args) = (quoted(&call.id), quoted(&call.name), json_or_empty(&call.arguments));
+                let json =
+                    format!("{{\"functionCall\":{{\"id\":{id},\"name\":{name},\"args\":{args}}},\"thoughtSignature\":{FOREIGN}}}");
+                body.native(&self.0.name, json);
+            }
+            Piece::Result { call, part } => {
+                let (id, name) = (quoted(&call.id), quoted(&call.name));
+                body.wire(&format!("{{\"functionResponse\":{{\"id\":{id},\"name\":{name},\"response\":{{\"output\":"));
+                body.result(*part);
+                body.wire("}}}");
+            }
+            Piece::Media { part, media } => {
+                body.media(&format!("{{\"inlineData\":{{\"mimeType\":\"{}\",\"data\":\"", media.mime()), part, "\"}}");
+            }
+        }
+    }
+}
+
+/// What stands for the signature of a call that another provider's model made; the API refuses one without.
+const FOREIGN: &str = "\"skip_thought_signature_validator\"";
+
+fn generation_config(body: &mut Writer, request: &ModelRequest) {
+    let known = |option| OPTIONS.iter().find(|(known, _)| *known == option).map(|(_, name)| *name);
+    let mut fields: Vec<String> =
+        request.options.iter().filter_map(|(option, json)| Some(format!("\"{}\":{json}", known(option)?))).collect();
+    // The API knows no level without any thinking; the least comes nearest.
+    let effort = request.options.word(CallOption::Effort).map(|word| if word == "none" { "minimal" } else { word });
+    fields.extend(effort.map(|word| format!("\"thinkingConfig\":{{\"thinkingLevel\":\"{word}\"}}")));
+    if let Some(schema) = &request.schema {
+        let shape = json_or_empty(&schema.schema);
+        fields.push(format!("\"responseMimeType\":\"application/json\",\"responseJsonSchema\":{shape}"));
+    }
+    if !fields.is_empty() {
+        body.wire(&format!("\"generationConfig\":{{{}}},", fields.join(",")));
     }
 }
 
 impl Provider for Gemini {
     fn name(&self) -> &str {
-        NAME
+        &self.0.name
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
         let model = catalog::gemini_alias(&request.model.model);
         if model.is_empty() || !model.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
-            return Err(LlmError::new(Fault::NotFound, NAME, format!("{model:?} is not the name of a model")));
+            return Err(LlmError::new(Fault::NotFound, self.name(), format!("{model:?} is not the name of a model")));
         }
-        let url = format!("{}/v1beta/models/{model}:streamGenerateContent?alt=sse", self.base_url);
-        let mine = |part: &&Part| is_text(part) || part.kind.native_provider() == Some(NAME);
-        let (system, rest) = split_system(request.parts.iter().filter(mine));
-        if rest.is_empty() {
-            return Err(LlmError::new(Fault::BadRequest, NAME, "the request has no message"));
+        let talk = Talk::new(self.name(), &request.parts);
+        if talk.messages.is_empty() {
+            return Err(self.0.no_message());
         }
-        let mut body = Writer::default();
-        body.wire("{");
-        if !system.is_empty() {
-            body.wire("\"systemInstruction\":{\"parts\":[");
-            parts(&mut body, system);
-            body.wire("]},");
-        }
-        if let Some(limit) = request.max_output {
-            body.wire(&format!("\"generationConfig\":{{\"maxOutputTokens\":{}}},", limit.0));
-        }
-        body.wire("\"contents\":[");
-        for (at, message) in rest.chunk_by(|a, b| a.0 == b.0).enumerate() {
-            let role = if message[0].0 == Role::Assistant { "model" } else { "user" };
-            body.wire(if at > 0 { ",{\"role\":\"" } else { "{\"role\":\"" });
-            body.wire(role);
-            body.wire("\",\"parts\":[");
-            parts(&mut body, message.iter().map(|(_, part)| *part));
-            body.wire("]}");
-        }
-        body.wire("]}");
-        Ok(WireCall {
-            envelope: Envelope {
-                provider: NAME.to_owned(),
-                method: "POST".to_owned(),
-                url,
-                headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
-            },
-            secret_headers: vec![("x-goog-api-key".to_owned(), self.key.clone())],
-            body: body.finish(),
-        })
+        let path = format!("/v1beta/models/{model}:streamGenerateContent?alt=sse");
+        Ok(self.0.call(Protocol::Gemini, &path, &[], self.body(request, &talk).finish()))
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
-        Box::pin(super::post(&self.client, call))
+        Box::pin(self.0.open(call))
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(decoder())
+        Box::new(decoder(self.name()))
     }
 
-    fn price(&self, model: &str, usage: &Usage, at: Timestamp) -> Option<Price> {
-        catalog::gemini_price(model, usage.input + usage.cache_read, at)
-    }
-
-    fn context_window(&self, model: &str) -> Option<Tokens> {
-        catalog::gemini_window(model)
-    }
-}
-
-fn parts<'a>(body: &mut Writer, parts: impl IntoIterator<Item = &'a Part>) {
-    for (at, part) in parts.into_iter().enumerate() {
-        if at > 0 {
-            body.wire(",");
-        }
-        if part.kind.native_provider().is_some() {
-            body.part(part, Encoding::Raw);
-            continue;
-        }
-        body.wire("{\"text\":\"");
-        body.part(&utf8(part), Encoding::Json);
-        body.wire("\"}");
+    fn takes(&self, option: CallOption) -> bool {
+        option == CallOption::Effort || OPTIONS.iter().any(|(known, _)| *known == option)
     }
 }
 
 /// A decoder of the API's stream, for recordings too.
-pub(super) fn decoder() -> impl Decoder {
-    StreamDecoder::new(State::default())
+pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
+    StreamDecoder::new(State { provider: provider.to_owned(), ..State::default() })
 }
 
 #[derive(Deserialize)]
@@ -157,7 +191,7 @@ struct Content<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Piece<'a> {
+struct Wired<'a> {
     text: Option<String>,
     #[serde(default)]
     thought: bool,
@@ -208,14 +242,19 @@ impl Counts {
 
 #[derive(Default)]
 struct State {
+    provider: String,
     served: Option<String>,
     usage: Usage,
     calls: usize,
 }
 
 impl State {
+    fn unreadable(&self, error: &serde_json::Error) -> LlmError {
+        LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {error}"))
+    }
+
     fn piece(&mut self, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let piece: Piece = serde_json::from_str(raw.get()).map_err(|e| unreadable(&e))?;
+        let piece: Wired<'_> = serde_json::from_str(raw.get()).map_err(|e| self.unreadable(&e))?;
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         if let Some(call) = piece.function_call {
             self.calls += 1;
@@ -272,9 +311,9 @@ impl State {
 
 impl Payloads for State {
     fn payload(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
-        let chunk: Chunk = serde_json::from_str(json).map_err(|e| unreadable(&e))?;
+        let chunk: Chunk = serde_json::from_str(json).map_err(|e| self.unreadable(&e))?;
         if chunk.error.is_some() {
-            return Err(from_stream(NAME, json));
+            return Err(from_stream(&self.provider, json));
         }
         let before = out.len();
         if chunk.model_version.is_some() && chunk.model_version != self.served {
@@ -299,8 +338,4 @@ impl Payloads for State {
         }
         Ok(out.len() > before)
     }
-}
-
-fn unreadable(error: &serde_json::Error) -> LlmError {
-    LlmError::new(Fault::Protocol, NAME, format!("the answer cannot be read: {error}"))
 }

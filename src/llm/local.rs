@@ -13,13 +13,14 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream;
 
+use crate::config::OutputFormat;
 use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop};
 use crate::session::turn::Envelope;
 
 use super::error::{Fault, LlmError};
 use super::wire::{Writer, is_text};
-use super::{Decoder, Provider, RawResponse, WireCall, chat, gemini};
+use super::{Decoder, Provider, RawResponse, WireCall, anthropic, chat, gemini, ollama, program, responses};
 
 /// Says the user's last message back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,27 +100,34 @@ impl Provider for Manual {
 /// One recorded response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// Whose format it is in: the name of the provider that it came from; see [`format_of`].
+    /// The format it is in; see [`format_of`].
     pub format: String,
     pub status: u16,
     pub raw: Vec<u8>,
 }
 
-/// Whose format the answer to a stored call is in. A replayed answer is in the format that it was first recorded in, which
-/// the call's address says.
+/// What format the answer to a stored call is in: the protocol's word, or the name of a provider without one. A replayed
+/// answer is in the format that it was first recorded in, which the call's address says.
 pub fn format_of(envelope: &Envelope) -> &str {
-    envelope.url.strip_prefix(REPLAYED).filter(|_| envelope.provider == "replay").unwrap_or(&envelope.provider)
+    let own = if envelope.protocol.is_empty() { &envelope.provider } else { &envelope.protocol };
+    envelope.url.strip_prefix(REPLAYED).filter(|_| envelope.provider == "replay").unwrap_or(own)
 }
 
 /// What the address of a replayed call begins with.
 const REPLAYED: &str = "replay:";
 
-/// A decoder for a format; every name that is not known is a server with chat completions.
-pub fn decoder_of(format: &str) -> Box<dyn Decoder> {
+/// A decoder for a format, for errors of `provider`; every word that is not known is a server with chat completions.
+pub fn decoder_of(format: &str, provider: &str) -> Box<dyn Decoder> {
     match format {
-        "gemini" => Box::new(gemini::decoder()),
+        "gemini" => Box::new(gemini::decoder(provider)),
+        "anthropic" => Box::new(anthropic::decoder(provider)),
+        "responses" => Box::new(responses::decoder(provider)),
+        "ollama" => Box::new(ollama::decoder(provider)),
         "echo" | "manual" | "replay" => Box::new(PlainDecoder::default()),
-        other => Box::new(chat::decoder(other)),
+        word if OutputFormat::from_word(word).is_some() => {
+            program::decoder(OutputFormat::from_word(word).unwrap_or_default(), provider)
+        }
+        _ => Box::new(chat::decoder(provider)),
     }
 }
 
@@ -160,7 +168,7 @@ impl Provider for Replay {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        decoder_of(&self.format)
+        decoder_of(&self.format, self.name())
     }
 }
 
@@ -189,7 +197,7 @@ fn plain_body(request: &ModelRequest) -> WireBody {
 
 /// The bytes are the text.
 #[derive(Default)]
-struct PlainDecoder {
+pub(super) struct PlainDecoder {
     /// The beginning of a character whose other bytes have not come yet.
     pending: Vec<u8>,
     progress: u64,

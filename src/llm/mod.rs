@@ -10,13 +10,19 @@
 //! - A credential is only ever in [`WireCall::secret_headers`]; it is not shown, not stored, and cut out of error bodies.
 
 pub mod answer;
+pub mod anthropic;
 pub mod ask;
-mod catalog;
+pub mod catalog;
 pub mod chat;
+pub mod endpoint;
 pub mod error;
 pub mod gemini;
 pub mod local;
+pub mod ollama;
+pub mod program;
+pub mod responses;
 pub mod sse;
+mod talk;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -25,20 +31,24 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt as _};
 
-use crate::base::clock::Timestamp;
-use crate::base::money::Tokens;
 use crate::config::secret::Secret;
 use crate::net::Client;
+use crate::session::options::CallOption;
 use crate::session::request::{ModelRequest, WireBody};
-use crate::session::stream::{ModelEvent, Usage};
-use crate::session::turn::{Envelope, Price};
+use crate::session::stream::ModelEvent;
+use crate::session::turn::Envelope;
 
 pub use answer::{Answer, ToolCall, replay};
+pub use anthropic::Anthropic;
 pub use ask::{AskError, RetryPolicy, Sink, Timer, TokioTimer, ask};
-pub use chat::{Chat, ChatOptions};
+pub use chat::Chat;
+pub use endpoint::Endpoint;
 pub use error::{Fault, LlmError};
 pub use gemini::Gemini;
 pub use local::{Echo, Manual, Recording, Replay, decoder_of, format_of};
+pub use ollama::Ollama;
+pub use program::Program;
+pub use responses::Responses;
 
 /// A call ready to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,14 +95,9 @@ pub trait Provider: Send + Sync {
     /// A decoder for one response.
     fn decoder(&self) -> Box<dyn Decoder>;
 
-    /// What the model costs at `at`, for a call with this usage; `None` when it is not known.
-    fn price(&self, _model: &str, _usage: &Usage, _at: Timestamp) -> Option<Price> {
-        None
-    }
-
-    /// How many tokens fit into a request; `None` when it is not known.
-    fn context_window(&self, _model: &str) -> Option<Tokens> {
-        None
+    /// Whether its protocol has a place for the option; what the model makes of it is another question.
+    fn takes(&self, _option: CallOption) -> bool {
+        false
     }
 
     /// How long nothing useful may arrive, given what is configured. A person takes longer than a server.
@@ -116,7 +121,7 @@ async fn post(client: &Client, call: &WireCall) -> Result<RawResponse, LlmError>
 
 /// Headers that say something about the answer, the limits or whom to ask about it. Cookies and the like are not kept.
 fn is_kept(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "content-type",
         "date",
         "openai-processing-ms",
@@ -126,8 +131,9 @@ fn is_kept(name: &str) -> bool {
         "retry-after-ms",
         "server-timing",
         "x-request-id",
+        "x-should-retry",
     ];
-    NAMES.contains(&name) || name.starts_with("x-ratelimit-")
+    NAMES.contains(&name) || name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
 }
 
 #[cfg(test)]

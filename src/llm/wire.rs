@@ -3,13 +3,20 @@
 //! Invariants
 //! - [`Writer`] merges framing between two parts into one segment, so the same framing is the same stored object.
 //! - A body that is one JSON object instead of an event stream is one payload: some servers ignore `stream`.
+//! - Each byte is looked at a fixed number of times, whatever the pieces are.
 
-use crate::session::request::{Encoding, Part, Role, Segment, WireBody};
+use serde_json::value::RawValue;
+
+use crate::base::json::escape_into;
+use crate::base::money::Usd;
+use crate::session::options::{CallOption, CallOptions};
+use crate::session::request::{Encoding, Kind, Part, Role, Segment, WireBody};
 use crate::session::stream::ModelEvent;
 
 use super::Decoder;
 use super::error::LlmError;
 use super::sse::Sse;
+use super::talk::NOT_RUN;
 
 /// Writes a body.
 #[derive(Default)]
@@ -30,6 +37,51 @@ impl Writer {
         self.segments.push(Segment::part(part, encoding));
     }
 
+    /// Appends a part as the inside of a JSON string.
+    pub(super) fn text(&mut self, part: &Part) {
+        self.part(&utf8(part), Encoding::Json);
+    }
+
+    /// Appends an image or document between the framing for it.
+    pub(super) fn media(&mut self, before: &str, part: &Part, after: &str) {
+        self.wire(before);
+        self.part(part, Encoding::Base64);
+        self.wire(after);
+    }
+
+    /// Appends what a call came to as a JSON string, with its quotes.
+    pub(super) fn result(&mut self, part: Option<&Part>) {
+        match part {
+            Some(part) => {
+                self.wire("\"");
+                self.text(part);
+                self.wire("\"");
+            }
+            None => self.wire(&quoted(NOT_RUN)),
+        }
+    }
+
+    /// Appends JSON that becomes this provider's own bytes: a call that another one's model made.
+    pub(super) fn native(&mut self, provider: &str, json: String) {
+        let part = Part { role: Role::Assistant, kind: Kind::native(provider), bytes: json.into_bytes() };
+        self.part(&part, Encoding::Raw);
+    }
+
+    /// Appends `"name":value,` for each option that `names` has a name for.
+    pub(super) fn options(&mut self, options: &CallOptions, names: &[(CallOption, &str)]) {
+        for (option, json) in options.iter() {
+            if let Some((_, name)) = names.iter().find(|(known, _)| *known == option) {
+                self.wire(&format!("\"{name}\":{json},"));
+            }
+        }
+    }
+
+    /// Appends framing that stands apart from what is around it.
+    pub(super) fn mark(&mut self, text: &str) {
+        self.flush();
+        self.segments.push(Segment::wire(text));
+    }
+
     fn flush(&mut self) {
         if !self.wire.is_empty() {
             self.segments.push(Segment::wire(std::mem::take(&mut self.wire)));
@@ -43,31 +95,45 @@ impl Writer {
     }
 }
 
-/// Whether a part is text that every provider can be sent. Empty ones say nothing, and some providers refuse them.
+/// Whether a part is text that a person can read. Empty ones say nothing.
 pub(super) fn is_text(part: &Part) -> bool {
-    part.kind.native_provider().is_none() && !part.bytes.is_empty()
+    part.kind.native_provider().is_none() && part.media_type().is_none() && !part.bytes.is_empty()
 }
 
 /// A JSON string's inside has to be UTF-8; other bytes become replacement characters.
-pub(super) fn utf8(part: &Part) -> Part {
+fn utf8(part: &Part) -> Part {
     match std::str::from_utf8(&part.bytes) {
         Ok(_) => part.clone(),
         Err(_) => Part::text(part.role, part.kind.clone(), part.as_text()),
     }
 }
 
-/// The leading system parts, and the rest. System text that comes later cannot move to the front without changing what
-/// was sent before, so it is sent as the user's.
-pub(super) fn split_system<'a>(parts: impl Iterator<Item = &'a Part>) -> (Vec<&'a Part>, Vec<(Role, &'a Part)>) {
-    let (mut system, mut rest) = (Vec::new(), Vec::new());
-    for part in parts {
-        match part.role {
-            Role::System if rest.is_empty() => system.push(part),
-            Role::System => rest.push((Role::User, part)),
-            role => rest.push((role, part)),
-        }
+/// Appends parts as the inside of one JSON string, with text (escaped already) between them.
+pub(super) fn joined(body: &mut Writer, parts: &[&Part], between: &str) {
+    for (at, part) in parts.iter().enumerate() {
+        body.wire(if at > 0 { between } else { "" });
+        body.text(part);
     }
-    (system, rest)
+}
+
+/// Text as a JSON string, with its quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = b"\"".to_vec();
+    escape_into(&mut out, text);
+    out.push(b'"');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A JSON text as it stands, or `{}` where it is none: what a model or a file gave must not break the body around it.
+pub(super) fn json_or_empty(text: &str) -> &str {
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() { text } else { "{}" }
+}
+
+/// A number of dollars, as servers write one.
+pub(super) fn usd(raw: &RawValue) -> Option<Usd> {
+    let dollars: f64 = raw.get().parse().ok()?;
+    // Above a billion it is no price, and whole billionths no longer fit.
+    (0.0..1e9).contains(&dollars).then(|| Usd::from_nanos((dollars * 1e9).round() as i64))
 }
 
 /// What the payloads of one provider mean.
@@ -92,11 +158,19 @@ enum Framing {
     Events(Sse),
     /// The whole body so far.
     Object(Vec<u8>),
+    /// The line that is not finished yet; each line is a payload.
+    Lines(Vec<u8>),
 }
 
 impl<P: Payloads> StreamDecoder<P> {
+    /// For server-sent events.
     pub(super) fn new(payloads: P) -> Self {
         Self { framing: Framing::Unknown, payloads, progress: 0 }
+    }
+
+    /// For JSON lines.
+    pub(super) fn lines(payloads: P) -> Self {
+        Self { framing: Framing::Lines(Vec::new()), payloads, progress: 0 }
     }
 
     fn take(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
@@ -127,13 +201,25 @@ impl<P: Payloads> Decoder for StreamDecoder<P> {
                 sse.feed(bytes, &mut payloads);
                 payloads.iter().try_for_each(|json| self.take(json, out))
             }
+            Framing::Lines(rest) => {
+                let mut lines = bytes.split(|byte| *byte == b'\n');
+                // There is always a last piece, which is what no line end follows.
+                let last = lines.next_back().unwrap_or_default();
+                let mut whole = Vec::new();
+                for line in lines {
+                    rest.extend_from_slice(line);
+                    whole.push(String::from_utf8_lossy(&std::mem::take(rest)).into_owned());
+                }
+                rest.extend_from_slice(last);
+                whole.iter().filter(|line| !line.trim().is_empty()).try_for_each(|line| self.take(line, out))
+            }
         }
     }
 
     fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
         let rest = match &mut self.framing {
             Framing::Unknown => None,
-            Framing::Object(body) => Some(String::from_utf8_lossy(body).into_owned()),
+            Framing::Object(body) | Framing::Lines(body) => Some(String::from_utf8_lossy(body).into_owned()),
             Framing::Events(sse) => sse.finish(),
         };
         // A last payload that cannot be read was cut in the middle; that the answer has no end says so already.

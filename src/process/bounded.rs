@@ -78,9 +78,19 @@ impl Kept {
 }
 
 /// A running group, killed when it is dropped before its leader has ended.
-struct Group(Option<rustix::process::Pid>);
+pub(super) struct Group(Option<rustix::process::Pid>);
 
 impl Group {
+    /// The group that this child leads.
+    pub(super) fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw))
+    }
+
+    /// Its leader has ended: its number may be another's from now on.
+    pub(super) const fn release(&mut self) {
+        self.0 = None;
+    }
+
     fn kill(&mut self) {
         if let Some(group) = self.0.take() {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
@@ -105,8 +115,7 @@ impl Spec {
         let mut command = Command::from(self.command());
         command.process_group(0).kill_on_drop(true);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        let mut group = Group(id);
+        let mut group = Group::of(&child);
         if let Some(id) = child.id() {
             started(id);
         }
@@ -131,8 +140,7 @@ impl Spec {
                 }
             };
             if let Ok(status) = timeout(limits.time, running).await {
-                // From here on its number may be another's.
-                group.0 = None;
+                group.release();
                 if open {
                     let _ = timeout(AFTERWARDS, &mut pipes).await;
                 }

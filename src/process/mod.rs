@@ -8,6 +8,7 @@
 
 pub mod bounded;
 pub mod fault;
+pub mod streamed;
 
 use std::ffi::OsString;
 use std::fs::File;

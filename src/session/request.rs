@@ -5,13 +5,17 @@
 //!   until a `compact` turn, so provider caches and signed thinking stay valid.
 //! - The body that is sent is exactly the concatenation of a [`Manifest`]'s entries, each decoded part put through its
 //!   [`Encoding`].
+//! - Images and documents are parts like any other, with their own bytes; what they are is read off those bytes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::base::hash::Sha256;
 use crate::base::json::escape_into;
+use crate::base::media::MediaType;
 use crate::base::money::Tokens;
+
+use super::options::CallOptions;
 
 /// `provider/model`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +76,8 @@ impl Role {
 ///
 /// Known kinds: `instructions` (system text), `format` (edit rules), `project` (instruction files), `map`, `file`, `read-only`,
 /// `list` (tracked paths), `stdin`, `hook` (what a command of the user's adds), `request` (the line before the words), `message` (the user's words), `answer` (the model's text), `reflection` (what did not
-/// fit), `native` (provider bytes that must go back unchanged), `wire` (the provider's own framing, not part of the
-/// conversation).
+/// fit), `image` and `document` (the file's own bytes), `tool-result:ID` (what the call with this id came to), `native` (provider
+/// bytes that must go back unchanged), `wire` (the provider's own framing, not part of the conversation).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub String);
 
@@ -115,7 +119,7 @@ impl From<&str> for Kind {
 pub struct Part {
     pub role: Role,
     pub kind: Kind,
-    /// UTF-8 text, except for `native` parts, which are the provider's own bytes (JSON).
+    /// UTF-8 text, except for `native` parts, which are the provider's own bytes (JSON), and for media.
     pub bytes: Vec<u8>,
 }
 
@@ -123,6 +127,17 @@ impl Part {
     /// A part that is text.
     pub fn text(role: Role, kind: impl Into<Kind>, text: impl Into<String>) -> Self {
         Self { role, kind: kind.into(), bytes: text.into().into_bytes() }
+    }
+
+    /// An image or a document, by its bytes; `None` when they are neither.
+    pub fn media(role: Role, name: &str, bytes: Vec<u8>) -> Option<Self> {
+        let kind = if MediaType::of(&bytes)?.is_image() { "image" } else { "document" };
+        Some(Self { role, kind: Kind(format!("{kind}:{name}")), bytes })
+    }
+
+    /// What the bytes are, for an image or document.
+    pub fn media_type(&self) -> Option<MediaType> {
+        if matches!(self.kind.name(), "image" | "document") { MediaType::of(&self.bytes) } else { None }
     }
 
     /// The bytes as text; what is not UTF-8 shows as replacement characters.
@@ -133,8 +148,39 @@ impl Part {
 
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.media_type().is_some() {
+            return write!(f, "Part({} {} {} bytes)", self.role.as_str(), self.kind.0, self.bytes.len());
+        }
         write!(f, "Part({} {} {:?})", self.role.as_str(), self.kind.0, self.as_text())
     }
+}
+
+/// A tool that the model may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolSpec {
+    pub name: String,
+    pub description: String,
+    /// JSON schema of the arguments, as JSON text.
+    pub schema: String,
+}
+
+/// The shape that an answer must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputSchema {
+    pub name: String,
+    /// JSON schema, as JSON text.
+    pub schema: String,
+}
+
+/// What is known of the model that is asked, as far as it decides how a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traits {
+    /// The longest answer that it can give.
+    pub max_output: Option<Tokens>,
+    /// What fits into it, question and answer together.
+    pub window: Option<Tokens>,
+    /// Whether it can be asked to think, as much as it likes, and to show it.
+    pub thinks: bool,
 }
 
 /// Everything that a provider needs to know to make one call.
@@ -143,11 +189,19 @@ pub struct ModelRequest {
     pub model: ModelId,
     /// The whole conversation, in order; a message is a run of parts with one role.
     pub parts: Vec<Part>,
-    /// The most that the answer may cost; `None` leaves it to the provider.
-    pub max_output: Option<Tokens>,
+    /// How to answer; what is not set is left to the provider.
+    pub options: CallOptions,
+    pub tools: Vec<ToolSpec>,
+    pub schema: Option<OutputSchema>,
+    pub traits: Traits,
 }
 
 impl ModelRequest {
+    /// A request for text, with everything left to the provider.
+    pub fn new(model: ModelId, parts: Vec<Part>) -> Self {
+        Self { model, parts, options: CallOptions::default(), tools: Vec::new(), schema: None, traits: Traits::default() }
+    }
+
     /// Runs of parts with the same role, in order.
     pub fn messages(&self) -> impl Iterator<Item = (Role, &[Part])> {
         self.parts.chunk_by(|a, b| a.role == b.role).map(|run| (run[0].role, run))
@@ -161,6 +215,8 @@ pub enum Encoding {
     Raw,
     /// As the inside of a JSON string, by the frozen escaper.
     Json,
+    /// In base 64 with padding, in one line.
+    Base64,
 }
 
 impl Encoding {
@@ -169,18 +225,20 @@ impl Encoding {
         match self {
             Self::Raw => "raw",
             Self::Json => "json",
+            Self::Base64 => "base64",
         }
     }
 
     /// The encoding that is spelled so.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Raw, Self::Json].into_iter().find(|e| e.as_str() == text)
+        [Self::Raw, Self::Json, Self::Base64].into_iter().find(|e| e.as_str() == text)
     }
 
     /// Appends the encoded form of `bytes`.
     pub fn encode_into(self, out: &mut Vec<u8>, bytes: &[u8]) {
         match (self, std::str::from_utf8(bytes)) {
             (Self::Json, Ok(text)) => escape_into(out, text),
+            (Self::Base64, _) => out.extend_from_slice(crate::base::media::base64(bytes).as_bytes()),
             // Text is checked to be UTF-8 before it becomes a segment; see `Segment::new`.
             _ => out.extend_from_slice(bytes),
         }
@@ -203,9 +261,10 @@ impl Segment {
         Self { role: None, kind: Kind::wire(), encoding: Encoding::Raw, bytes: bytes.into() }
     }
 
-    /// A part of the conversation. Bytes that are not UTF-8 cannot be JSON text, so those are always raw.
+    /// A part of the conversation. Bytes that are not UTF-8 cannot be JSON text, so those are raw then.
     pub fn part(part: &Part, encoding: Encoding) -> Self {
-        let encoding = if std::str::from_utf8(&part.bytes).is_err() { Encoding::Raw } else { encoding };
+        let no_text = encoding == Encoding::Json && std::str::from_utf8(&part.bytes).is_err();
+        let encoding = if no_text { Encoding::Raw } else { encoding };
         Self { role: Some(part.role), kind: part.kind.clone(), encoding, bytes: part.bytes.clone() }
     }
 }

@@ -4,7 +4,7 @@
 //! - Text events, concatenated, are the answer; nothing is trimmed.
 //! - A stream that ends without [`ModelEvent::Stop`] was cut off, whatever the transport said.
 
-use crate::base::money::Tokens;
+use crate::base::money::{Tokens, Usd};
 
 /// Token counts as the provider reports them; a number it does not report is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +92,8 @@ pub enum ModelEvent {
     Served(String),
     /// Token counts so far; a later one replaces an earlier one.
     Usage(Usage),
+    /// What the provider says that the call costs.
+    Cost(Usd),
     /// The end.
     Stop(Stop),
 }

@@ -239,6 +239,8 @@ impl SessionState {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
     pub provider: String,
+    /// What it speaks, in a word of the settings; empty where the provider is its own (`echo`, `manual`).
+    pub protocol: String,
     pub method: String,
     pub url: String,
     /// Header names in lower case; only those that are not secret.

@@ -6,7 +6,7 @@ use crate::edit::EditPlan;
 use crate::hooks::{CommandId, Pipeline, Point, Ran, Side, Verdict};
 use crate::prompt::Trouble;
 use crate::session::event::Event;
-use crate::session::request::{ModelRequest, Part, Role};
+use crate::session::request::{Part, Role};
 use crate::session::stream::Stop;
 use crate::session::turn::{ChangeStatus, Outcome, ResponseRecord};
 use crate::vcs::Landed;
@@ -262,8 +262,7 @@ impl Driver<'_> {
         let mut parts = self.parts()?;
         let text = crate::prompt::context(&self.ws.templates, name, text)?;
         parts.push(Part::text(Role::User, format!("hook:{name}").as_str(), text));
-        let request = ModelRequest { model: self.message.model.clone(), parts, max_output: None };
-        let call = self.model.provider.encode(&request)?;
+        let call = self.model.encode(self.ws, parts)?;
         let (digest, record) = super::request::record_request(self.ws, self.open()?.turn.place.parent, &call)?;
         let ws = self.ws;
         let open = self.open()?;

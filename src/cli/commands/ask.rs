@@ -160,7 +160,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
     let message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
-        let prepared = prepare::first(&ws, &message, &Extra::default(), &*model.provider)?;
+        let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
         ctx.ui.raw(&prepared.call.body.bytes())?;
         ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens, about; nothing was sent", prepared.tokens)));
         return Ok(());

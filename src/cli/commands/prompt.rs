@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::agent::models::{self, Special};
+use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message};
-use crate::llm::{Echo, Provider};
+use crate::llm::Echo;
 use crate::ui::{Style, Table, Text};
 
 use super::super::context::Context;
@@ -37,11 +37,10 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
     let start = super::start_here(&ws)?;
     // Without a model the parts are the same; only the exact bytes depend on who is asked.
     let model = models::parse(&ws, &ws.config.settings().model.default).and_then(|id| models::open(&ws, id, Special::default()));
-    let provider: Box<dyn Provider> = model.map_or_else(|_| Box::new(Echo) as Box<dyn Provider>, |m| m.provider);
-    let id = crate::session::request::ModelId { provider: provider.name().to_owned(), model: provider.name().to_owned() };
+    let model = model.unwrap_or_else(|_| Model::plain(Box::new(Echo)));
     let format = super::edit_format(&ws, None);
-    let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: id, format };
-    let prepared = prepare::first(&ws, &message, &Extra::default(), &*provider)?;
+    let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: model.id.clone(), format };
+    let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
     if ctx.global.json {
         for f in &prepared.fragments {
             ctx.ui.json(&json!({ "v": 1, "kind": f.kind.0, "role": f.role.as_str(), "tokens": f.tokens.0, "new": f.new }))?;

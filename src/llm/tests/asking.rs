@@ -6,6 +6,7 @@ use futures_util::stream;
 
 use super::*;
 use crate::base::clock::Entropy;
+use crate::base::money::Tokens;
 use crate::net::fake_model::{FakeModel, Reply};
 use crate::session::stream::Stop;
 
@@ -125,7 +126,7 @@ fn an_answer_over_loopback() {
     assert_eq!(answer.served.as_deref(), Some("gemini-3.7-flash"));
     assert_eq!((answer.usage.input, answer.usage.output), (Tokens(1200), Tokens(35)));
     assert_eq!(answer.record.headers.keys().collect::<Vec<_>>(), ["content-type", "x-request-id"]);
-    assert_eq!(replay(&from("gemini"), 200, &log.raw).0.record.text, text);
+    assert_eq!(replay(&from(&gemini("")), 200, &log.raw).0.record.text, text);
     let sent = server.requests().remove(0);
     assert_eq!(sent.path, "/v1beta/models/gemini-flash-latest:streamGenerateContent?alt=sse");
     assert_eq!(sent.headers["x-goog-api-key"], "key-of-the-test");

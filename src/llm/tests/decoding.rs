@@ -26,6 +26,7 @@ fn show(events: &[ModelEvent]) -> String {
                 let counts = [u.input, u.cache_read, u.cache_write, u.output, u.reasoning].map(|t| t.0.to_string());
                 ("usage", counts.join(" "))
             }
+            ModelEvent::Cost(cost) => ("cost", cost.to_string()),
             ModelEvent::Stop(stop) => ("stop", stop.as_text()),
         };
         match lines.last_mut() {
@@ -46,7 +47,7 @@ fn golden(name: &str, provider: &dyn Provider, raw: &[u8]) {
     for size in 1..=sizes {
         assert_eq!(events(provider, raw, size), whole, "{name} in chunks of {size}");
     }
-    let (answer, error) = replay(&from(provider.name()), 200, raw);
+    let (answer, error) = replay(&from(provider), 200, raw);
     assert_eq!((error, answer.record.stop.is_some()), (None, true));
 }
 
@@ -65,15 +66,67 @@ fn recorded_chat() {
     for name in ["openai-chat/text", "openai-chat/toolcall", "llamacpp/toolcall", "llamacpp/timings"] {
         golden(&name.replace('/', "-"), &provider, &fixture(&format!("{name}.sse")));
     }
-    let payloads = String::from_utf8(fixture("xai/toolcall.chunks.txt")).expect("text");
-    let framed: Vec<_> = payloads.lines().map(|line| format!("data: {line}\n\n")).collect();
-    golden("xai-toolcall", &chat("xai", ""), framed.concat().as_bytes());
+    golden("xai-toolcall", &chat("xai", ""), &framed("xai/toolcall"));
+}
+
+/// A recording that has its payloads only.
+fn framed(path: &str) -> Vec<u8> {
+    let payloads = String::from_utf8(fixture(&format!("{path}.chunks.txt"))).expect("text");
+    payloads.lines().map(|line| format!("data: {line}\n\n")).collect::<Vec<_>>().concat().into_bytes()
+}
+
+#[test]
+fn recorded_anthropic() {
+    let provider = anthropic("");
+    for name in ["thinking-text", "toolcall", "cache-write", "cache-read", "cache-creation"] {
+        golden(&format!("anthropic-{name}"), &provider, &fixture(&format!("anthropic/{name}.sse")));
+    }
+    for name in ["refusal", "tool-no-args"] {
+        golden(&format!("anthropic-{name}"), &provider, &framed(&format!("anthropic/{name}")));
+    }
+}
+
+#[test]
+fn recorded_responses() {
+    let provider = responses("");
+    for name in ["openai-responses/text", "openai-responses/toolcall", "openai-responses/utf8"] {
+        golden(&name.replace('/', "-"), &provider, &fixture(&format!("{name}.sse")));
+    }
+    golden("openai-responses-reasoning-encrypted", &provider, &framed("openai-responses/reasoning-encrypted"));
+    for name in ["xai/responses-tool-1", "xai/responses-tool-2", "xai/parallel-tools-1", "xai/parallel-tools-2"] {
+        golden(&name.replace('/', "-"), &Responses::new(endpoint("xai", "")), &fixture(&format!("{name}.sse")));
+    }
+    let raw = framed("openai-responses/error-in-stream");
+    let whole = events(&provider, &raw, raw.len());
+    assert_eq!(whole.1.as_ref().map(|e| e.fault), Some(Fault::QuotaUsedUp));
+    for size in 1..300 {
+        assert_eq!(events(&provider, &raw, size).1, whole.1, "in chunks of {size}");
+    }
+}
+
+#[test]
+fn recorded_ollama() {
+    for name in ["chat", "thinking-tool"] {
+        golden(&format!("ollama-{name}"), &ollama(""), &fixture(&format!("ollama/{name}.ndjson")));
+    }
+}
+
+#[test]
+fn recorded_programs() {
+    for name in ["hello", "thinking", "tools", "ask-user-question"] {
+        golden(&format!("claude-cli-{name}"), &program("claude-code"), &fixture(&format!("claude-cli/{name}.ndjson")));
+    }
+    golden("codex-cli-hello", &program("codex"), &fixture("codex-cli/hello.ndjson"));
+    let (_, error) = events(&program("claude-code"), &fixture("claude-cli/bad-session.ndjson"), 7);
+    let error = error.expect("it failed");
+    assert_eq!(error.fault, Fault::Aborted);
+    assert!(error.message.starts_with("No conversation found with session ID"), "{error}");
 }
 
 #[test]
 fn a_recorded_part_goes_back_with_its_own_bytes() {
     let raw = fixture("gemini/pro-thinking-toolcall.sse");
-    let (answer, _) = replay(&from("gemini"), 200, &raw);
+    let (answer, _) = replay(&from(&gemini("")), 200, &raw);
     let mut parts = hello().parts;
     parts.extend(answer.record.parts("gemini"));
     parts.push(Part::text(Role::User, "message", "go on"));
@@ -85,7 +138,7 @@ fn a_recorded_part_goes_back_with_its_own_bytes() {
 #[test]
 fn a_signature_on_text_becomes_a_part_of_its_own() {
     let raw = b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\",\"thoughtSignature\":\"S\"}]},\"finishReason\":\"STOP\"}]}\n\n";
-    let (answer, error) = replay(&from("gemini"), 200, raw);
+    let (answer, error) = replay(&from(&gemini("")), 200, raw);
     assert_eq!((answer.record.text.as_str(), error), ("hi", None));
     let parts = answer.record.parts("gemini");
     assert_eq!(parts[1].bytes, b"{\"text\":\"\",\"thoughtSignature\":\"S\"}");
@@ -94,7 +147,7 @@ fn a_signature_on_text_becomes_a_part_of_its_own() {
 #[test]
 fn how_streams_end() {
     let end = |provider: &dyn Provider, raw: &str| {
-        let (answer, error) = replay(&from(provider.name()), 200, raw.as_bytes());
+        let (answer, error) = replay(&from(provider), 200, raw.as_bytes());
         (answer.record.stop, error.map(|e| e.fault))
     };
     let finish = |reason: &str| format!("data: {{\"candidates\":[{{\"finishReason\":\"{reason}\"}}]}}\n\n");
@@ -123,7 +176,7 @@ fn how_streams_end() {
         Some(Fault::Overloaded { after: None })
     );
     let whole = "{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}";
-    assert_eq!(replay(&from("openai"), 200, whole.as_bytes()).0.record.text, "hi");
+    assert_eq!(replay(&from(&chat("openai", "")), 200, whole.as_bytes()).0.record.text, "hi");
 }
 
 #[test]
@@ -142,7 +195,7 @@ fn the_number_of_a_call_does_not_overflow() {
         format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{first},{{\"id\":\"b\"}}]}}}}]}}\n\ndata: [DONE]\n\n")
     };
     let (found, error) = events(&chat("llama", "http://x"), calls(u32::MAX.into()).as_bytes(), 1000);
-    assert_eq!((found.len(), error), (3, None), "two calls and the end");
+    assert_eq!((found.len(), error), (5, None), "two calls, each with its bytes, and the end");
     let (_, error) = events(&chat("llama", "http://x"), calls(u64::MAX).as_bytes(), 1000);
     assert_eq!(error.map(|error| error.fault), Some(Fault::Protocol));
 }
@@ -155,7 +208,7 @@ fn calls_without_an_index_are_told_apart_by_id() {
         )
     };
     let raw = format!("{}{}{}data: [DONE]\n\n", piece("a", "1"), piece("", "2"), piece("b", "3"));
-    let (answer, _) = replay(&from("x"), 200, raw.as_bytes());
+    let (answer, _) = replay(&from(&chat("x", "")), 200, raw.as_bytes());
     let calls: Vec<_> = answer.calls.iter().map(|c| (c.id.as_str(), c.arguments.as_str())).collect();
     assert_eq!(calls, [("a", "12"), ("b", "3")]);
     assert_eq!(answer.record.stop, Some(Stop::ToolUse));

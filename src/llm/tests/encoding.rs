@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::hash::Sha256;
-use crate::session::request::Kind;
+use crate::base::money::Tokens;
+use crate::session::options::{CallOption, CallOptions};
+use crate::session::request::{Kind, OutputSchema, ToolSpec, Traits};
 
 fn conversation() -> Vec<Part> {
     vec![
@@ -36,13 +38,69 @@ fn bodies() {
         format!("{:#?}\n{secret:?}\n{segments}\n{}", call.envelope, String::from_utf8_lossy(&call.body.bytes()))
     };
     let mut request = request(conversation());
-    request.max_output = Some(Tokens(64));
+    request.options = CallOptions::default().with(CallOption::MaxTokens, "64");
     insta::assert_snapshot!("body-gemini", show(gemini("http://g/").encode(&request).expect("body")));
     insta::assert_snapshot!("body-openai", show(chat("openai", "http://o/v1/").encode(&request).expect("body")));
     insta::assert_snapshot!("body-echo", show(Echo.encode(&request).expect("body")));
-    let llama = Chat::new(ChatOptions { name: "llama".into(), base_url: "http://l/v1".into(), key: None }, client());
+    insta::assert_snapshot!("body-anthropic", show(anthropic("http://a/").encode(&request).expect("body")));
+    insta::assert_snapshot!("body-responses", show(responses("http://o/v1/").encode(&request).expect("body")));
+    insta::assert_snapshot!("body-ollama", show(ollama("http://m/").encode(&request).expect("body")));
+    insta::assert_snapshot!("body-program", show(program("claude-code").encode(&request).expect("body")));
+    let llama = Chat::new(Endpoint { key: None, ..endpoint("llama", "http://l/v1") });
     let call = llama.encode(&request).expect("body");
     assert!(call.secret_headers.is_empty() && find(&call.body.bytes(), b"\"max_tokens\":64,"));
+}
+
+/// A conversation with everything that can be in one.
+fn everything() -> ModelRequest {
+    let mut request = request(vec![
+        Part::text(Role::System, "instructions", "Be brief."),
+        Part::text(Role::User, "message", "what is in it?"),
+        Part::media(Role::User, "a.png", b"\x89PNG\r\n\x1a\n\0".to_vec()).expect("an image"),
+        Part {
+            role: Role::Assistant,
+            kind: Kind::native("elsewhere"),
+            bytes: br#"{"type":"tool_use","id":"c1","name":"look","input":{"at":"a.png"}}"#.to_vec(),
+        },
+        Part::text(Role::User, "tool-result:c1", "a \"cat\""),
+        Part::text(Role::Assistant, "answer", "A cat."),
+        Part::text(Role::User, "message", "sure?"),
+    ]);
+    request.tools = vec![ToolSpec {
+        name: "look".into(),
+        description: "Looks at a file".into(),
+        schema: r#"{"type":"object","properties":{"at":{"type":"string"}}}"#.into(),
+    }];
+    request.schema =
+        Some(OutputSchema { name: "answer".into(), schema: r#"{"type":"object","properties":{"cat":{"type":"boolean"}}}"#.into() });
+    request.traits = Traits { max_output: Some(Tokens(32_000)), window: None, thinks: true };
+    for option in CallOption::ALL {
+        let value = match option {
+            CallOption::MaxTokens => "64",
+            CallOption::Effort => "\"high\"",
+            CallOption::Stop => r#"["END"]"#,
+            CallOption::TopK | CallOption::Seed => "7",
+            CallOption::Mirostat => "2",
+            _ => "0.5",
+        };
+        request.options = request.options.with(*option, value);
+    }
+    request
+}
+
+#[test]
+fn everything_at_once() {
+    for provider in all().iter().filter(|provider| !["claude-code", "echo", "manual"].contains(&provider.name())) {
+        let mut request = everything();
+        let left = request.options.take_out(|option, _| provider.takes(option));
+        let call = provider.encode(&request).expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&call.body.bytes()).expect("JSON");
+        let name = format!("everything-{}-{}", provider.name(), call.envelope.protocol);
+        let left: Vec<_> = left.iter().map(|(option, _)| option.name()).collect();
+        insta::assert_snapshot!(name, format!("left out: {}\n{body:#}", left.join(", ")));
+    }
+    let error = program("claude-code").encode(&everything()).expect_err("an image");
+    assert_eq!(error.to_string(), "claude-code: a program is given text only, and a.png is none");
 }
 
 #[test]
@@ -70,10 +128,22 @@ fn requests_that_cannot_be_sent() {
 
 fn any_part() -> impl Strategy<Value = Part> {
     let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant)];
-    let kind = prop_oneof![3 => Just("message"), 1 => Just("native:gemini"), 1 => Just("native:other")];
+    let kind = prop_oneof![
+        6 => Just("message"),
+        1 => Just("native:gemini"),
+        1 => Just("native:other"),
+        1 => Just("native:anthropic"),
+        1 => Just("tool-result:c1"),
+        1 => Just("tool-result:c2"),
+    ];
     (role, kind, any::<String>()).prop_map(|(role, kind, text)| match kind {
         "native:gemini" => {
-            Part { role, kind: kind.into(), bytes: serde_json::to_vec(&serde_json::json!({ "x": text })).expect("JSON") }
+            Part { role: Role::Assistant, kind: kind.into(), bytes: serde_json::json!({ "x": text }).to_string().into_bytes() }
+        }
+        "native:anthropic" | "native:other" => {
+            let id = if text.len().is_multiple_of(2) { "c1" } else { "c2" };
+            let call = serde_json::json!({ "type": "tool_use", "id": id, "name": "f", "input": { "x": text } });
+            Part { role: Role::Assistant, kind: kind.into(), bytes: call.to_string().into_bytes() }
         }
         _ => Part::text(role, kind, text),
     })
@@ -87,19 +157,22 @@ proptest! {
         before.extend(parts);
         let mut after = before.clone();
         after.extend(more);
-        for (provider, closing) in [(&gemini("") as &dyn Provider, "]}]}"), (&chat("openai", ""), "\"}]}"), (&Manual::new(Box::new(|_| Ok(vec![]))), "")] {
+        for provider in all() {
             let (short, long) = (provider.encode(&request(before.clone())).expect("body"), provider.encode(&request(after.clone())).expect("body"));
-            let (short_bytes, long_bytes) = (short.body.bytes(), long.body.bytes());
-            let open = short_bytes.strip_suffix(closing.as_bytes()).expect("closing brackets");
-            prop_assert!(long_bytes.starts_with(open));
+            // Up to the end of what was said; behind it are brackets, and at most what does not belong to the conversation.
+            let said = short.body.segments.iter().rposition(|segment| segment.role.is_some()).expect("a part");
+            let open = WireBody { segments: short.body.segments[..=said].to_vec() }.bytes();
+            let long_bytes = long.body.bytes();
+            prop_assert!(long_bytes.starts_with(&open), "{}", provider.name());
             // What was sent can be put together again, and asked again, from what is stored.
             let manifest = long.body.manifest();
             let stored = |label: &Sha256| long.body.segments.iter().map(|s| &s.bytes[..]).find(|b| Sha256::of(b) == *label);
             prop_assert_eq!(manifest.assemble(stored).expect("parts"), &long_bytes[..]);
             let again = provider.encode(&request(manifest.parts(stored).expect("parts"))).expect("body");
-            prop_assert_eq!(again.body.bytes(), &long_bytes[..]);
-            if !closing.is_empty() {
-                prop_assert!(serde_json::from_slice::<serde_json::Value>(&long_bytes).is_ok());
+            let again = again.body.bytes();
+            prop_assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&long_bytes));
+            if long.envelope.method == "POST" {
+                prop_assert!(serde_json::from_slice::<serde_json::Value>(&long_bytes).is_ok(), "{}", provider.name());
             }
         }
     }

@@ -14,19 +14,54 @@ fn client() -> Arc<Client> {
     Arc::new(Client::new(Options::default()))
 }
 
+fn endpoint(name: &str, url: &str) -> Endpoint {
+    let key = Some(Secret::new("TEST_KEY", "key-of-the-test"));
+    Endpoint { name: name.into(), base_url: url.into(), key, client: client() }
+}
+
 fn gemini(url: &str) -> Gemini {
-    Gemini::new(url, Secret::new("TEST_KEY", "key-of-the-test"), client())
+    Gemini::new(endpoint("gemini", url))
 }
 
 fn chat(name: &str, url: &str) -> Chat {
-    Chat::new(
-        ChatOptions { name: name.into(), base_url: url.into(), key: Some(Secret::new("TEST_KEY", "key-of-the-test")) },
-        client(),
-    )
+    Chat::new(endpoint(name, url))
+}
+
+fn anthropic(url: &str) -> Anthropic {
+    Anthropic::new(endpoint("anthropic", url))
+}
+
+fn responses(url: &str) -> Responses {
+    Responses::new(endpoint("openai", url))
+}
+
+fn ollama(url: &str) -> Ollama {
+    Ollama::new(endpoint("ollama", url))
+}
+
+fn program(name: &str) -> Program {
+    let output = crate::config::OutputFormat::from_word(name).expect("a word");
+    let argv = ["tool", "--model", "{model}", "--system", "{system}"].map(str::to_owned).to_vec();
+    Program { name: name.into(), argv, output, directory: "nowhere".into() }
+}
+
+/// Every adapter, with nobody at its address.
+fn all() -> Vec<Box<dyn Provider>> {
+    vec![
+        Box::new(gemini("http://g")),
+        Box::new(anthropic("http://a")),
+        Box::new(responses("http://r/v1")),
+        Box::new(chat("openai", "http://o/v1")),
+        Box::new(chat("llama", "http://l/v1")),
+        Box::new(ollama("http://m")),
+        Box::new(program("claude-code")),
+        Box::new(Echo),
+        Box::new(Manual::new(Box::new(|_| Ok(vec![])))),
+    ]
 }
 
 fn request(parts: Vec<Part>) -> ModelRequest {
-    ModelRequest { model: "x/flash".parse().expect("model"), parts, max_output: None }
+    ModelRequest::new("x/flash".parse().expect("model"), parts)
 }
 
 fn hello() -> ModelRequest {
@@ -37,9 +72,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(future)
 }
 
-/// The envelope of a stored call, as far as decoding needs it.
-fn from(provider: &str) -> Envelope {
-    Envelope { provider: provider.into(), ..Envelope::default() }
+/// The envelope of a call that this provider makes.
+fn from(provider: &dyn Provider) -> Envelope {
+    provider.encode(&hello()).expect("a call").envelope
 }
 
 fn fixture(path: &str) -> Vec<u8> {

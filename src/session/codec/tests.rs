@@ -103,7 +103,7 @@ prop_compose! {
             state: SessionState { files, settings: settings.clone() },
             prompt,
             request: (!texts.is_empty()).then(|| RequestRecord {
-                envelope: Envelope { provider: "p".into(), method: "POST".into(), url: "http://x".into(), headers: settings.clone() },
+                envelope: Envelope { provider: "p".into(), protocol: "gemini".into(), method: "POST".into(), url: "http://x".into(), headers: settings.clone() },
                 manifest: body.manifest(),
                 parts: body.segments.iter().map(|s| (Sha256::of(&s.bytes), s.bytes.clone())).collect(),
             }),

@@ -202,7 +202,11 @@ fn decode_state(meta: &Value) -> Result<SessionState, DecodeError> {
 }
 
 fn envelope(e: &Envelope) -> Value {
-    json!({ "provider": e.provider, "method": e.method, "url": e.url, "headers": pairs(&e.headers) })
+    let mut out = json!({ "provider": e.provider, "method": e.method, "url": e.url, "headers": pairs(&e.headers) });
+    if !e.protocol.is_empty() {
+        out["protocol"] = json!(e.protocol);
+    }
+    out
 }
 
 fn decode_envelope(value: &Value) -> Result<Envelope, DecodeError> {
@@ -212,6 +216,7 @@ fn decode_envelope(value: &Value) -> Result<Envelope, DecodeError> {
     };
     Ok(Envelope {
         provider: text("provider")?,
+        protocol: value["protocol"].as_str().unwrap_or_default().to_owned(),
         method: text("method")?,
         url: text("url")?,
         headers: decode_pairs("request/envelope.json headers", &value["headers"])?,

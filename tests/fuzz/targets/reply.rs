@@ -59,7 +59,7 @@ struct Decoded {
 }
 
 fn decoded(format: &str, pieces: &[&[u8]]) -> Decoded {
-    let mut decoder = decoder_of(format);
+    let mut decoder = decoder_of(format, "fuzz");
     let mut events = Vec::new();
     let fed = pieces.iter().try_for_each(|piece| decoder.feed(piece, &mut events));
     let error = fed.and_then(|()| decoder.finish(&mut events)).err();
