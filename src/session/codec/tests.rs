@@ -66,7 +66,10 @@ prop_compose! {
             seq,
             model: served.as_ref().map(|_| ModelId { provider: "a b".into(), model: "x/ü%".into() }),
             served, usage,
-            price: money.map(|(a, b)| Price { input: Usd::from_nanos(a), cache_read: Usd::from_nanos(b), output: Usd::from_nanos(a) }),
+            price: money.map(|(a, b)| {
+                let usd = Usd::from_nanos;
+                Price { input: usd(a), cache_read: usd(b), cache_write: usd(b / 2), output: usd(a) }
+            }),
             cost: money.map(|(_, b)| Usd::from_nanos(b)),
             start: times.0, end: times.1,
             base: Oid::from_bytes(&ids.3),
