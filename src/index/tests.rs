@@ -394,7 +394,12 @@ fn an_older_layout_is_brought_up_to_date_and_read_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("retort.db");
     let mut w = World::new("older");
-    let price = Price { input: Usd::from_nanos(2), cache_read: Usd::from_nanos(1), cache_write: Usd::from_nanos(4), output: Usd::from_nanos(8) };
+    let price = Price {
+        input: Usd::from_nanos(2),
+        cache_read: Usd::from_nanos(1),
+        cache_write: Usd::from_nanos(4),
+        output: Usd::from_nanos(8),
+    };
     let oid = w.say(sid(1), |t| t.header.price = Some(price));
     let older = Connection::open(&path).expect("opens");
     older.execute_batch(schema::MIGRATIONS[0]).expect("lays out");

@@ -163,6 +163,24 @@ proptest! {
 }
 
 #[test]
+fn a_price_of_before_caches_were_charged_for_is_read() {
+    let id = "k".repeat(32);
+    let message = |price: &str| {
+        format!(
+            "x\n\nRetort-Format: retort-0\nRetort-Kind: turn\nRetort-Turn: {id}\nRetort-Exchange: {id}\nRetort-Session: {}\n\
+             Retort-Seq: 1\nRetort-Price: {price}\nRetort-Start: 2026-01-01T00:00:00Z\nRetort-End: 2026-01-01T00:00:00Z\n\
+             Retort-Outcome: none\n",
+            &id[..26]
+        )
+    };
+    let read = |price: &str| decode_header(message(price).as_bytes()).map(|header| header.price.map(|p| p.cache_write.nanos()));
+    assert_eq!(read("in=0.75 cache-read=0.075 out=3.75"), Ok(Some(750_000_000)));
+    assert_eq!(read("in=4 cache-read=0.2 cache-write=5 out=20"), Ok(Some(5_000_000_000)));
+    assert!(read("in=4 cache-read=0.2 cache-write=five out=20").is_err());
+    assert!(read("in=4 cache-write=5 out=20").is_err());
+}
+
+#[test]
 fn newer_formats_are_named() {
     let error = decode_header(b"x\n\nRetort-Format: retort-9\n").expect_err("unknown");
     assert_eq!(error, DecodeError::Version("retort-9".to_owned()));
