@@ -11,7 +11,7 @@
 
 pub mod answer;
 pub mod ask;
-mod catalog;
+pub mod catalog;
 pub mod chat;
 pub mod error;
 pub mod gemini;

@@ -72,9 +72,8 @@ struct Merged {
 
 /// Writes the file anew.
 pub(crate) fn run(words: &[&str]) -> Result<(), String> {
-    let (models, prices) = match words {
-        ["--models-dev", models, "--prices", prices] | ["--prices", prices, "--models-dev", models] => (models, prices),
-        _ => return Err(USAGE.to_owned()),
+    let (["--models-dev", models, "--prices", prices] | ["--prices", prices, "--models-dev", models]) = words else {
+        return Err(USAGE.to_owned());
     };
     let data = shell::root().join(DATA);
     let merged = merge(&read(Path::new(models))?, &read(Path::new(prices))?, &read(&data.join("extra.json"))?)?;
@@ -272,8 +271,8 @@ fn tiers(provider: &str, prices: &Value, day: Option<&str>) -> Option<Vec<Value>
     let at = |size: Option<u64>| -> Value {
         let price = |value: &Value| match value {
             Value::Object(price) => {
-                let tiers = price.get("tiers").and_then(Value::as_array).into_iter().flatten();
-                let reached = tiers.filter(|tier| tier["start"].as_u64() <= size && size.is_some()).last();
+                let mut tiers = price.get("tiers").and_then(Value::as_array).into_iter().flatten();
+                let reached = tiers.rfind(|tier| tier["start"].as_u64() <= size && size.is_some());
                 reached.map_or_else(|| price["base"].clone(), |tier| tier["price"].clone())
             }
             plain => plain.clone(),
@@ -360,8 +359,8 @@ fn compact(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(compact).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
-            let field = |name: &&str| Some(format!("{}: {}", json!(name), compact(fields.get(*name)?)));
-            format!("{{{}}}", ORDER.iter().filter_map(|name| field(&name)).collect::<Vec<_>>().join(", "))
+            let field = |name: &str| Some(format!("{}: {}", json!(name), compact(fields.get(name)?)));
+            format!("{{{}}}", ORDER.iter().filter_map(|name| field(name)).collect::<Vec<_>>().join(", "))
         }
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), decimal),
         other => other.to_string(),

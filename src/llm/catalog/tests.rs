@@ -1,3 +1,5 @@
+//! The built-in data against what providers publish, and files of users laid over it.
+
 use super::*;
 use crate::base::money::Usd;
 use crate::session::options::EFFORTS;

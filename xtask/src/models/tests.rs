@@ -1,3 +1,5 @@
+//! Merging a small fixture of each source; the shapes are those of the real files.
+
 use serde_json::{Value, json};
 
 use super::{decimal, means, merge, undated};
