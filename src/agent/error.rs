@@ -13,6 +13,7 @@ use crate::base::path::RepoPath;
 use crate::config::ConfigError;
 use crate::hooks::HookError;
 use crate::llm::LlmError;
+use crate::llm::catalog::CatalogError;
 use crate::prompt::{PromptError, TemplateError};
 use crate::session::codec::DecodeError;
 use crate::vcs::{VcsError, Withheld};
@@ -54,6 +55,9 @@ pub enum Error {
     UnknownProvider(String),
     #[error("the provider {0} is of the kind \"command\", and providers.{0}.command is not set")]
     NoCommand(String),
+    /// The user's own file about models.
+    #[error("{path}: {source}")]
+    Catalog { path: String, source: CatalogError },
     /// A project's settings name it, and they are not those that were trusted.
     #[error("the model's command does not run: {0}")]
     NotTrusted(String),

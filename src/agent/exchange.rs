@@ -28,7 +28,7 @@ use super::check::{Broken, Checked};
 use super::edits::{Gathered, Misfit};
 use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine, Objection};
-use super::models::Model;
+use super::models::{LeftOut, Model};
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
 use super::review::{Reviewed, Reviewer};
@@ -288,6 +288,10 @@ impl<'a> Driver<'a> {
             return Err(Error::Bug("a turn was opened without a request".to_owned()));
         };
         self.state.clone_from(&prepared.state);
+        for LeftOut { option, value, why } in &prepared.left_out {
+            let event = Event::new(self.ws.now(), "option-left-out").with("option", option).with("value", value).with("why", why);
+            self.hooked.events.push(event);
+        }
         let new = self.message.start.session.is_none();
         self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: name.as_deref(), new });
         self.open_turn(header, place, Some(prepared.text.into_bytes()), prepared.call)
@@ -397,7 +401,7 @@ impl<'a> Driver<'a> {
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
         let now = self.ws.now();
-        let price = self.model.price(answer.served.as_deref(), &answer.usage, now);
+        let price = self.model.price(self.ws, answer.served.as_deref(), &answer.usage, now);
         let turn = &mut self.open()?.turn.turn;
         turn.header.usage = answer.usage;
         turn.header.served = answer.served;

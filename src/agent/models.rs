@@ -12,13 +12,15 @@ use futures_util::StreamExt as _;
 
 use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
+use crate::base::options::{CallOption, CallOptions};
+use crate::config::schema::BUILT_IN_PROVIDERS;
 use crate::config::{Protocol, ProviderSettings, Settings};
 use crate::llm::{
     Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
-    WireCall, catalog, local::Paste,
+    WireCall, catalog::ModelInfo, local::Paste,
 };
 use crate::net::{Client, Options};
-use crate::session::request::{ModelId, ModelRequest, Part};
+use crate::session::request::{ModelId, ModelRequest, Part, Traits};
 use crate::session::stream::Usage;
 use crate::session::turn::Price;
 
@@ -31,37 +33,92 @@ const LISTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A model that can be asked.
 pub struct Model {
+    /// As it was asked for.
     pub id: ModelId,
     pub provider: Box<dyn Provider>,
     pub policy: RetryPolicy,
     /// The variable that the key comes from, else the server's address; for people.
     pub via: Option<String>,
+    /// The name that the provider knows it by.
+    pub full: String,
+    /// What is known about it.
+    pub info: ModelInfo,
+    /// How it is to answer, as far as it can be told.
+    pub options: CallOptions,
+    /// What it cannot be told.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An option that is set, and that the model does not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    pub option: CallOption,
+    /// As JSON text.
+    pub value: String,
+    /// What does not take it, and what would be taken.
+    pub why: String,
 }
 
 impl Model {
     /// A provider that is its own only model, such as `echo`.
     pub fn plain(provider: Box<dyn Provider>) -> Self {
         let name = provider.name().to_owned();
-        let id = ModelId { provider: name.clone(), model: name };
-        Self { id, provider, policy: RetryPolicy::default(), via: None }
+        Self {
+            id: ModelId { provider: name.clone(), model: name.clone() },
+            provider,
+            policy: RetryPolicy::default(),
+            via: None,
+            full: name,
+            info: ModelInfo::default(),
+            options: CallOptions::default(),
+            left_out: Vec::new(),
+        }
+    }
+
+    /// The same, to be asked with these options; those that it does not take are left out.
+    fn with_options(mut self, mut options: CallOptions) -> Self {
+        let provider = &*self.provider;
+        let mut left = Vec::new();
+        let mut leave = |out: Vec<(CallOption, String)>, why: &str| {
+            left.extend(out.into_iter().map(|(option, value)| LeftOut { option, value, why: why.to_owned() }));
+        };
+        leave(options.take_out(|option, _| provider.takes(option)), &format!("{} has no such option", provider.name()));
+        let info = &self.info;
+        leave(options.take_out(|option, _| info.takes(option)), &format!("{} does not take it", self.full));
+        let known = |option: CallOption, json: &str| {
+            option != CallOption::Effort || info.efforts.is_empty() || info.efforts.contains(&json.trim_matches('"'))
+        };
+        leave(options.take_out(known), &format!("{} takes {}", self.full, info.efforts.join(", ")));
+        (self.options, self.left_out) = (options, left);
+        self
     }
 
     /// The call that asks this model to go on with the conversation.
-    pub fn encode(&self, _ws: &Workspace, parts: Vec<Part>) -> Result<WireCall, Error> {
-        Ok(self.provider.encode(&ModelRequest::new(self.id.clone(), parts))?)
+    pub fn encode(&self, parts: Vec<Part>) -> Result<WireCall, Error> {
+        let model = ModelId { provider: self.id.provider.clone(), model: self.full.clone() };
+        let request = ModelRequest { options: self.options.clone(), traits: self.traits(), ..ModelRequest::new(model, parts) };
+        Ok(self.provider.encode(&request)?)
+    }
+
+    fn traits(&self) -> Traits {
+        // Models of this provider take the adaptive form of thinking since then; older ones refuse it.
+        let adaptive = self.info.released.as_deref().is_some_and(|day| day >= "2026-02-01");
+        let thinks = self.info.reasoning && (self.id.provider != "anthropic" || adaptive);
+        Traits { max_output: self.info.max_output, window: self.info.window, thinks }
     }
 
     /// What the model that `served` an answer costs at `at`; `None` when it is not known.
-    pub fn price(&self, served: Option<&str>, usage: &Usage, at: Timestamp) -> Option<Price> {
-        // An alias such as `flash` has no price; what it stands for has.
-        let model = served.unwrap_or(&self.id.model);
+    pub fn price(&self, ws: &Workspace, served: Option<&str>, usage: &Usage, at: Timestamp) -> Option<Price> {
         let prompt = usage.input + usage.cache_read + usage.cache_write;
-        (self.id.provider == "gemini").then(|| catalog::gemini_price(model, prompt, at)).flatten()
+        let catalog = ws.catalog().ok()?;
+        // An alias such as `flash` has no price; what it stands for has.
+        let named = |model: &str| catalog.price(&self.id.provider, model, prompt, at);
+        served.and_then(named).or_else(|| named(&self.full))
     }
 
-    /// How many tokens fit into a request and its answer; `None` when it is not known.
+    /// How many tokens a request may have, and what of these is for the answer; `None` when it is not known.
     pub fn window(&self) -> Option<Tokens> {
-        (self.id.provider == "gemini").then(|| catalog::gemini_window(&self.id.model)).flatten()
+        self.info.window
     }
 }
 
@@ -86,9 +143,11 @@ pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
     let model = |provider: &str, model: &str| ModelId { provider: provider.to_owned(), model: model.to_owned() };
     match name {
         "auto" => auto(ws),
-        "pro" | "flash" | "flash-lite" => Ok(model("gemini", name)),
         "echo" | "manual" | "replay" => Ok(model(name, name)),
         _ => {
+            if let Some(full) = ws.catalog()?.alias(name) {
+                return Ok(model(&full.provider, name));
+            }
             let id: ModelId = name.parse().map_err(|_| Error::UnknownModel(name.to_owned()))?;
             let known = ["echo", "manual", "replay"].contains(&id.provider.as_str()) || settings_of(ws, &id.provider).is_some();
             if known { Ok(id) } else { Err(Error::UnknownProvider(id.provider)) }
@@ -96,12 +155,12 @@ pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
     }
 }
 
-/// The first provider with a key, in the order of the manual.
+/// The first provider with a key, in the order of the manual, with the model that it is asked for by itself.
 fn auto(ws: &Workspace) -> Result<ModelId, Error> {
-    for (provider, model) in
-        [("gemini", "flash"), ("anthropic", "claude-sonnet-5-5"), ("openai", "gpt-6-luna"), ("xai", "grok-4.7")]
-    {
-        if ws.config.key_for(provider, &ws.env).is_some() {
+    for (provider, _) in BUILT_IN_PROVIDERS {
+        if ws.config.key_for(provider, &ws.env).is_some()
+            && let Some(model) = ws.catalog()?.default_of(provider)
+        {
             return Ok(ModelId { provider: provider.to_owned(), model: model.to_owned() });
         }
     }
@@ -229,7 +288,7 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
             output: settings.output,
             directory: ws.scratch(),
         });
-        return Ok(Model { via: settings.command.first().cloned(), id, provider, policy });
+        return known(ws, Model { via: settings.command.first().cloned(), policy, ..Model::plain(provider) }, id);
     }
     let own = own_address(&id.provider, settings.kind);
     if key.is_none() && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
@@ -247,7 +306,15 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
         Protocol::Ollama => Box::new(Ollama::new(endpoint.without_version())),
         Protocol::Command => return Err(Error::Bug("a command has no address".to_owned())),
     };
-    Ok(Model { id, provider, policy, via })
+    known(ws, Model { policy, via, ..Model::plain(provider) }, id)
+}
+
+/// The same with its name, what is known about it, and how it is to be asked.
+fn known(ws: &Workspace, model: Model, id: ModelId) -> Result<Model, Error> {
+    let catalog = ws.catalog()?;
+    let full = catalog.full_name(&id.provider, &id.model).to_owned();
+    let info = catalog.find(&id.provider, &full).cloned().unwrap_or_default();
+    Ok(Model { id, full, info, ..model }.with_options(ws.config.settings().sampling.clone()))
 }
 
 /// Where a provider is that has no address of its own in the settings.

@@ -19,7 +19,7 @@ use crate::session::turn::{Access, SessionState};
 
 use super::Error;
 use super::edits::Gathered;
-use super::models::Model;
+use super::models::{LeftOut, Model};
 use super::workspace::Workspace;
 
 /// What is left for the answer when the window is known.
@@ -93,6 +93,8 @@ pub struct Prepared {
     pub ambiguous: Vec<project::Ambiguous>,
     /// The message with secrets replaced.
     pub text: String,
+    /// Options that are set and that the model does not take.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// What commands of the user's add to a message.
@@ -183,8 +185,8 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
     };
     let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
-    let call = model.encode(ws, prompt.parts)?;
-    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous, text })
+    let call = model.encode(prompt.parts)?;
+    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous, text, left_out: model.left_out.clone() })
 }
 
 /// Builds the request that answers an answer: what did not fit goes back, files that it had not seen go along.
@@ -215,7 +217,7 @@ pub fn reflection(
         budget: budget(model),
         templates: &ws.templates,
     })?;
-    encoded(ws, prompt, model)
+    encoded(prompt, model)
 }
 
 /// Builds the request that says what is wrong with edits that fit.
@@ -239,12 +241,12 @@ pub fn again(
         budget: budget(model),
         templates: &ws.templates,
     })?;
-    encoded(ws, prompt, model)
+    encoded(prompt, model)
 }
 
-fn encoded(ws: &Workspace, prompt: prompt::Prompt, model: &Model) -> Result<(WireCall, Tokens), Error> {
+fn encoded(prompt: prompt::Prompt, model: &Model) -> Result<(WireCall, Tokens), Error> {
     let tokens = prompt.tokens();
-    Ok((model.encode(ws, prompt.parts)?, tokens))
+    Ok((model.encode(prompt.parts)?, tokens))
 }
 
 fn budget<'a>(model: &Model) -> Budget<'a> {

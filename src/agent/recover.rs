@@ -261,7 +261,7 @@ fn take_answer(
     if let Some(id) = turn.header.model.clone()
         && let Ok(known) = super::models::open(ws, id, super::models::Special::default())
     {
-        turn.header.price = known.price(turn.header.served.as_deref(), &turn.header.usage, turn.header.start);
+        turn.header.price = known.price(ws, turn.header.served.as_deref(), &turn.header.usage, turn.header.start);
         turn.header.cost = turn.header.price.map(|p| p.cost(&turn.header.usage));
     }
     turn.header.cost = answer.cost.or(turn.header.cost);

@@ -10,12 +10,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use std::cell::OnceCell;
+
 use crate::base::clock::{Clock, Entropy, Timestamp};
 use crate::base::id::{SessionId, TurnKey};
 use crate::base::path::RepoPath;
 use crate::config::Config;
 use crate::config::secret::{Redactor, Secret, secrets_in_urls};
 use crate::hooks::{Pipeline, Point};
+use crate::llm::catalog::Catalog;
 use crate::process::fault::Faults;
 use crate::prompt::{Override, Templates};
 use crate::vcs::git::Git;
@@ -38,6 +41,8 @@ pub struct Workspace {
     pub pipeline: Pipeline,
     /// The directory that the user is in, inside the repository; `None` at its root.
     pub directory: Option<RepoPath>,
+    /// Read when it is first needed.
+    catalog: OnceCell<Catalog>,
 }
 
 /// What a workspace is built from.
@@ -90,7 +95,23 @@ impl Workspace {
             faults,
             pipeline,
             directory,
+            catalog: OnceCell::new(),
         })
+    }
+
+    /// What is known about models: by the program, and by the user's own `models.json` beside the settings.
+    pub fn catalog(&self) -> Result<&Catalog, Error> {
+        if let Some(known) = self.catalog.get() {
+            return Ok(known);
+        }
+        let path = self.config.home().join("models.json");
+        let built_in = Catalog::built_in();
+        let known = match std::fs::read_to_string(&path) {
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => built_in,
+            Err(source) => return Err(Error::Read { what: path.display().to_string(), source }),
+            Ok(text) => built_in.with(&text).map_err(|source| Error::Catalog { path: path.display().to_string(), source })?,
+        };
+        Ok(self.catalog.get_or_init(|| known))
     }
 
     /// The repository's turns.

@@ -14,6 +14,7 @@ pub mod json;
 pub mod media;
 pub mod merge;
 pub mod money;
+pub mod options;
 pub mod path;
 pub mod text;
 pub mod tree;

@@ -17,6 +17,7 @@ mod observer;
 mod reference;
 mod render;
 mod review;
+mod sampling;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -10,6 +10,7 @@ use crate::agent::check::{Broken, Checked};
 use crate::agent::edits::{Gathered, Misfit};
 use crate::agent::exchange::{Observer, Progress};
 use crate::agent::hook;
+use crate::agent::models::LeftOut;
 use crate::agent::prepare::{Prepared, Why};
 use crate::agent::review::Reviewed;
 use crate::base::clock::Clock;
@@ -147,11 +148,13 @@ impl<'a> Frame<'a> {
             .iter()
             .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why), "exists": f.exists }))
             .collect();
-        self.event(
-            "request",
-            json!({ "session": turn.session.to_string(), "name": name, "new": new, "turn": turn.key.to_string(), "model": model,
-                    "files": sent, "tokens": prepared.tokens.0 }),
-        );
+        let mut request = json!({ "session": turn.session.to_string(), "name": name, "new": new, "turn": turn.key.to_string(),
+            "model": model, "files": sent, "tokens": prepared.tokens.0 });
+        if !prepared.left_out.is_empty() {
+            let left = |left: &LeftOut| json!({ "option": left.option.name(), "why": left.why });
+            request["left_out"] = prepared.left_out.iter().map(left).collect();
+        }
+        self.event("request", request);
         let mut line = Text::new().add(Style::Bold, name.unwrap_or("session").to_owned());
         line.push(
             Style::Dim,
@@ -182,6 +185,9 @@ impl<'a> Frame<'a> {
         }
         line.push(Style::Dim, format!("total {} tokens", prepared.tokens));
         self.ui.status(line);
+        for LeftOut { option, why, .. } in &prepared.left_out {
+            self.ui.warn(&format!("{option} is left out: {why}"));
+        }
         for ambiguous in &prepared.ambiguous {
             let paths: Vec<String> = ambiguous.paths.iter().take(4).map(ToString::to_string).collect();
             self.ui.warn(&format!("{} could be {}; none is sent. Name the path, or use --file", ambiguous.name, paths.join(", ")));

@@ -167,7 +167,7 @@ fn toml_raw(item: &Item) -> Raw {
         Item::Value(TomlValue::String(text)) => Raw::Text(text.value().clone()),
         Item::Value(TomlValue::Boolean(yes)) => Raw::Bool(*yes.value()),
         Item::Value(TomlValue::Integer(n)) => Raw::Int(*n.value()),
-        Item::Value(TomlValue::Float(_)) => Raw::Other("a fraction"),
+        Item::Value(TomlValue::Float(number)) => Raw::Number(number.display_repr().into_owned()),
         Item::Value(TomlValue::Datetime(_)) => Raw::Other("a bare date (write it in quotes)"),
         Item::Value(TomlValue::Array(items)) => items
             .iter()
@@ -184,7 +184,7 @@ fn json_raw(value: &RawValue) -> Raw {
     match serde_json::from_str::<Json>(value.get()) {
         Ok(Json::String(text)) => Raw::Text(text),
         Ok(Json::Bool(yes)) => Raw::Bool(yes),
-        Ok(Json::Number(n)) => n.as_i64().map_or(Raw::Other("a number that is not an integer"), Raw::Int),
+        Ok(Json::Number(n)) => n.as_i64().map_or_else(|| Raw::Number(n.to_string()), Raw::Int),
         Ok(Json::Array(items)) => items
             .iter()
             .map(|item| item.as_str().map(str::to_owned))

@@ -124,6 +124,10 @@ fn leaf(key: &Key) -> serde_json::Value {
             ("minimum".to_owned(), json!(low)),
             ("maximum".to_owned(), json!(high)),
         ]),
+        Kind::Sampling(_) => {
+            let list = json!({"type": "array", "items": {"type": "string"}});
+            Map::from_iter([("anyOf".to_owned(), json!([{"type": "number"}, {"type": "string"}, list]))])
+        }
         Kind::List => Map::from_iter([("type".to_owned(), json!("array")), ("items".to_owned(), json!({"type": "string"}))]),
         Kind::Choice(words) => Map::from_iter([("enum".to_owned(), json!(words))]),
     };

@@ -7,6 +7,7 @@
 //! - Defaults are written as the text that a user would write, and pass the key's own check.
 
 use super::value::{Kind, Raw, Value};
+use crate::base::options::CallOption;
 
 pub use super::markdown::{json_schema, markdown, starter};
 
@@ -86,6 +87,11 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, scope: Scope
     Key { name, kind, default, scope, doc, example }
 }
 
+/// What is asked of an answer is the model's own choice until somebody sets it: several models refuse a value that is set.
+const fn sampling(name: &'static str, option: CallOption, example: &'static str) -> Key {
+    key(name, Kind::Sampling(option), "", Session, example, option.doc())
+}
+
 use Kind::{Bool, Choice, Command, Duration, Int, List, Path, Text, Time, Url};
 use Scope::{Anyone, Session, Trusted};
 
@@ -119,6 +125,20 @@ pub const KEYS: &[Key] = &[
         "The wait before the first retry; it doubles each time."),
     key("providers.<name>.retry.cap", Duration, "30s", Trusted, "10s",
         "The longest wait between retries."),
+    sampling("sampling.max_tokens", CallOption::MaxTokens, "32000"),
+    sampling("sampling.effort", CallOption::Effort, "high"),
+    sampling("sampling.temperature", CallOption::Temperature, "0.2"),
+    sampling("sampling.top_p", CallOption::TopP, "0.9"),
+    sampling("sampling.top_k", CallOption::TopK, "40"),
+    sampling("sampling.min_p", CallOption::MinP, "0.05"),
+    sampling("sampling.seed", CallOption::Seed, "7"),
+    sampling("sampling.presence_penalty", CallOption::PresencePenalty, "0.5"),
+    sampling("sampling.frequency_penalty", CallOption::FrequencyPenalty, "0.5"),
+    sampling("sampling.repeat_penalty", CallOption::RepeatPenalty, "1.1"),
+    sampling("sampling.mirostat", CallOption::Mirostat, "2"),
+    sampling("sampling.mirostat_tau", CallOption::MirostatTau, "5"),
+    sampling("sampling.mirostat_eta", CallOption::MirostatEta, "0.1"),
+    sampling("sampling.stop", CallOption::Stop, "END"),
     key("session.continue", Duration, "12h", Anyone, "2h",
         "On a terminal, a message goes on with the worktree's session if its last turn is younger than this."),
     key("vcs.commit", Choice(&["auto", "off"]), "auto", Anyone, "off",

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::schema;
 use super::value::Value;
 use crate::base::clock::Timestamp;
+use crate::base::options::{CallOption, CallOptions};
 
 /// Makes an enum for a key that takes one of a few words; the first is the default.
 macro_rules! words {
@@ -139,6 +140,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// `[providers.<name>]`: the built-in ones and those that are configured.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// `[sampling]`
+    pub sampling: CallOptions,
     /// `[session]`
     pub session: SessionSettings,
     /// `[vcs]`
@@ -366,6 +369,7 @@ impl Merged<'_> {
                 system_file: self.path("model.system_file"),
             },
             providers,
+            sampling: self.sampling(),
             session: SessionSettings { continue_within: self.time("session.continue") },
             vcs: VcsSettings {
                 commit: self.word("vcs.commit", CommitMode::from_word),
@@ -406,6 +410,11 @@ impl Merged<'_> {
                 fault: self.text("debug.fault"),
             },
         }
+    }
+
+    fn sampling(&self) -> CallOptions {
+        let read = |option: &CallOption| Some((*option, option.read(&self.text(&format!("sampling.{option}"))?)?));
+        CallOption::ALL.iter().filter_map(read).fold(CallOptions::default(), |all, (option, json)| all.with(option, json))
     }
 
     fn local_servers(&self) -> Vec<(String, ProviderSettings)> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::clock::Timestamp;
+use crate::base::options::CallOption;
 
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,9 @@ pub(super) enum Raw {
     Bool(bool),
     Int(i64),
     List(Vec<String>),
-    /// Anything else, by name: "a table", "a fraction".
+    /// A number that is no integer, as it is written.
+    Number(String),
+    /// Anything else, by name: "a table".
     Other(&'static str),
 }
 
@@ -76,6 +79,7 @@ impl Raw {
             Self::Bool(yes) => format!("the boolean {yes}"),
             Self::Int(n) => format!("the integer {n}"),
             Self::List(_) => "a list".to_owned(),
+            Self::Number(text) => format!("the number {text}"),
             Self::Other(name) => (*name).to_owned(),
         }
     }
@@ -102,6 +106,8 @@ pub enum Kind {
     Command,
     /// A string that names a file.
     Path,
+    /// What an option of a call takes; the value is text that the option reads.
+    Sampling(CallOption),
     /// Where a provider is. It is stored with every request and shown, so nothing secret may be in it.
     Url,
 }
@@ -126,6 +132,7 @@ impl Kind {
             }
             Self::Command => "a line for the shell, or a list of a program and its arguments".to_owned(),
             Self::Path => "a string that names a file".to_owned(),
+            Self::Sampling(option) => option.described(),
             Self::Url => "an address such as \"http://127.0.0.1:8080/v1\"".to_owned(),
         }
     }
@@ -142,9 +149,14 @@ impl Kind {
             Self::Command if text.starts_with('[') => {
                 serde_json::from_str(text).map_or_else(|_| Raw::Text(text.to_owned()), Raw::List)
             }
-            Self::Text | Self::Command | Self::Duration | Self::Time | Self::Choice(_) | Self::Path | Self::Url => {
-                Raw::Text(text.to_owned())
-            }
+            Self::Text
+            | Self::Command
+            | Self::Duration
+            | Self::Time
+            | Self::Choice(_)
+            | Self::Path
+            | Self::Sampling(_)
+            | Self::Url => Raw::Text(text.to_owned()),
         }
     }
 
@@ -164,6 +176,15 @@ impl Kind {
             (Self::Time, Raw::Text(text)) => text.parse().ok().map(Value::Time),
             (Self::List, Raw::List(items)) => Some(Value::List(items.clone())),
             (Self::Choice(words), Raw::Text(text)) if words.contains(&text.as_str()) => Some(Value::Text(text.clone())),
+            (Self::Sampling(option), Raw::Text(_) | Raw::Int(_) | Raw::Number(_) | Raw::List(_)) => {
+                let text = match raw {
+                    Raw::Int(n) => n.to_string(),
+                    Raw::List(items) => serde_json::Value::from(items.clone()).to_string(),
+                    Raw::Text(text) | Raw::Number(text) => text.clone(),
+                    Raw::Bool(_) | Raw::Other(_) => String::new(),
+                };
+                option.read(&text).map(|_| Value::Text(text))
+            }
             (Self::Path, Raw::Text(text)) if !text.is_empty() => Some(Value::Path(PathBuf::from(text))),
             (Self::Url, Raw::Text(text)) => match check_url(text) {
                 Ok(()) => Some(Value::Text(text.clone())),

@@ -118,7 +118,7 @@ impl<'c> Writer<'c> {
         Ok(Self {
             conn,
             turn: conn.prepare(&format!("INSERT INTO turns ({COLUMNS}) VALUES ({marks})"))?,
-            usage: conn.prepare("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            usage: conn.prepare("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             file: conn.prepare("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)")?,
         })
     }
@@ -181,6 +181,7 @@ impl<'c> Writer<'c> {
                 h.price.map(|p| p.cache_read.nanos()),
                 h.price.map(|p| p.output.nanos()),
                 h.cost.map(Usd::nanos),
+                h.price.map(|p| p.cache_write.nanos()),
             ])?;
         }
         for (place, file) in h.files.iter().enumerate() {
@@ -216,8 +217,8 @@ impl<'c> Reader<'c> {
             repo,
             turn: conn.prepare(
                 "SELECT t.*, u.turn AS u_turn, u.input AS u_input, u.cache_read AS u_cache_read, u.cache_write AS u_cache_write, \
-                 u.output AS u_output, u.reasoning AS u_reasoning, u.price_input, u.price_cache_read, u.price_output, u.cost \
-                 FROM turns t LEFT JOIN usage u ON u.turn = t.id WHERE t.repo = ?1 AND t.oid = ?2",
+                 u.output AS u_output, u.reasoning AS u_reasoning, u.price_input, u.price_cache_read, u.price_cache_write, \
+                 u.price_output, u.cost FROM turns t LEFT JOIN usage u ON u.turn = t.id WHERE t.repo = ?1 AND t.oid = ?2",
             )?,
             link: conn.prepare("SELECT parent, depth, nth FROM turns WHERE repo = ?1 AND oid = ?2")?,
             files: conn.prepare("SELECT path, status, added, removed FROM files WHERE turn = ?1 ORDER BY place")?,
@@ -361,8 +362,9 @@ fn read_turn(row: &Row<'_>, files: &mut Statement<'_>) -> rusqlite::Result<TurnR
 fn read_header(row: &Row<'_>, files: &mut Statement<'_>) -> rusqlite::Result<Header> {
     let key = |name: &str| need(blob(row, name, turn_key)?, name);
     let moment = |name: &str| need(time(row, name)?, name);
-    let price = match (money(row, "price_input")?, money(row, "price_cache_read")?, money(row, "price_output")?) {
-        (Some(input), Some(cache_read), Some(output)) => Some(Price { input, cache_read, output }),
+    let cache = money(row, "price_cache_read")?.zip(money(row, "price_cache_write")?);
+    let price = match (money(row, "price_input")?, cache, money(row, "price_output")?) {
+        (Some(input), Some((cache_read, cache_write)), Some(output)) => Some(Price { input, cache_read, cache_write, output }),
         _ => None,
     };
     let request = word(row, "request_hash", parsed)?.zip(number(row, "request_length")?);

@@ -188,7 +188,12 @@ fn headers_are_listed_as_they_were_written() {
     let oid = w.say(sid(1), |t| {
         let h = &mut t.header;
         h.usage = Usage { input: Tokens(u64::MAX), cache_read: Tokens(2), ..h.usage };
-        h.price = Some(Price { input: Usd::from_nanos(1), cache_read: Usd::from_nanos(2), output: Usd::from_nanos(3) });
+        h.price = Some(Price {
+            input: Usd::from_nanos(1),
+            cache_read: Usd::from_nanos(2),
+            cache_write: Usd::from_nanos(4),
+            output: Usd::from_nanos(3),
+        });
         h.served = Some("flash-001".to_owned());
         h.base = Oid::from_bytes(&[7; 20]);
         h.commit = Oid::from_bytes(&[8; 32]);
@@ -381,6 +386,32 @@ fn migrations_run_once() {
     assert_eq!(version(&conn), schema::MIGRATIONS.len() as i64);
     schema::migrate(&mut conn).expect("nothing to do");
     assert_eq!(version(&conn), schema::MIGRATIONS.len() as i64);
+}
+
+/// A row of before prices had `cache_write` has none, and would be read as a turn without a price.
+#[test]
+fn an_older_layout_is_brought_up_to_date_and_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("retort.db");
+    let mut w = World::new("older");
+    let price = Price {
+        input: Usd::from_nanos(2),
+        cache_read: Usd::from_nanos(1),
+        cache_write: Usd::from_nanos(4),
+        output: Usd::from_nanos(8),
+    };
+    let oid = w.say(sid(1), |t| t.header.price = Some(price));
+    let older = Connection::open(&path).expect("opens");
+    older.execute_batch(schema::MIGRATIONS[0]).expect("lays out");
+    older.execute_batch("PRAGMA user_version = 1; PRAGMA application_id = 0x72746978").expect("marks");
+    older.execute_batch("INSERT INTO repos VALUES (1, x'2f')").expect("fills");
+    older.execute_batch("INSERT INTO refs VALUES (1, 'refs/retort/sessions/x', x'00')").expect("fills");
+    drop(older);
+    let mut index = Index::open(&path).expect("opens").index;
+    let left: i64 = index.conn.query_row("SELECT count(*) FROM refs", [], |row| row.get(0)).expect("counts");
+    assert_eq!(left, 0, "what was read before is read again");
+    assert_eq!(index.sync(&*w.repo).expect("syncs").read, 1);
+    assert_eq!(index.turn(&*w.repo, oid).expect("reads").expect("there").header.expect("a header").price, Some(price));
 }
 
 #[test]

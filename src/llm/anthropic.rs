@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::base::money::Tokens;
 use crate::config::Protocol;
-use crate::session::options::CallOption;
+use crate::base::options::CallOption;
 use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 

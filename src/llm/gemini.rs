@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::base::money::Tokens;
 use crate::config::Protocol;
-use crate::session::options::CallOption;
+use crate::base::options::CallOption;
 use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 
@@ -20,7 +20,7 @@ use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
 use super::talk::{Piece, Talk};
 use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted};
-use super::{Decoder, Provider, RawResponse, WireCall, catalog};
+use super::{Decoder, Provider, RawResponse, WireCall};
 
 const OPTIONS: &[(CallOption, &str)] = &[
     (CallOption::MaxTokens, "maxOutputTokens"),
@@ -132,7 +132,7 @@ impl Provider for Gemini {
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
-        let model = catalog::gemini_alias(&request.model.model);
+        let model = request.model.model.as_str();
         if model.is_empty() || !model.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
             return Err(LlmError::new(Fault::NotFound, self.name(), format!("{model:?} is not the name of a model")));
         }

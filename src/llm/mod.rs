@@ -33,7 +33,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 
 use crate::config::secret::Secret;
 use crate::net::Client;
-use crate::session::options::CallOption;
+use crate::base::options::CallOption;
 use crate::session::request::{ModelRequest, WireBody};
 use crate::session::stream::ModelEvent;
 use crate::session::turn::Envelope;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::config::Protocol;
-use crate::session::options::CallOption;
+use crate::base::options::CallOption;
 use crate::session::request::{Encoding, ModelRequest, Part};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::base::json::escape_into;
 use crate::base::money::Usd;
-use crate::session::options::{CallOption, CallOptions};
+use crate::base::options::{CallOption, CallOptions};
 use crate::session::request::{Encoding, Kind, Part, Role, Segment, WireBody};
 use crate::session::stream::ModelEvent;
 

@@ -10,7 +10,6 @@ pub mod codec;
 pub mod cursor;
 pub mod event;
 pub mod meta;
-pub mod options;
 pub mod refs;
 pub mod request;
 pub mod stream;

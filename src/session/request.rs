@@ -15,7 +15,7 @@ use crate::base::json::escape_into;
 use crate::base::media::MediaType;
 use crate::base::money::Tokens;
 
-use super::options::CallOptions;
+use crate::base::options::CallOptions;
 
 /// `provider/model`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -138,14 +138,17 @@ impl FileStat {
 pub struct Price {
     pub input: Usd,
     pub cache_read: Usd,
+    /// What is written into the provider's cache; the same as `input` where the provider does not charge it apart.
+    pub cache_write: Usd,
     pub output: Usd,
 }
 
 impl Price {
-    /// What `usage` costs. Tokens written to a cache count as read ones: no provider of this table charges them apart.
+    /// What `usage` costs.
     pub fn cost(&self, usage: &Usage) -> Usd {
-        self.input.per_million(usage.input + usage.cache_write)
+        self.input.per_million(usage.input)
             + self.cache_read.per_million(usage.cache_read)
+            + self.cache_write.per_million(usage.cache_write)
             + self.output.per_million(usage.output)
     }
 }

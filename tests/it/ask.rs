@@ -199,7 +199,7 @@ fn without_a_model_every_way_to_get_one_is_named() {
     let world = World::with(&[("a.txt", "a\n")]);
     insta::assert_snapshot!(world.rt(&["-m", "hello"]).code(1).err, @r#"
     error: no model is set up
-    hint: a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, OPENAI_API_KEY; none of them is set)
+    hint: a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, XAI_API_KEY; none of them is set)
     hint: a local server: none is named in model.local_servers
     hint: any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url
     hint: no key at all: rt -m "…" --model manual  (paste the prompt into any chat), or see it work: rt demo

@@ -18,6 +18,7 @@ mod fixtures;
 mod fuzz;
 mod generate;
 mod measure;
+mod models;
 mod requirements;
 mod shell;
 mod soak;
@@ -42,6 +43,8 @@ const USAGE: &str = "cargo xtask COMMAND
   soak --minutes N [--seed N]
                          random work of user and program against the reference model, until the time is over
   sweep                  kill -9 from outside before every change on disk, of every command that makes one
+  models --models-dev FILE --prices FILE
+                         src/llm/data/models.json from the data of two projects and what is kept by hand
   requirements [--check] count or check docs/requirements.md
 ";
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
         ["soak", rest @ ..] => soak::run(rest),
         ["sweep"] => soak::sweep(),
+        ["models", rest @ ..] => models::run(rest),
         ["requirements"] => requirements::run(requirements::Mode::Count),
         ["requirements", "--check"] => requirements::run(requirements::Mode::Check),
         ["measure", "--", command @ ..] if !command.is_empty() => measure::helper(command),

@@ -262,7 +262,7 @@ impl Driver<'_> {
         let mut parts = self.parts()?;
         let text = crate::prompt::context(&self.ws.templates, name, text)?;
         parts.push(Part::text(Role::User, format!("hook:{name}").as_str(), text));
-        let call = self.model.encode(self.ws, parts)?;
+        let call = self.model.encode(parts)?;
         let (digest, record) = super::request::record_request(self.ws, self.open()?.turn.place.parent, &call)?;
         let ws = self.ws;
         let open = self.open()?;

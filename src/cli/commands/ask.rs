@@ -28,6 +28,7 @@ use super::super::editor;
 use super::super::error::{BUG, DENIED, Failure, INTERRUPTED, PROVIDER, REJECTED};
 use super::super::observer::Frame;
 use super::super::review::Person;
+use super::super::sampling::SamplingArgs;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Message")]
@@ -95,6 +96,9 @@ pub struct AskArgs {
     /// Look at each change before it is written, and take it, leave it out or edit it
     #[arg(long, conflicts_with = "dry_run")]
     pub review: bool,
+
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
 }
 
 impl AskArgs {
@@ -106,7 +110,8 @@ impl AskArgs {
     /// Settings that its flags stand for.
     pub fn settings(&self) -> impl Iterator<Item = String> {
         let one = |key: &str, list: &[String]| (!list.is_empty()).then(|| format!("{key}={}", serde_json::Value::from(list)));
-        [one("check.lint", &self.lint), one("check.test", &self.test)].into_iter().flatten()
+        let commands = [one("check.lint", &self.lint), one("check.test", &self.test)];
+        commands.into_iter().flatten().chain(self.sampling.settings())
     }
 
     /// Whether any flag of a message was given.
@@ -119,7 +124,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let mut person = args.review.then(|| Person::at_terminal(ctx)).transpose()?;
     let (text, stdin) = message(ctx, args)?;
     let ws = ctx.workspace_for_turn(Vec::new())?;
-    if args.settings().next().is_some() && !ws.pipeline.has(Builtin::Check) {
+    if !(args.lint.is_empty() && args.test.is_empty()) && !ws.pipeline.has(Builtin::Check) {
         return Err(
             Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record")
         );

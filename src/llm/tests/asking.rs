@@ -128,7 +128,7 @@ fn an_answer_over_loopback() {
     assert_eq!(answer.record.headers.keys().collect::<Vec<_>>(), ["content-type", "x-request-id"]);
     assert_eq!(replay(&from(&gemini("")), 200, &log.raw).0.record.text, text);
     let sent = server.requests().remove(0);
-    assert_eq!(sent.path, "/v1beta/models/gemini-flash-latest:streamGenerateContent?alt=sse");
+    assert_eq!(sent.path, "/v1beta/models/flash:streamGenerateContent?alt=sse");
     assert_eq!(sent.headers["x-goog-api-key"], "key-of-the-test");
     assert_eq!(sent.body, gemini("").encode(&hello()).expect("body").body.bytes());
 

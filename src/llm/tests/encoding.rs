@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::hash::Sha256;
 use crate::base::money::Tokens;
-use crate::session::options::{CallOption, CallOptions};
+use crate::base::options::{CallOption, CallOptions};
 use crate::session::request::{Kind, OutputSchema, ToolSpec, Traits};
 
 fn conversation() -> Vec<Part> {
@@ -101,18 +101,6 @@ fn everything_at_once() {
     }
     let error = program("claude-code").encode(&everything()).expect_err("an image");
     assert_eq!(error.to_string(), "claude-code: a program is given text only, and a.png is none");
-}
-
-#[test]
-fn short_names_are_geminis_newest_models() {
-    for (name, model) in
-        [("pro", "gemini-pro-latest"), ("flash", "gemini-flash-latest"), ("flash-lite", "gemini-flash-lite-latest")]
-    {
-        let mut short = hello();
-        short.model.model = name.into();
-        let call = gemini("http://gemini.invalid").encode(&short).expect("a call");
-        assert_eq!(call.envelope.url, format!("http://gemini.invalid/v1beta/models/{model}:streamGenerateContent?alt=sse"));
-    }
 }
 
 #[test]

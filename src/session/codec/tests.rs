@@ -66,7 +66,10 @@ prop_compose! {
             seq,
             model: served.as_ref().map(|_| ModelId { provider: "a b".into(), model: "x/ü%".into() }),
             served, usage,
-            price: money.map(|(a, b)| Price { input: Usd::from_nanos(a), cache_read: Usd::from_nanos(b), output: Usd::from_nanos(a) }),
+            price: money.map(|(a, b)| {
+                let usd = Usd::from_nanos;
+                Price { input: usd(a), cache_read: usd(b), cache_write: usd(b / 2), output: usd(a) }
+            }),
             cost: money.map(|(_, b)| Usd::from_nanos(b)),
             start: times.0, end: times.1,
             base: Oid::from_bytes(&ids.3),
@@ -157,6 +160,24 @@ proptest! {
         let _ = decode_header(format!("x\n\nRetort-Format: retort-0\nRetort-{block}").as_bytes());
         let _ = super::tree::decode_manifest(&message);
     }
+}
+
+#[test]
+fn a_price_of_before_caches_were_charged_for_is_read() {
+    let id = "k".repeat(32);
+    let message = |price: &str| {
+        format!(
+            "x\n\nRetort-Format: retort-0\nRetort-Kind: turn\nRetort-Turn: {id}\nRetort-Exchange: {id}\nRetort-Session: {}\n\
+             Retort-Seq: 1\nRetort-Price: {price}\nRetort-Start: 2026-01-01T00:00:00Z\nRetort-End: 2026-01-01T00:00:00Z\n\
+             Retort-Outcome: none\n",
+            &id[..26]
+        )
+    };
+    let read = |price: &str| decode_header(message(price).as_bytes()).map(|header| header.price.map(|p| p.cache_write.nanos()));
+    assert_eq!(read("in=0.75 cache-read=0.075 out=3.75"), Ok(Some(750_000_000)));
+    assert_eq!(read("in=4 cache-read=0.2 cache-write=5 out=20"), Ok(Some(5_000_000_000)));
+    assert!(read("in=4 cache-read=0.2 cache-write=five out=20").is_err());
+    assert!(read("in=4 cache-write=5 out=20").is_err());
 }
 
 #[test]

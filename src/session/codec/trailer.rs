@@ -40,7 +40,8 @@ pub(super) fn trailers(h: &Header) -> Vec<(&'static str, String)> {
             format!("in={i} cache-read={r} cache-write={w} out={o} reasoning={t}")
         }),
     );
-    opt("Retort-Price", h.price.map(|p| format!("in={} cache-read={} out={}", p.input, p.cache_read, p.output)));
+    let price = |p: Price| format!("in={} cache-read={} cache-write={} out={}", p.input, p.cache_read, p.cache_write, p.output);
+    opt("Retort-Price", h.price.map(price));
     opt("Retort-Cost", h.cost.map(|c| c.to_string()));
     opt("Retort-Start", Some(h.start.to_string()));
     opt("Retort-End", Some(h.end.to_string()));
@@ -189,7 +190,10 @@ fn usage(p: &Pairs) -> Result<Usage, DecodeError> {
 }
 
 fn price(p: &Pairs) -> Result<Price, DecodeError> {
-    Ok(Price { input: p.get("in")?, cache_read: p.get("cache-read")?, output: p.get("out")? })
+    let input = p.get("in")?;
+    // Turns of before caches were charged for do not have it.
+    let cache_write = if p.map.contains_key("cache-write") { p.get("cache-write")? } else { input };
+    Ok(Price { input, cache_read: p.get("cache-read")?, cache_write, output: p.get("out")? })
 }
 
 fn parse_path(value: &str) -> Result<FileStat, DecodeError> {
