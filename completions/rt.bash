@@ -145,6 +145,9 @@ _rt() {
             rt__subcmd__debug,turn)
                 cmd="rt__subcmd__debug__subcmd__turn"
                 ;;
+            rt__subcmd__debug,wire)
+                cmd="rt__subcmd__debug__subcmd__wire"
+                ;;
             rt__subcmd__debug__subcmd__help,edits)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__edits"
                 ;;
@@ -159,6 +162,9 @@ _rt() {
                 ;;
             rt__subcmd__debug__subcmd__help,turn)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__turn"
+                ;;
+            rt__subcmd__debug__subcmd__help,wire)
+                cmd="rt__subcmd__debug__subcmd__help__subcmd__wire"
                 ;;
             rt__subcmd__files,add)
                 cmd="rt__subcmd__files__subcmd__add"
@@ -282,6 +288,9 @@ _rt() {
                 ;;
             rt__subcmd__help__subcmd__debug,turn)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__turn"
+                ;;
+            rt__subcmd__help__subcmd__debug,wire)
+                cmd="rt__subcmd__help__subcmd__debug__subcmd__wire"
                 ;;
             rt__subcmd__help__subcmd__files,add)
                 cmd="rt__subcmd__help__subcmd__files__subcmd__add"
@@ -416,7 +425,7 @@ _rt() {
 
     case "${cmd}" in
         rt)
-            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --show-prompt --dry-run --no-commit --review --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
+            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --show-prompt --dry-run --no-commit --review --max-tokens --effort --temperature --top-p --top-k --min-p --seed --presence-penalty --frequency-penalty --repeat-penalty --mirostat --mirostat-tau --mirostat-eta --stop --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -467,6 +476,62 @@ _rt() {
                     return 0
                     ;;
                 --lint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --effort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --temperature)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top-p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top-k)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --presence-penalty)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --frequency-penalty)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat-penalty)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirostat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirostat-tau)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mirostat-eta)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -792,7 +857,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug)
-            opts="-q -y -h --config --json --quiet --yes --help gen edits reply turn help"
+            opts="-q -y -h --config --json --quiet --yes --help gen edits reply wire turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -846,7 +911,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug__subcmd__help)
-            opts="gen edits reply turn help"
+            opts="gen edits reply wire turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -929,6 +994,20 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__debug__subcmd__help__subcmd__wire)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__debug__subcmd__reply)
             opts="-q -y -h --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -954,6 +1033,36 @@ _rt() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__wire)
+            opts="-q -y -h --provider --chunk --status --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chunk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1338,7 +1447,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug)
-            opts="gen edits reply turn"
+            opts="gen edits reply wire turn"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1394,6 +1503,20 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug__subcmd__turn)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug__subcmd__wire)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

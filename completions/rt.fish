@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rt_global_optspecs
-    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= show-prompt dry-run no-commit review config= json q/quiet y/yes h/help V/version
+    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= show-prompt dry-run no-commit review max-tokens= effort= temperature= top-p= top-k= min-p= seed= presence-penalty= frequency-penalty= repeat-penalty= mirostat= mirostat-tau= mirostat-eta= stop= config= json q/quiet y/yes h/help V/version
 end
 
 function __fish_rt_needs_command
@@ -37,6 +37,20 @@ complete -c rt -n "__fish_rt_needs_command" -l file -d 'Send a file that may be 
 complete -c rt -n "__fish_rt_needs_command" -l read -d 'Send a file for reference only; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l test -d 'Run a command when the edits are written, and let the model mend what fails; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l lint -d 'The same before those, with the edited files where `{files}` stands; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l max-tokens -d 'The most tokens that the answer may have' -r
+complete -c rt -n "__fish_rt_needs_command" -l effort -d 'How much the model thinks: none, minimal, low, medium, high, xhigh or max' -r
+complete -c rt -n "__fish_rt_needs_command" -l temperature -d 'How freely the next token is chosen; 0 takes the likeliest' -r
+complete -c rt -n "__fish_rt_needs_command" -l top-p -d 'Choose from the likeliest tokens that make up this share' -r
+complete -c rt -n "__fish_rt_needs_command" -l top-k -d 'Choose from so many of the likeliest tokens' -r
+complete -c rt -n "__fish_rt_needs_command" -l min-p -d 'Choose from tokens with this share of the likeliest one\'s probability' -r
+complete -c rt -n "__fish_rt_needs_command" -l seed -d 'Make the choice repeatable, where the provider can' -r
+complete -c rt -n "__fish_rt_needs_command" -l presence-penalty -d 'Make tokens less likely that stand in the answer already' -r
+complete -c rt -n "__fish_rt_needs_command" -l frequency-penalty -d 'The same, by how often they stand there' -r
+complete -c rt -n "__fish_rt_needs_command" -l repeat-penalty -d 'Local models: make tokens less likely that were used lately' -r
+complete -c rt -n "__fish_rt_needs_command" -l mirostat -d 'Local models: keep the surprise steady, by version 1 or 2' -r
+complete -c rt -n "__fish_rt_needs_command" -l mirostat-tau -d 'Local models: the surprise that Mirostat keeps to' -r
+complete -c rt -n "__fish_rt_needs_command" -l mirostat-eta -d 'Local models: how fast Mirostat adapts' -r
+complete -c rt -n "__fish_rt_needs_command" -l stop -d 'A text at which the answer ends; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -s e -l edit -d 'Write the message in your editor'
 complete -c rt -n "__fish_rt_needs_command" -s c -l continue -d 'Go on with this worktree\'s session'
@@ -359,16 +373,17 @@ complete -c rt -n "__fish_rt_using_subcommand man" -l json -d 'Print results, or
 complete -c rt -n "__fish_rt_using_subcommand man" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand man" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand man" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -384,6 +399,14 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from reply" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -l provider -d 'The protocol, or the provider: anthropic, gemini, openai-chat, openai-responses, xai, ollama, claude-cli, codex-cli …' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -l chunk -d 'Read so many bytes at a time; all at once without it' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -l status -d 'The HTTP status that it came with' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -392,6 +415,7 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files prompt config init trust index fsck doctor demo completions man debug help" -f -a "apply" -d 'Take an answer from anywhere: read its edits, apply and commit them'
@@ -440,4 +464,5 @@ complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_f
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "turn" -d 'Print the stored files of a turn as JSON'

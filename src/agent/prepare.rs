@@ -186,7 +186,17 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
     let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
     let call = model.encode(prompt.parts)?;
-    Ok(Prepared { call, state, fragments: prompt.fragments, tokens, files, withheld, ambiguous, text, left_out: model.left_out.clone() })
+    Ok(Prepared {
+        call,
+        state,
+        fragments: prompt.fragments,
+        tokens,
+        files,
+        withheld,
+        ambiguous,
+        text,
+        left_out: model.left_out.clone(),
+    })
 }
 
 /// Builds the request that answers an answer: what did not fit goes back, files that it had not seen go along.

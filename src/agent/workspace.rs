@@ -133,8 +133,7 @@ impl Workspace {
     pub fn scratch(&self) -> PathBuf {
         let mut name = [0; 8];
         self.entropy.fill(&mut name);
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.config.home().join("run").join(name)
+        self.config.home().join("run").join(format!("{:016x}", u64::from_le_bytes(name)))
     }
 
     pub fn new_key(&self) -> TurnKey {

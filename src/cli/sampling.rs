@@ -65,7 +65,21 @@ pub struct SamplingArgs {
 impl SamplingArgs {
     /// The settings that they stand for, as `key=value`.
     pub fn settings(&self) -> Vec<String> {
-        let given = [("max_tokens", &self.max_tokens), ("effort", &self.effort), ("temperature", &self.temperature), ("top_p", &self.top_p), ("top_k", &self.top_k), ("min_p", &self.min_p), ("seed", &self.seed), ("presence_penalty", &self.presence_penalty), ("frequency_penalty", &self.frequency_penalty), ("repeat_penalty", &self.repeat_penalty), ("mirostat", &self.mirostat), ("mirostat_tau", &self.mirostat_tau), ("mirostat_eta", &self.mirostat_eta)];
+        let given = [
+            ("max_tokens", &self.max_tokens),
+            ("effort", &self.effort),
+            ("temperature", &self.temperature),
+            ("top_p", &self.top_p),
+            ("top_k", &self.top_k),
+            ("min_p", &self.min_p),
+            ("seed", &self.seed),
+            ("presence_penalty", &self.presence_penalty),
+            ("frequency_penalty", &self.frequency_penalty),
+            ("repeat_penalty", &self.repeat_penalty),
+            ("mirostat", &self.mirostat),
+            ("mirostat_tau", &self.mirostat_tau),
+            ("mirostat_eta", &self.mirostat_eta),
+        ];
         let one = |(name, value): (&str, &Option<String>)| value.as_ref().map(|value| format!("sampling.{name}={value}"));
         let stop = (!self.stop.is_empty()).then(|| format!("sampling.stop={}", serde_json::Value::from(self.stop.clone())));
         given.into_iter().filter_map(one).chain(stop).collect()

@@ -95,7 +95,10 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(settings.session.continue_within, Duration::from_hours(12));
     assert_eq!(settings.hooks.edits, ["apply"]);
     assert_eq!(settings.context.history_tokens, None);
-    assert_eq!(settings.providers.keys().collect::<Vec<_>>(), schema::built_in_providers().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        settings.providers.keys().collect::<Vec<_>>(),
+        schema::built_in_providers().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    );
     let gemini = &settings.providers["gemini"];
     assert_eq!((gemini.kind, gemini.timeout, gemini.retry.max), (Protocol::Gemini, Duration::from_mins(5), 5));
     assert_eq!(settings.debug, DebugSettings { clock: None, seed: None, fault: None });

@@ -15,8 +15,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::base::money::Tokens;
-use crate::config::Protocol;
 use crate::base::options::CallOption;
+use crate::config::Protocol;
 use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 
@@ -213,7 +213,6 @@ struct StopDetails {
 }
 
 #[derive(Deserialize)]
-#[expect(clippy::struct_field_names, reason = "these are the API's names")]
 pub(super) struct Counts {
     input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,

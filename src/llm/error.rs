@@ -57,12 +57,35 @@ pub struct LlmError {
     pub status: u16,
     /// What the provider, or the transport, said.
     pub message: String,
+    /// What the provider said about trying again; its word counts more than the kind of failure.
+    pub told: Option<bool>,
+}
+
+impl Fault {
+    /// The kind of failure in a word, for machines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "rate-limited",
+            Self::QuotaUsedUp => "quota-used-up",
+            Self::Overloaded { .. } => "overloaded",
+            Self::ContextTooLong => "context-too-long",
+            Self::Auth => "auth",
+            Self::Refused => "refused",
+            Self::BadRequest => "bad-request",
+            Self::NotFound => "not-found",
+            Self::Transport => "transport",
+            Self::Protocol => "protocol",
+            Self::Idle => "idle",
+            Self::Cut => "cut",
+            Self::Aborted => "aborted",
+        }
+    }
 }
 
 impl LlmError {
     /// A failure without a status.
     pub fn new(fault: Fault, provider: &str, message: impl Into<String>) -> Self {
-        Self { fault, provider: provider.to_owned(), status: 0, message: message.into() }
+        Self { fault, provider: provider.to_owned(), status: 0, message: message.into(), told: None }
     }
 
     /// A failure below HTTP.
@@ -78,7 +101,10 @@ impl LlmError {
     /// Whether the same request may succeed a little later.
     pub const fn retryable(&self) -> bool {
         use Fault::{Cut, Idle, Overloaded, RateLimited, Transport};
-        matches!(self.fault, RateLimited { .. } | Overloaded { .. } | Transport | Idle | Cut)
+        match self.told {
+            Some(told) => told,
+            None => matches!(self.fault, RateLimited { .. } | Overloaded { .. } | Transport | Idle | Cut),
+        }
     }
 
     /// How long the provider asks to wait.
@@ -119,7 +145,8 @@ pub fn from_response(provider: &str, status: u16, headers: &BTreeMap<String, Str
         _ if body.message.is_empty() => "no message".to_owned(),
         _ => body.message,
     };
-    LlmError { fault, provider: provider.to_owned(), status, message }
+    let told = headers.get("x-should-retry").and_then(|word| word.parse().ok());
+    LlmError { fault, provider: provider.to_owned(), status, message, told }
 }
 
 /// The error that an error object in the middle of a stream stands for; its code takes the place of the status.
@@ -127,7 +154,15 @@ pub fn from_stream(provider: &str, json: &str) -> LlmError {
     let body = Body::read(json.as_bytes());
     let status = body.status.unwrap_or_else(|| match () {
         () if body.quota_is_used_up() || body.has("rate_limit") => 429,
-        () if body.has("server_error") || body.has("overloaded") || body.has("unavailable") => 503,
+        () if ["server_error", "overloaded", "unavailable", "api_error", "timeout", "slow_down"]
+            .iter()
+            .any(|word| body.has(word)) =>
+        {
+            503
+        }
+        () if body.has("authentication") || body.has("permission_error") => 401,
+        () if body.has("not_found_error") => 404,
+        () if body.has("request_too_large") => 413,
         () => 400,
     });
     LlmError { status: body.status.unwrap_or(0), ..from_response(provider, status, &BTreeMap::new(), json.as_bytes()) }

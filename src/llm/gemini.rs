@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::base::money::Tokens;
-use crate::config::Protocol;
 use crate::base::options::CallOption;
+use crate::config::Protocol;
 use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 

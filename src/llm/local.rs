@@ -116,6 +116,10 @@ pub fn format_of(envelope: &Envelope) -> &str {
 /// What the address of a replayed call begins with.
 const REPLAYED: &str = "replay:";
 
+/// Every word for a format.
+pub const FORMATS: &[&str] =
+    &["gemini", "anthropic", "responses", "openai", "ollama", "text", "claude-code", "codex", "gemini-cli", "echo", "manual"];
+
 /// A decoder for a format, for errors of `provider`; every word that is not known is a server with chat completions.
 pub fn decoder_of(format: &str, provider: &str) -> Box<dyn Decoder> {
     match format {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
-use crate::config::Protocol;
 use crate::base::options::CallOption;
+use crate::config::Protocol;
 use crate::session::request::{Encoding, ModelRequest, Part};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 

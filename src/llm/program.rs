@@ -105,7 +105,7 @@ impl Provider for Program {
                 last = Some(message.role);
                 match piece {
                     Piece::Text(part) | Piece::Native(part) | Piece::Result { part: Some(part), .. } => {
-                        body.part(part, Encoding::Raw)
+                        body.part(part, Encoding::Raw);
                     }
                     Piece::Call(call) => body.native(&self.name, anthropic::call_json(call)),
                     Piece::Result { part: None, .. } => body.wire(NOT_RUN),
@@ -160,9 +160,7 @@ pub(super) fn decoder(output: OutputFormat, provider: &str) -> Box<dyn Decoder> 
         OutputFormat::Text => Box::new(PlainDecoder::default()),
         OutputFormat::ClaudeCode => Box::new(StreamDecoder::lines(Claude::new(provider))),
         OutputFormat::Codex => Box::new(StreamDecoder::lines(Codex { provider: provider.to_owned(), ..Codex::default() })),
-        OutputFormat::GeminiCli => {
-            Box::new(StreamDecoder::lines(GeminiCli { provider: provider.to_owned(), ..GeminiCli::default() }))
-        }
+        OutputFormat::GeminiCli => Box::new(StreamDecoder::lines(GeminiCli { provider: provider.to_owned() })),
     }
 }
 
@@ -416,7 +414,6 @@ impl Payloads for Codex {
 }
 
 /// `gemini -p -o stream-json`.
-#[derive(Default)]
 struct GeminiCli {
     provider: String,
 }

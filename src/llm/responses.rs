@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 
 use crate::base::hash::Sha256;
 use crate::base::money::Tokens;
-use crate::config::Protocol;
 use crate::base::options::CallOption;
+use crate::config::Protocol;
 use crate::session::request::{Encoding, ModelRequest, Role};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 
@@ -395,11 +395,6 @@ impl Payloads for State {
         let frame: Frame<'_> = self.read(json)?;
         let before = out.len();
         match frame.kind.as_deref().unwrap_or_default() {
-            "response.created" | "response.in_progress" | "response.queued" => {
-                if let Some(raw) = frame.response {
-                    self.whole(raw.get(), false, out)?;
-                }
-            }
             "response.output_text.delta" => self.text(frame.item_id, frame.delta, out),
             "response.refusal.delta" => {
                 self.refusal.push_str(frame.delta.as_deref().unwrap_or_default());
@@ -415,7 +410,12 @@ impl Payloads for State {
                 }
                 return Ok(true);
             }
-            "response.completed" | "response.incomplete" | "response.failed" => {
+            "response.created"
+            | "response.in_progress"
+            | "response.queued"
+            | "response.completed"
+            | "response.incomplete"
+            | "response.failed" => {
                 if let Some(raw) = frame.response {
                     self.whole(raw.get(), false, out)?;
                 }

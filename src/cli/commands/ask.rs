@@ -124,7 +124,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let mut person = args.review.then(|| Person::at_terminal(ctx)).transpose()?;
     let (text, stdin) = message(ctx, args)?;
     let ws = ctx.workspace_for_turn(Vec::new())?;
-    if !(args.lint.is_empty() && args.test.is_empty()) && !ws.pipeline.has(Builtin::Check) {
+    if (!args.lint.is_empty() || !args.test.is_empty()) && !ws.pipeline.has(Builtin::Check) {
         return Err(
             Failure::user("hooks.turn has no \"check\", so no command would run").hint("rt config set hooks.turn check,record")
         );

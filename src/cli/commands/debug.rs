@@ -13,6 +13,8 @@ use crate::base::tree::{MemoryTree, SourceTree as _};
 
 use crate::config::schema;
 use crate::edit;
+use crate::llm::{self, LlmError};
+use crate::session::stream::ModelEvent;
 
 use super::super::context::Context;
 use super::super::error::Failure;
@@ -42,6 +44,20 @@ pub enum DebugCommand {
     Edits,
     /// Read an answer on standard input and print the edits in it as JSON
     Reply,
+    /// Read a provider's response on standard input and print the model's events, as JSON lines
+    ///
+    /// An error is the last line; the exit code is 4 then.
+    Wire {
+        /// The protocol, or the provider: anthropic, gemini, openai-chat, openai-responses, xai, ollama, claude-cli, codex-cli …
+        #[arg(long)]
+        provider: String,
+        /// Read so many bytes at a time; all at once without it
+        #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+        chunk: Option<u32>,
+        /// The HTTP status that it came with
+        #[arg(long, default_value_t = 200)]
+        status: u16,
+    },
     /// Print the stored files of a turn as JSON
     Turn {
         /// The turn
@@ -85,6 +101,10 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             }
             Ok(ctx.ui.json(&json!({ "message": plan.message, "prose": plan.prose }))?)
         }
+        DebugCommand::Wire { provider, chunk, status } => {
+            let raw = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
+            wire(ctx, provider, chunk.map_or(raw.len(), |size| size as usize).max(1), *status, &raw)
+        }
         DebugCommand::Turn { address } => {
             let ws = ctx.workspace()?;
             let (link, _) = super::place(ctx, &ws, address)?;
@@ -95,6 +115,62 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             }
             Ok(())
         }
+    }
+}
+
+/// The format that a provider's recordings are in.
+fn format_of_provider(provider: &str) -> &str {
+    match provider {
+        "openai-chat" | "llamacpp" | "openrouter" => "openai",
+        "openai-responses" | "xai" => "responses",
+        "claude-cli" => "claude-code",
+        "codex-cli" => "codex",
+        other => other,
+    }
+}
+
+fn wire(ctx: &Context, provider: &str, chunk: usize, status: u16, raw: &[u8]) -> Result<(), Failure> {
+    let format = format_of_provider(provider);
+    if !llm::FORMATS.contains(&format) {
+        return Err(Failure::usage(format!("there is no protocol {provider:?}")).hint(llm::FORMATS.join(", ")));
+    }
+    let failed = |error: LlmError| {
+        let after = error.after().map(|after| after.as_millis() as u64);
+        ctx.ui.json(&json!({ "event": "error", "fault": error.fault.word(), "status": error.status, "message": error.message,
+            "retried": error.retryable(), "after_ms": after }))?;
+        Err(Failure::from(error))
+    };
+    if !(200..300).contains(&status) {
+        return failed(llm::error::from_response(provider, status, &BTreeMap::new(), raw));
+    }
+    let mut decoder = llm::decoder_of(format, provider);
+    let mut events = Vec::new();
+    let fed = raw.chunks(chunk).try_for_each(|piece| decoder.feed(piece, &mut events));
+    let read = fed.and_then(|()| decoder.finish(&mut events));
+    for event in &events {
+        ctx.ui.json(&event_json(event))?;
+    }
+    let stopped = events.iter().any(|event| matches!(event, ModelEvent::Stop(_)));
+    match read {
+        Err(error) => failed(error),
+        Ok(()) if !stopped => failed(LlmError::new(llm::Fault::Cut, provider, "the stream ends without an end of the answer")),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn event_json(event: &ModelEvent) -> Value {
+    match event {
+        ModelEvent::Text(text) => json!({ "event": "text", "text": text }),
+        ModelEvent::Reasoning(text) => json!({ "event": "reasoning", "text": text }),
+        ModelEvent::Native(bytes) => json!({ "event": "native", "json": String::from_utf8_lossy(bytes) }),
+        ModelEvent::ToolCall { id, name, arguments } => {
+            json!({ "event": "tool-call", "id": id, "name": name, "arguments": arguments })
+        }
+        ModelEvent::Served(model) => json!({ "event": "served", "model": model }),
+        ModelEvent::Usage(u) => json!({ "event": "usage", "input": u.input.0, "cache_read": u.cache_read.0,
+            "cache_write": u.cache_write.0, "output": u.output.0, "reasoning": u.reasoning.0 }),
+        ModelEvent::Cost(cost) => json!({ "event": "cost", "usd": cost.to_string() }),
+        ModelEvent::Stop(stop) => json!({ "event": "stop", "reason": stop.as_text() }),
     }
 }
 

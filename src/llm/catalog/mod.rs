@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
-use crate::config::EditFormat;
 use crate::base::options::CallOption;
+use crate::config::EditFormat;
 use crate::session::request::ModelId;
 use crate::session::turn::Price;
 

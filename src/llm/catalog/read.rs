@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::{Catalog, ModelInfo, PriceRow};
 use crate::base::clock::Timestamp;
 use crate::base::money::{Tokens, Usd};
-use crate::config::EditFormat;
 use crate::base::options::{CallOption, EFFORTS};
+use crate::config::EditFormat;
 use crate::session::request::ModelId;
 use crate::session::turn::Price;
 
