@@ -313,6 +313,9 @@ _rt() {
             rt__subcmd__help__subcmd__session,checkout)
                 cmd="rt__subcmd__help__subcmd__session__subcmd__checkout"
                 ;;
+            rt__subcmd__help__subcmd__session,compact)
+                cmd="rt__subcmd__help__subcmd__session__subcmd__compact"
+                ;;
             rt__subcmd__help__subcmd__session,fetch)
                 cmd="rt__subcmd__help__subcmd__session__subcmd__fetch"
                 ;;
@@ -367,6 +370,9 @@ _rt() {
             rt__subcmd__session,checkout)
                 cmd="rt__subcmd__session__subcmd__checkout"
                 ;;
+            rt__subcmd__session,compact)
+                cmd="rt__subcmd__session__subcmd__compact"
+                ;;
             rt__subcmd__session,fetch)
                 cmd="rt__subcmd__session__subcmd__fetch"
                 ;;
@@ -393,6 +399,9 @@ _rt() {
                 ;;
             rt__subcmd__session__subcmd__help,checkout)
                 cmd="rt__subcmd__session__subcmd__help__subcmd__checkout"
+                ;;
+            rt__subcmd__session__subcmd__help,compact)
+                cmd="rt__subcmd__session__subcmd__help__subcmd__compact"
                 ;;
             rt__subcmd__session__subcmd__help,fetch)
                 cmd="rt__subcmd__session__subcmd__help__subcmd__fetch"
@@ -1797,7 +1806,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__session)
-            opts="list new checkout resume set rename push fetch"
+            opts="list new checkout resume set compact rename push fetch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1811,6 +1820,20 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__session__subcmd__checkout)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__session__subcmd__compact)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2273,7 +2296,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__session)
-            opts="-q -y -h --config --json --quiet --yes --help list new checkout resume set rename push fetch help"
+            opts="-q -y -h --config --json --quiet --yes --help list new checkout resume set compact rename push fetch help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2312,6 +2335,28 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__session__subcmd__compact)
+            opts="-q -y -h --model --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__session__subcmd__fetch)
             opts="-q -y -h --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2331,7 +2376,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__session__subcmd__help)
-            opts="list new checkout resume set rename push fetch help"
+            opts="list new checkout resume set compact rename push fetch help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2345,6 +2390,20 @@ _rt() {
             return 0
             ;;
         rt__subcmd__session__subcmd__help__subcmd__checkout)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__session__subcmd__help__subcmd__compact)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

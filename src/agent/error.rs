@@ -58,6 +58,12 @@ pub enum Error {
     /// The user's own file about models.
     #[error("{path}: {source}")]
     Catalog { path: String, source: CatalogError },
+    #[error("{model} cannot be shown {path}: it takes no such files")]
+    NotShown { model: String, path: RepoPath },
+    #[error("there is no conversation yet that could be summed up")]
+    NothingToCompact,
+    #[error("the model gave no summary")]
+    NoSummary,
     /// A project's settings name it, and they are not those that were trusted.
     #[error("the model's command does not run: {0}")]
     NotTrusted(String),

@@ -9,6 +9,8 @@ mod checks;
 mod command;
 mod request;
 
+pub(super) use request::record_request;
+
 use std::time::Duration;
 
 use crate::base::id::{Oid, TurnKey};
@@ -52,6 +54,11 @@ pub enum Progress<'a> {
         about: &'a str,
         tokens: Tokens,
         left: u32,
+    },
+    /// The conversation is summed up first.
+    Compacting {
+        turn: &'a Header,
+        tokens: Tokens,
     },
     Text(&'a str),
     Reasoning(&'a str),
@@ -400,14 +407,9 @@ impl<'a> Driver<'a> {
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
-        let now = self.ws.now();
-        let price = self.model.price(self.ws, answer.served.as_deref(), &answer.usage, now);
+        let (ws, model, now) = (self.ws, self.model, self.ws.now());
         let turn = &mut self.open()?.turn.turn;
-        turn.header.usage = answer.usage;
-        turn.header.served = answer.served;
-        // Nothing that was used costs nothing, and is not known to cost anything.
-        turn.header.price = price.filter(|_| answer.usage != Usage::default());
-        turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
+        price_of(ws, turn, model, &answer);
         for call in &answer.calls {
             turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
         }
@@ -530,6 +532,16 @@ impl<'a> Driver<'a> {
         };
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
+}
+
+/// Notes what the answer cost, at the price of this moment.
+pub(super) fn price_of(ws: &Workspace, turn: &mut Turn, model: &Model, answer: &Answer) {
+    let price = model.price(ws, answer.served.as_deref(), &answer.usage, turn.header.start);
+    turn.header.usage = answer.usage;
+    turn.header.served.clone_from(&answer.served);
+    // Nothing that was used costs nothing, and is not known to cost anything.
+    turn.header.price = price.filter(|_| answer.usage != Usage::default());
+    turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
 }
 
 /// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.

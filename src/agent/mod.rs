@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod check;
 pub mod checkout;
+pub mod compact;
 pub mod doctor;
 pub mod edits;
 mod error;

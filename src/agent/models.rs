@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use crate::base::clock::Timestamp;
+use crate::base::media::MediaType;
 use crate::base::money::Tokens;
 use crate::base::options::{CallOption, CallOptions};
 use crate::config::schema::BUILT_IN_PROVIDERS;
@@ -114,6 +115,11 @@ impl Model {
         // An alias such as `flash` has no price; what it stands for has.
         let named = |model: &str| catalog.price(&self.id.provider, model, prompt, at);
         served.and_then(named).or_else(|| named(&self.full))
+    }
+
+    /// Whether it can be shown such a file. What nothing is known about is asked, and says so itself if not.
+    pub fn shows(&self, media: MediaType) -> bool {
+        self.info.id.is_empty() || if media.is_image() { self.info.images } else { self.info.documents }
     }
 
     /// How many tokens a request may have, and what of these is for the answer; `None` when it is not known.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::{Oid, SessionId, TurnKey};
+use crate::base::media::MediaType;
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::base::path::RepoPath;
 use crate::base::text::is_binary;
@@ -20,6 +21,7 @@ use crate::session::turn::{Access, SessionState};
 use super::Error;
 use super::edits::Gathered;
 use super::models::{LeftOut, Model};
+use super::store::Conversation;
 use super::workspace::Workspace;
 
 /// What is left for the answer when the window is known.
@@ -148,10 +150,26 @@ pub fn files(ws: &Workspace, message: &Message, words: &str) -> Result<Vec<Inclu
     Ok(along(ws, message, words, &*ws.backend.worktree()?)?.files)
 }
 
+/// What was said up to and with a turn, as the next request repeats it.
+pub fn conversation(ws: &Workspace, commit: Oid) -> Result<Vec<Part>, Error> {
+    let mut at = commit;
+    let mut summary = None;
+    // Of several summaries the newest counts; the system text is found behind the oldest.
+    let parts = loop {
+        match ws.store().conversation(at)? {
+            Conversation::Parts(parts) => break parts,
+            Conversation::Summed { before, text } => {
+                summary.get_or_insert(text);
+                at = before;
+            }
+        }
+    };
+    Ok(summary.map_or(Ok(parts.clone()), |text| prompt::after_summary(&parts, &text, &ws.templates))?)
+}
+
 /// Builds the first request of an exchange.
 pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) -> Result<Prepared, Error> {
-    let store = ws.store();
-    let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| store.conversation(parent))?;
+    let previous = message.start.parent.map_or(Ok(Vec::new()), |parent| conversation(ws, parent))?;
     let tree = ws.backend.worktree()?;
     let text = ws.redactor.redact(extra.words.as_deref().unwrap_or(&message.text)).into_owned();
     let stdin = message.stdin.as_deref().map(|s| ws.redactor.redact(s).into_owned());
@@ -168,6 +186,12 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
         Vec::new()
     };
     limit_history(ws, &previous)?;
+    for file in &inputs {
+        let media = file.content.as_deref().and_then(MediaType::of);
+        if media.is_some_and(|media| !model.shows(media)) {
+            return Err(Error::NotShown { model: model.full.clone(), path: file.path.clone() });
+        }
+    }
     // A path can hold a secret as well as a file can.
     let tracked: Vec<RepoPath> = tree.paths().iter().filter(|path| !ws.redactor.holds(path.as_bytes())).cloned().collect();
     let inputs = Inputs {
@@ -207,7 +231,7 @@ pub fn reflection(
     state: &mut SessionState,
     gathered: &Gathered,
 ) -> Result<(WireCall, Tokens), Error> {
-    let previous = ws.store().conversation(parent)?;
+    let previous = conversation(ws, parent)?;
     let tree = ws.backend.worktree()?;
     let unseen = gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite));
     let (inputs, _) = file_inputs(ws, &*tree, unseen)?;
@@ -238,7 +262,7 @@ pub fn again(
     state: &SessionState,
     trouble: &Trouble,
 ) -> Result<(WireCall, Tokens), Error> {
-    let previous = ws.store().conversation(parent)?;
+    let previous = conversation(ws, parent)?;
     let tree = ws.backend.worktree()?;
     let (mut files, _) = file_inputs(ws, &*tree, state.files.iter().map(|(path, access)| (path.clone(), *access)))?;
     // A check may have made something else of one; then it is not shown, and nobody can edit it.

@@ -204,7 +204,8 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
             turn.edits.changes.iter_mut().for_each(|change| change.status = ChangeStatus::Held);
         }
     }
-    let whole = turn.response.as_ref().is_some_and(ResponseRecord::is_whole) || turn.header.kind != TurnKind::Turn;
+    let whole = turn.response.as_ref().is_some_and(ResponseRecord::is_whole)
+        || !matches!(turn.header.kind, TurnKind::Turn | TurnKind::Compact);
     turn.header.outcome = match whole {
         // It had come to its end but for the checks.
         true if done.committed && turn.header.outcome == Outcome::Applied => Outcome::Applied,
@@ -216,7 +217,7 @@ fn close(ws: &Workspace, found: Found, wal: Wal, whose: Owner) -> Result<Recover
     turn.events
         .push(Event::new(turn.header.end, "recover").with("committed", done.committed).with("restored", done.restored.len()));
     done.outcome = turn.header.outcome;
-    done.held = turn.header.kind != TurnKind::Note
+    done.held = !matches!(turn.header.kind, TurnKind::Note | TurnKind::Compact)
         && (turn.edits.changes.iter().any(|c| c.status == ChangeStatus::Held) || turn.header.outcome == Outcome::Uncommitted);
     done.partial = !turn.edits.rejects.is_empty();
     let appended = record(ws, &mut turn, &place)?;

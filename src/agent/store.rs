@@ -17,7 +17,7 @@ use crate::session::cursor::Cursor;
 use crate::session::meta::{Fact, Meta, RECORDS, Record};
 use crate::session::refs;
 use crate::session::request::{Manifest, MissingPart, Part};
-use crate::session::turn::{ForkPoint, Header, SessionState, Turn};
+use crate::session::turn::{ForkPoint, Header, Outcome, SessionState, Turn, TurnKind};
 use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError, durable};
 
 /// The mark of the cursor's temporary file.
@@ -59,6 +59,17 @@ pub struct Appended {
     /// The session it is in now; another one than was asked for when it became a fork.
     pub session: SessionId,
     pub forked: bool,
+}
+
+/// What was said up to a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conversation {
+    Parts(Vec<Part>),
+    /// What was said up to `before` was summed up.
+    Summed {
+        before: Oid,
+        text: String,
+    },
 }
 
 /// The turns of a repository.
@@ -204,7 +215,7 @@ impl<'a> Store<'a> {
 
     /// The conversation up to and with this turn: the last request that was answered, and its answer. Questions that were
     /// never answered are not part of it.
-    pub fn conversation(self, commit: Oid) -> Result<Vec<Part>, StoreError> {
+    pub fn conversation(self, commit: Oid) -> Result<Conversation, StoreError> {
         for link in self.chain(commit) {
             let link = link?;
             if link.header.request.is_none() {
@@ -212,15 +223,23 @@ impl<'a> Store<'a> {
             }
             let turn = self.turn(&link)?;
             let (Some(request), Some(response)) = (&turn.request, &turn.response) else { continue };
+            if turn.header.kind == TurnKind::Compact {
+                // One that failed, or was cut off, sums nothing up.
+                let summed = turn.header.outcome == Outcome::None && response.is_whole() && !response.text.trim().is_empty();
+                match link.parent.filter(|_| summed) {
+                    None => continue,
+                    Some(parent) => return Ok(Conversation::Summed { before: parent, text: response.text.clone() }),
+                }
+            }
             let answer = response.parts(&request.envelope.provider);
             if answer.is_empty() {
                 continue;
             }
             let mut parts = self.request_parts(&link)?;
             parts.extend(answer);
-            return Ok(parts);
+            return Ok(Conversation::Parts(parts));
         }
-        Ok(Vec::new())
+        Ok(Conversation::Parts(Vec::new()))
     }
 
     /// The manifest of the nearest request at or before `commit`: parts in it need not be stored again.

@@ -28,6 +28,7 @@ pub(super) struct Tap<'a> {
     format: EditFormat,
     /// What arrived, for when the call is dropped in the middle.
     pub partial: Answer,
+    silent: bool,
 }
 
 impl<'a> Tap<'a> {
@@ -44,7 +45,34 @@ impl<'a> Tap<'a> {
         } else {
             None
         };
-        Ok(Self { turn, observer, ws, text: pieces(), reasoning: pieces(), edits, format, partial: Answer::default() })
+        Ok(Self {
+            turn,
+            observer,
+            ws,
+            text: pieces(),
+            reasoning: pieces(),
+            edits,
+            format,
+            partial: Answer::default(),
+            silent: false,
+        })
+    }
+
+    /// One that keeps what arrives and shows nothing of it.
+    pub fn silent(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
+        let pieces = || Pieces::new(&ws.redactor);
+        let partial = Answer::default();
+        Self {
+            turn,
+            observer,
+            ws,
+            text: pieces(),
+            reasoning: pieces(),
+            edits: None,
+            format: EditFormat::Auto,
+            partial,
+            silent: true,
+        }
     }
 
     /// Shows what was held back, because a secret may have begun there.
@@ -102,6 +130,7 @@ impl Sink for Tap<'_> {
     fn on_event(&mut self, event: &ModelEvent) {
         self.partial.take(event);
         match event {
+            _ if self.silent => {}
             ModelEvent::Text(text) => {
                 let shown = self.text.push(text);
                 self.show("", &shown);

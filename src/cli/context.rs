@@ -306,8 +306,10 @@ fn about_turn(done: &Recovered) -> String {
         return format!("unfinished turn {key}: it was complete; its traces are removed");
     }
     let what = match (done.kind, done.outcome, done.answered) {
-        (TurnKind::Turn, Outcome::Interrupted, false) => "it was interrupted before an answer came; the message is kept",
-        (TurnKind::Turn, Outcome::Interrupted, true) => "it was interrupted; what arrived is kept",
+        (TurnKind::Turn | TurnKind::Compact, Outcome::Interrupted, false) => {
+            "it was interrupted before an answer came; the message is kept"
+        }
+        (TurnKind::Turn | TurnKind::Compact, Outcome::Interrupted, true) => "it was interrupted; what arrived is kept",
         (TurnKind::Turn, ..) => "the answer is kept",
         _ => "it is recorded",
     };

@@ -230,6 +230,10 @@ impl From<Error> for Failure {
                 ))
             }
             Error::NoCommand(name) => user().hint(format!("rt config set providers.{name}.command '[\"program\", \"argument\"]'")),
+            Error::NoSummary => {
+                user().hint("the conversation is as it was; another model may do it: rt session compact --model").code(PROVIDER)
+            }
+            Error::NotShown { .. } => user().hint("choose another model: --model   or leave the file out: rt files rm PATH"),
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

@@ -30,6 +30,11 @@ const MOST_LINES: usize = 20;
 /// How many lines of a check's output are shown, the last ones.
 const MOST_OUTPUT: usize = 30;
 
+/// All that was read of the request.
+fn prompt_tokens(header: &Header) -> Tokens {
+    header.usage.input + header.usage.cache_read + header.usage.cache_write
+}
+
 /// Shows an exchange.
 pub struct Frame<'a> {
     ui: &'a Ui,
@@ -334,8 +339,11 @@ impl<'a> Frame<'a> {
         let mut line = Text::new().add(Style::Dim, "turn ").add(Style::Id, header.key.to_string()[..4].to_owned());
         if let Some(cost) = header.cost {
             line.push(Style::Plain, format!(" · ${}", render::money(cost)));
+            if header.usage.cache_read > Tokens(0) {
+                line.push(Style::Dim, format!(" · {} of {} tokens cached", header.usage.cache_read, prompt_tokens(header)));
+            }
         } else if header.usage.output > Tokens(0) {
-            line.push(Style::Plain, format!(" · {} in, {} out", header.usage.input + header.usage.cache_read, header.usage.output));
+            line.push(Style::Plain, format!(" · {} in, {} out", prompt_tokens(header), header.usage.output));
         }
         line.push(Style::Dim, format!(" · {}", elapsed(header.end.millis() - header.start.millis())));
         let undo = if matches!(header.outcome, Outcome::Applied | Outcome::Uncommitted) { " · rt undo" } else { "" };
@@ -366,6 +374,13 @@ impl Observer for Frame<'_> {
                 let text = format!("asking again {about} · {tokens} tokens");
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
+            }
+            Progress::Compacting { turn, tokens } => {
+                let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.event("compact", json!({ "turn": turn.key.to_string(), "model": model, "tokens": tokens.0 }));
+                let text = format!("the session is too long to go on with; {model} sums it up · {tokens} tokens");
+                self.ui.status(Text::new().add(Style::Dim, text));
+                self.ui.begin_progress("waiting for the summary", self.clock.now());
             }
             Progress::Text(text) => self.text(text),
             Progress::Reasoning(text) => {

@@ -29,6 +29,7 @@ fn usage(u: &Usage) -> Value {
 pub fn outcome(h: &Header) -> &'static str {
     match h.outcome {
         Outcome::None if h.kind == TurnKind::Note => "note",
+        Outcome::None if h.kind == TurnKind::Compact => "summary",
         Outcome::None if !h.files.is_empty() => "stored",
         Outcome::None => "no edits",
         other => other.as_str(),

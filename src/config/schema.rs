@@ -100,6 +100,8 @@ use Scope::{Anyone, Session, Trusted};
 pub const KEYS: &[Key] = &[
     key("model.default", Text, "auto", Session, "gemini/flash",
         "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first, else a server of this machine."),
+    key("model.weak", Text, "", Session, "flash-lite",
+        "The model that sums up a session that has become too long. Unset: the one that is asked anyway."),
     key("model.edit_format", Choice(&["auto", "search-replace", "whole-file", "unified-diff", "patch"]), "auto", Anyone, "whole-file",
         "How the model is asked to write edits; `auto` chooses by model."),
     key("model.local_servers", List, "local=9931,llama-server=8080,ollama=11434,lmstudio=1234",
@@ -151,6 +153,8 @@ pub const KEYS: &[Key] = &[
         "What happens to your uncommitted lines in a file that the model edits: left uncommitted, committed first, or the edit is refused."),
     key("context.history_tokens", Int(0, i64::MAX), "0", Anyone, "20000",
         "How many tokens of earlier turns are sent; 0 is what the model's window allows."),
+    key("context.compact", Choice(&["auto", "off"]), "auto", Anyone, "off",
+        "What happens when a session has no room for a further message: it is summed up in a turn of its own, or the message is refused."),
     key("context.instructions", Bool, "true", Anyone, "false",
         "Whether `AGENTS.md`, `CLAUDE.md` or `GEMINI.md` is sent."),
     key("check.syntax", Bool, "true", Anyone, "false",

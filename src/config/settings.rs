@@ -102,6 +102,15 @@ words! {
     }
 }
 words! {
+    /// What happens when a conversation has no room any more.
+    CompactMode {
+        /// It is summed up, in a turn of its own.
+        Auto = "auto",
+        /// The message is refused.
+        Off = "off",
+    }
+}
+words! {
     /// What happens to the user's uncommitted lines in a file that is edited.
     DirtyMode {
         /// They stay uncommitted.
@@ -165,6 +174,8 @@ pub struct Settings {
 pub struct ModelSettings {
     /// `provider/model`, an alias, or `auto`.
     pub default: String,
+    /// The model for summaries, if not the one that is asked anyway.
+    pub weak: Option<String>,
     /// How edits are asked for.
     pub edit_format: EditFormat,
     /// Servers that may run on this machine, in the order in which they are tried, by the provider's name.
@@ -228,6 +239,8 @@ pub struct VcsSettings {
 pub struct ContextSettings {
     /// Tokens of earlier turns; `None` is what the window allows.
     pub history_tokens: Option<u64>,
+    /// What happens when it is too long.
+    pub compact: CompactMode,
     /// Whether instruction files are sent.
     pub instructions: bool,
 }
@@ -364,6 +377,7 @@ impl Merged<'_> {
         Settings {
             model: ModelSettings {
                 default: self.text("model.default").unwrap_or_default(),
+                weak: self.text("model.weak"),
                 edit_format: self.word("model.edit_format", EditFormat::from_word),
                 local_servers: self.local_servers(),
                 system_file: self.path("model.system_file"),
@@ -379,6 +393,7 @@ impl Merged<'_> {
             },
             context: ContextSettings {
                 history_tokens: self.int("context.history_tokens").filter(|n| *n > 0),
+                compact: self.word("context.compact", CompactMode::from_word),
                 instructions: self.yes("context.instructions"),
             },
             check: CheckSettings {

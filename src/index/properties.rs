@@ -55,7 +55,7 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let session = || 0u8..3;
-    let kind = prop_oneof![Just(TurnKind::Turn), Just(TurnKind::Note), Just(TurnKind::Apply)];
+    let kind = prop_oneof![Just(TurnKind::Turn), Just(TurnKind::Note), Just(TurnKind::Apply), Just(TurnKind::Compact)];
     let outcome = prop_oneof![Just(Outcome::None), Just(Outcome::Applied), Just(Outcome::Rejected), Just(Outcome::Interrupted)];
     prop_oneof![
         6 => (session(), kind, outcome).prop_map(|(session, kind, outcome)| Op::Say { session, kind, outcome }),

@@ -2,6 +2,7 @@
 //!
 //! Invariants
 //! - The text between the fences is the file, byte for byte, but for one last line end that is added when the file has none.
+//! - A picture or document goes along as its own bytes, behind a line that names it.
 //! - A fence is longer than every run of back-ticks in what it encloses, so content cannot close it.
 
 use serde::Serialize;
@@ -23,6 +24,13 @@ pub(super) fn body(text: &str) -> &str {
 }
 
 #[derive(Serialize)]
+struct MediaValues<'a> {
+    path: &'a str,
+    image: bool,
+    superseding: bool,
+}
+
+#[derive(Serialize)]
 struct Values<'a> {
     path: &'a str,
     exists: bool,
@@ -38,19 +46,30 @@ struct Values<'a> {
 }
 
 /// The part that shows `file`, unless the newest one in `previous` shows just that.
-pub(super) fn part(previous: &[Part], file: &FileInput, templates: &Templates) -> Result<Option<Part>, PromptError> {
+pub(super) fn part(previous: &[Part], file: &FileInput, templates: &Templates) -> Result<Vec<Part>, PromptError> {
     let path = file.path.to_string();
+    let media = file.content.clone().and_then(|bytes| Part::media(Role::User, &path, bytes));
+    if let Some(media) = media {
+        let image = media.kind.name() == "image";
+        let shown: Vec<&Part> = previous.iter().filter(|part| part.kind == media.kind).collect();
+        let superseding = !shown.is_empty();
+        if shown.last() == Some(&&media) {
+            return Ok(Vec::new());
+        }
+        let caption = templates.render("media", MediaValues { path: &path, image, superseding })?;
+        return Ok(vec![Part::text(Role::User, format!("media:{path}").as_str(), caption), media]);
+    }
     let is_file = |kind: &Kind| matches!(kind.name(), "file" | "read-only") && kind.subject() == Some(&path);
     let Some(shown) = previous.iter().rev().find(|p| is_file(&p.kind)) else {
-        return render(file, &path, false, templates).map(Some);
+        return render(file, &path, false, templates).map(|part| vec![part]);
     };
     // The newest one is either the first of its path, or superseded another.
     for superseding in [false, true] {
         if render(file, &path, superseding, templates)? == *shown {
-            return Ok(None);
+            return Ok(Vec::new());
         }
     }
-    render(file, &path, true, templates).map(Some)
+    render(file, &path, true, templates).map(|part| vec![part])
 }
 
 fn render(file: &FileInput, path: &str, superseding: bool, templates: &Templates) -> Result<Part, PromptError> {

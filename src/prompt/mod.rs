@@ -9,6 +9,7 @@
 //! - Every part but the user's words ends in a blank line, so parts may be sent apart or one after the other.
 
 mod again;
+mod compact;
 mod file;
 mod list;
 mod reflect;
@@ -24,6 +25,7 @@ use crate::session::request::{Kind, Part, Role};
 use crate::session::turn::Access;
 
 pub use again::{Again, BrokenPlace, FailedCheck, RefusedHunk, Trouble, again};
+pub use compact::{SUMMARY, after as after_summary, compact};
 pub use reflect::{Held, Nearest, Reflection, RejectInfo, reflect};
 pub use template::{Override, TemplateError, TemplateText, Templates};
 
@@ -269,6 +271,24 @@ struct Stdin<'a> {
     text: &'a str,
 }
 
+/// About what a picture costs, at the size that providers scale large ones to.
+const IMAGE_TOKENS: Tokens = Tokens(1_600);
+/// About what a page of a document costs, as text and picture.
+const PAGE_TOKENS: u64 = 2_000;
+
+/// What one part costs, as an estimate.
+fn tokens(part: &Part, counter: &dyn TokenCounter) -> Tokens {
+    match part.media_type() {
+        None => counter.count(&part.as_text()),
+        Some(media) if media.is_image() => IMAGE_TOKENS,
+        Some(_) => {
+            let pages =
+                part.bytes.windows(b"/Type /Page".len() + 1).filter(|w| w.starts_with(b"/Type /Page") && !w.ends_with(b"s"));
+            Tokens(PAGE_TOKENS * pages.count().max(1) as u64)
+        }
+    }
+}
+
 /// Counts what the parts cost and refuses what is too long.
 fn finish(previous: &[Part], new: Vec<Part>, budget: Budget<'_>) -> Result<Prompt, PromptError> {
     let mut parts = previous.to_vec();
@@ -276,7 +296,7 @@ fn finish(previous: &[Part], new: Vec<Part>, budget: Budget<'_>) -> Result<Promp
     let fragment = |(at, part): (usize, &Part)| Fragment {
         role: part.role,
         kind: part.kind.clone(),
-        tokens: budget.counter.count(&part.as_text()),
+        tokens: tokens(part, budget.counter),
         new: at >= previous.len(),
     };
     let fragments: Vec<Fragment> = parts.iter().enumerate().map(fragment).collect();

@@ -19,8 +19,8 @@ macro_rules! builtin {
     };
 }
 
-const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "file" "format-patch" "format-search-replace" "format-unified-diff"
-    "format-whole-file" "hook" "list" "objection" "project" "request" "reflection" "refused" "stdin" "syntax" "system"];
+const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "compact" "file" "format-patch" "format-search-replace" "format-unified-diff"
+    "format-whole-file" "hook" "list" "media" "objection" "project" "request" "reflection" "refused" "stdin" "summary" "syntax" "system" "transcript"];
 
 /// Where a built-in template comes from, as errors say it.
 const BUILTIN_ORIGIN: &str = "built in";

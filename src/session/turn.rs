@@ -27,6 +27,8 @@ pub enum TurnKind {
     Apply,
     /// No model and no edits: files added, settings kept.
     Note,
+    /// A model call that sums up the conversation before it; what follows begins anew with that.
+    Compact,
 }
 
 impl TurnKind {
@@ -35,11 +37,12 @@ impl TurnKind {
             Self::Turn => "turn",
             Self::Apply => "apply",
             Self::Note => "note",
+            Self::Compact => "compact",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Turn, Self::Apply, Self::Note].into_iter().find(|k| k.as_str() == text)
+        [Self::Turn, Self::Apply, Self::Note, Self::Compact].into_iter().find(|k| k.as_str() == text)
     }
 }
 

@@ -14,7 +14,7 @@ use super::super::Error;
 use super::super::workspace::Workspace;
 
 /// What is kept of a request, which must hold no secret.
-pub(super) fn record_request(
+pub(in crate::agent) fn record_request(
     ws: &Workspace,
     parent: Option<Oid>,
     call: &WireCall,

@@ -7,12 +7,12 @@ use clap::Args;
 
 use crate::agent::exchange::{self, Until};
 use crate::agent::machine::End;
-use crate::agent::models::{self, Special};
+use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message, Start};
 use crate::agent::review::Reviewer;
-use crate::agent::store::Link;
+use crate::agent::store::{Appended, Link};
 use crate::agent::workspace::Workspace;
-use crate::agent::{Error, undo};
+use crate::agent::{Error, compact, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
@@ -163,7 +163,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         index = ctx.index(&ws).ok();
         start.name = index.as_ref().and_then(|index| free_name(&ws, index, &text));
     }
-    let message = Message { text, stdin, files, start, model: model.id.clone(), format };
+    let mut message = Message { text, stdin, files, start, model: model.id.clone(), format };
     if args.show_prompt {
         let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
         ctx.ui.raw(&prepared.call.body.bytes())?;
@@ -184,6 +184,12 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         let mut frame = frame.first_time(first_time);
         let result = {
             let mut interrupt = Box::pin(interrupted(&ctx.ui));
+            if compact::needed(&ws, &message, &model)? {
+                // A signal is heard by the runtime that waits for it, and each has one of its own.
+                let mut interrupt = Box::pin(interrupted(&ctx.ui));
+                let summed = summed(&ws, &message.start, &model, &mut frame, &mut interrupt)?;
+                message.start = Start { parent: Some(summed.commit), session: Some(summed.session), name: None, replaces: None };
+            }
             let reviewer = person.as_mut().map(|person| person as &mut dyn Reviewer);
             let run = exchange::run(&ws, &message, &model, until, &mut frame, reviewer, &mut interrupt);
             // Nobody waits while a person is asked to paste: the line would stand between theirs.
@@ -228,6 +234,22 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
             Err(failure.unwrap_or_else(default).code(REJECTED))
         }
     }
+}
+
+/// Sums the session up, on the model that is set for that.
+pub fn summed(
+    ws: &Workspace,
+    start: &Start,
+    model: &Model,
+    frame: &mut Frame<'_>,
+    interrupt: &mut (dyn Future<Output = ()> + Unpin),
+) -> Result<Appended, Failure> {
+    let weak = match &ws.config.settings().model.weak {
+        Some(name) => Some(models::open(ws, models::parse(ws, name)?, Special::default())?),
+        None => None,
+    };
+    let (_, appended) = block_on(compact::run(ws, start, weak.as_ref().unwrap_or(model), frame, interrupt))??;
+    Ok(appended)
 }
 
 /// After the answer was used: while a check or a hook ran.

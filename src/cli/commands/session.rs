@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::agent::models::{self, Special};
 use crate::agent::prepare::Start;
 use crate::agent::sessions::{self, Fetched};
 use crate::agent::workspace::Workspace;
-use crate::agent::{Error, checkout};
+use crate::agent::{self, Error, checkout};
 use crate::base::id::SessionId;
 use crate::config::schema::{self, Scope};
 use crate::index::Sessions;
@@ -16,7 +17,9 @@ use crate::ui::{Style, Table, Text, age, bytes};
 
 use super::super::context::{Context, counted, files};
 use super::super::error::Failure;
+use super::super::observer::Frame;
 use super::super::render;
+use super::ask;
 
 /// List, choose, name and share sessions
 #[derive(Debug, Args)]
@@ -69,6 +72,15 @@ pub enum SessionCommand {
         /// Its value; without one the setting is taken out
         value: Option<String>,
     },
+    /// Sum this worktree's session up, so that it goes on with less to read
+    #[command(
+        after_help = "The summary is a turn like any other: read it with `rt show`, take it back with `rt undo`. A session that has no room for\na further message is summed up by itself, unless `context.compact` is off.\n\nExamples:\n  rt session compact\n  rt session compact --model flash-lite"
+    )]
+    Compact {
+        /// The model that sums up; else `model.weak`, else `model.default`
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+    },
     /// Give a session another name
     #[command(after_help = "Examples:\n  rt session rename paging        this worktree's session\n  rt session rename old paging")]
     Rename {
@@ -100,7 +112,7 @@ pub enum SessionCommand {
 
 pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
     let ws = match &args.command {
-        SessionCommand::New { .. } => ctx.workspace_for_turn(Vec::new())?,
+        SessionCommand::New { .. } | SessionCommand::Compact { .. } => ctx.workspace_for_turn(Vec::new())?,
         _ => ctx.workspace()?,
     };
     match &args.command {
@@ -109,6 +121,7 @@ pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
         SessionCommand::Checkout { address, worktree } => check_out(ctx, &ws, address, worktree.as_deref()),
         SessionCommand::Resume { address } => resume(ctx, &ws, address),
         SessionCommand::Set { key, value } => set(ctx, &ws, key, value.as_deref()),
+        SessionCommand::Compact { model } => compact(ctx, &ws, model.as_deref()),
         SessionCommand::Rename { name, new } => rename(ctx, &ws, name, new.as_deref()),
         SessionCommand::Push { remote, sessions } => push(ctx, &ws, remote, sessions),
         SessionCommand::Fetch { remote } => fetch(ctx, &ws, remote),
@@ -338,4 +351,20 @@ fn fetch(ctx: &Context, ws: &Workspace, remote: &str) -> Result<(), Failure> {
         ctx.ui.status(Text::new().plain(format!("nothing new from {remote}")));
     }
     Ok(())
+}
+
+fn compact(ctx: &Context, ws: &Workspace, model: Option<&str>) -> Result<(), Failure> {
+    let start = super::start_here(ws)?;
+    let settings = &ws.config.settings().model;
+    let name = model.or(settings.weak.as_deref()).unwrap_or(&settings.default);
+    let model = models::open(ws, models::parse(ws, name)?, Special::default())?;
+    let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
+    let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, model.via.clone(), branch, || 0);
+    let mut interrupt = Box::pin(ask::interrupted(&ctx.ui));
+    let run = agent::compact::run(ws, &start, &model, &mut frame, &mut interrupt);
+    let done = ask::block_on(run)?;
+    frame.finish();
+    ask::after(ctx, ws);
+    let (turn, _) = done?;
+    Ok(ctx.ui.line(turn.response.map(|response| response.text).unwrap_or_default().trim_end())?)
 }

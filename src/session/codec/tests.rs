@@ -48,7 +48,7 @@ prop_compose! {
     fn header()(
         ids in any::<([u8; 16], [u8; 16], [u8; 13], [u8; 20])>(),
         seq in 1u64..1_000_000,
-        kind in prop_oneof![Just(TurnKind::Turn), Just(TurnKind::Apply), Just(TurnKind::Note)],
+        kind in prop_oneof![Just(TurnKind::Turn), Just(TurnKind::Apply), Just(TurnKind::Note), Just(TurnKind::Compact)],
         subject in "[a-zA-Zé%:][a-zA-Zé%: ]{0,20}[a-z]",
         served in proptest::option::of(any::<String>()),
         usage in usage(),
