@@ -64,6 +64,8 @@ mod nearest;
 mod parse;
 mod patch;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod reject;
 #[cfg(test)]
 mod rendered;

@@ -62,6 +62,14 @@ pub enum Reason {
     Ambiguous(Vec<usize>),
     #[error("the SEARCH text stands at line {0} with other white space, and {1}; repeat the edit with the file's own lines")]
     Unsure(usize, Doubt),
+    #[error(
+        "the SEARCH text at line {0} begins or ends with blank lines that the replacement does not have, so it is not clear whether those are to go; leave them out of SEARCH, or quote the line beyond them in both parts"
+    )]
+    BlankEnds(usize),
+    #[error(
+        "there is no such file, and most of this content is that of {0}; give its whole path, or create the file by a block with an empty SEARCH"
+    )]
+    Elsewhere(String),
     #[error("line {0} of the content leaves lines out; repeat it with all of them, or change only what changes")]
     LeftOut(usize),
     #[error(
