@@ -2,6 +2,7 @@
 //!
 //! Edits are taken in order, each against what the ones before it left. An edit that does not fit changes nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -11,12 +12,14 @@ use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 
 use super::change::Change;
-use super::elide::{hints_so, leaves_out, says_so};
+use super::elide::{leaves_out, says_so};
 use super::ladder::{self, Found, Hint};
+use super::likeness::{dots_are_code, doubtful_whole, is_mostly};
 use super::lines::{File, Splice, texts};
 use super::marker;
 use super::names::Names;
 use super::nearest::{Region, nearest, region};
+use super::noise;
 use super::plan::{BadTarget, Edit, Hunk, Op, Replacement};
 use super::reject::{Reason, Reject};
 use super::settle::Doubt;
@@ -36,7 +39,7 @@ pub struct Applied {
     pub changes: ChangeSet,
     /// Edits that fit and changed something, by index.
     pub landed: Vec<usize>,
-    /// Edits that ask for what is there already, such as a search equal to its replacement.
+    /// Edits that ask for what is there already, such as a search equal to its replacement, or one that was made before.
     pub unchanged: Vec<usize>,
     pub rejects: Vec<Reject>,
 }
@@ -53,11 +56,18 @@ pub fn apply(edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result
 pub(super) fn apply_within(most: u64, edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result<Applied> {
     let mut world = World { tree, files: BTreeMap::new(), names: Names::new(tree.paths()), work: 0, most };
     let mut applied = Applied::default();
+    let mut made = BTreeSet::new();
     for (index, edit) in edits.iter().enumerate() {
-        match world.edit(edit, rules) {
-            Ok(true) => applied.landed.push(index),
+        let said = (edit.path_text(), edit.source.as_str());
+        match world.edit(edit, rules, made.contains(&said)) {
+            Ok(true) => {
+                made.insert(said);
+                applied.landed.push(index);
+            }
             Ok(false) => applied.unchanged.push(index),
             Err(Stop::Io(error)) => return Err(error),
+            // Said again, as in a summary. The first time there was one place for it.
+            Err(Stop::Misfit(misfit)) if misfit.is_done(edit) && made.contains(&said) => applied.unchanged.push(index),
             Err(Stop::Misfit(misfit)) => {
                 let Misfit { reason, nearest, already } = *misfit;
                 applied.rejects.push(Reject { index, path: edit.path_text(), reason, nearest, already, edit: edit.source.clone() });
@@ -74,6 +84,17 @@ struct Misfit {
     reason: Reason,
     nearest: Option<Region>,
     already: Option<usize>,
+}
+
+impl Misfit {
+    /// Whether what the edit asks for may be there already.
+    fn is_done(&self, edit: &Edit) -> bool {
+        match self.reason {
+            Reason::NotFound(_) => self.already.is_some(),
+            Reason::Missing(_) => edit.op == Op::Delete,
+            _ => false,
+        }
+    }
 }
 
 enum Stop {
@@ -116,8 +137,9 @@ impl World<'_> {
         if self.names.is_directory(path) { Err(Reason::Directory.into()) } else { Ok(()) }
     }
 
-    /// Makes one edit; whether it changed anything.
-    fn edit(&mut self, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
+    /// Makes one edit; whether it changed anything. One that was `made` before is not made again: it was said twice, or it is meant
+    /// for another place, which it does not tell.
+    fn edit(&mut self, edit: &Edit, rules: &Rules, made: bool) -> Result<bool, Stop> {
         let path = edit.path.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
         self.check(path, rules)?;
         let now = self.read(path)?;
@@ -158,6 +180,9 @@ impl World<'_> {
         };
         if after.as_deref() == text {
             return Ok(false);
+        }
+        if made && edit.op.quotes() {
+            return Err(Reason::Repeated.into());
         }
         if now.is_none() {
             self.names.check_creatable(path)?;
@@ -285,6 +310,7 @@ impl World<'_> {
 /// The content after an edit; `None` when the file is gone.
 fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>, Stop> {
     let fits = |result: Result<String, Misfit>| result.map(Some).map_err(|misfit| Stop::Misfit(Box::new(misfit)));
+    check_noise(path, old, op)?;
     match op {
         Op::Delete if old.is_none() => Err(Reason::Missing(Vec::new()).into()),
         Op::Delete | Op::Rename { .. } | Op::Executable(_) => Ok(None),
@@ -312,69 +338,29 @@ fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>
     }
 }
 
+/// The new text is as it is meant.
+fn check_noise(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<(), Reason> {
+    let new: Cow<'_, str> = match op {
+        Op::Write { content, .. } => content.into(),
+        Op::Replace(replacement) => replacement.parts().1.into(),
+        Op::Text { new, .. } => new.into(),
+        Op::Hunk(hunk) => hunk.body.split_inclusive('\n').filter_map(|line| line.strip_prefix('+')).collect(),
+        Op::Rename { .. } | Op::Executable(_) | Op::Delete => return Ok(()),
+    };
+    match op {
+        Op::Write { .. } if noise::is_numbered(old, &new) => Err(Reason::Numbered),
+        Op::Write { .. } | Op::Text { .. } if noise::has_doubled_escapes(path.as_bytes(), old, &new) => Err(Reason::DoubledEscapes),
+        _ if noise::is_escaped(path.as_bytes(), old, &new) => Err(Reason::Escaped),
+        _ => Ok(()),
+    }
+}
+
 /// A new file has all of its lines.
 fn check_whole(content: &str) -> Result<(), Stop> {
     match content.lines().position(says_so) {
         Some(at) => Err(Reason::LeftOut(at + 1).into()),
         None => Ok(()),
     }
-}
-
-/// Whether a line of three dots means something in this language: a body in Python, an end in YAML.
-fn dots_are_code(path: &RepoPath) -> bool {
-    let name = path.file_name();
-    [".py", ".pyi", ".yml", ".yaml"].iter().any(|end| name.ends_with(end.as_bytes()))
-}
-
-/// Why this is hardly the whole content of the file.
-fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Option<Reason> {
-    let (here, there) = (texts(old), texts(content));
-    // A comment that only may say so does where lines are missing.
-    let fewer = there.len() < here.len();
-    if there.iter().any(|line| leaves_out(line) || fewer && hints_so(line)) {
-        let known: BTreeSet<&str> = here.iter().map(|line| line.trim_ascii()).collect();
-        let code = |line: &str| dots_are_code(path) && line.trim_ascii() == "...";
-        let says = |line: &str| leaves_out(line) || fewer && hints_so(line);
-        let stray = |line: &&str| says(line) && !known.contains(line.trim_ascii()) && !code(line);
-        if let Some(at) = there.iter().position(stray) {
-            return Some(Reason::LeftOut(at + 1));
-        }
-    }
-    if told || here.is_empty() {
-        return None;
-    }
-    // A piece of a file has neither its beginning nor its end, and little of it.
-    let (here, there) = (solid(&here), solid(&there));
-    let begins = here.first() == there.first() && (here.first().is_some_and(|line| line.len() > 7) || here.get(1) == there.get(1));
-    let ends = here.len() > 2 && there.len() > 2 && here[here.len() - 3..] == there[there.len() - 3..];
-    let kept = common(&here, &there);
-    let most = kept * 2 >= here.len();
-    (!(begins && ends || (begins || ends) && kept * 4 >= here.len() || most && (begins || ends || kept * 5 >= here.len() * 4)))
-        .then_some(Reason::NotWhole)
-}
-
-/// The lines that are not blank, without their indentation.
-fn solid<'t>(lines: &[&'t str]) -> Vec<&'t str> {
-    lines.iter().map(|line| line.trim_ascii()).filter(|line| !line.is_empty()).collect()
-}
-
-/// How many lines of `there` are lines of `here`.
-fn common(here: &[&str], there: &[&str]) -> usize {
-    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in here {
-        *left.entry(line).or_default() += 1;
-    }
-    let take = |line: &&&str| left.get_mut(**line).is_some_and(|n| n.checked_sub(1).map(|less| *n = less).is_some());
-    there.iter().filter(take).count()
-}
-
-/// Whether a content has most lines of a file, which has some, and they are most of its own.
-fn is_mostly(old: &str, content: &str) -> bool {
-    const FEW: usize = 3;
-    let (here, there) = (texts(old), texts(content));
-    let (here, there) = (solid(&here), solid(&there));
-    let kept = common(&here, &there);
-    here.len() >= FEW && kept * 2 > here.len() && kept * 2 > there.len()
 }
 
 /// The whole content in the manner of the file that it replaces: its line ends, and with or without a last one.
@@ -411,6 +397,7 @@ fn replaced(old: Option<&str>, replacement: &Replacement, hint: Hint<'_>) -> Res
     if search.trim().is_empty() {
         return match old {
             None | Some("") => Ok(replace.to_owned()),
+            Some(old) if old == replace => Ok(old.to_owned()),
             Some(_) => Err(plain(Reason::Exists)),
         };
     }

@@ -182,7 +182,7 @@ impl Known {
     /// The path in its plain form: no leading `./`, and `/` between the parts.
     fn plain(&self, written: &str) -> String {
         let mut path = written.trim();
-        while let Some(rest) = path.strip_prefix("./") {
+        while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix(".\\")) {
             path = rest;
         }
         if path.contains('\\') && !self.has(path) { path.replace('\\', "/") } else { path.to_owned() }
@@ -379,6 +379,7 @@ mod tests {
         assert_eq!(resolve("mod.rs", false), Ok("mod.rs".to_owned()));
         assert_eq!(resolve("ib.rs", false), Ok("ib.rs".to_owned()));
         assert_eq!(resolve("././src\\lib.rs", false), Ok("src/lib.rs".to_owned()));
+        assert_eq!(resolve(".\\src\\lib.rs", false), Ok("src/lib.rs".to_owned()));
         assert_eq!(resolve("/etc/passwd", false), Err("/etc/passwd".to_owned()));
     }
 

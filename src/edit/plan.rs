@@ -69,6 +69,15 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it quotes what stands in the file.
+    pub(super) fn quotes(&self) -> bool {
+        match self {
+            Self::Replace(replacement) => !replacement.creates(),
+            Self::Hunk(_) | Self::Text { .. } => true,
+            Self::Write { .. } | Self::Rename { .. } | Self::Executable(_) | Self::Delete => false,
+        }
+    }
+
     /// One word for it.
     pub const fn word(&self) -> &'static str {
         match self {

@@ -482,11 +482,7 @@ impl Parser {
 
     fn push(&mut self, path: String, op: Op, source: String) {
         // Only a search proves by its text that the completed path is the one that was meant.
-        let proves = match &op {
-            Op::Replace(replacement) => !replacement.creates(),
-            Op::Hunk(_) | Op::Text { .. } => true,
-            _ => false,
-        };
+        let proves = op.quotes();
         let edit = Edit { path: self.known.resolve(&path, !proves), op, source, crlf: self.crlf };
         // What follows may be about the file that this one makes.
         match (&edit.op, &edit.path) {
