@@ -394,6 +394,29 @@ fn a_line_that_names_nothing_stays_in_the_prose() {
     assert!(done.landed.len() == 1 && !plan.prose.contains("a.rs"), "{plan:?}");
 }
 
+/// An edit is taken back once, whatever else puts it in doubt.
+#[test]
+fn an_edit_in_doubt_twice_is_taken_back_once() {
+    let tags = "<edit path=\"a.rs\">\n<search>\none\n</search>\n<replace>\n1\n</replace>\n</replace>\n</edit>\n";
+    let (plan, _) = applied(&tree(&[("a.rs", "one\n")]), &format!("{tags}>>>>>>> REPLACE\n"));
+    let kinds: Vec<IssueKind> = plan.issues.iter().map(|issue| issue.kind).collect();
+    assert_eq!((kinds, plan.edits), (vec![IssueKind::StrayTag, IssueKind::StrayEnd], vec![]));
+}
+
+/// A diff of a new file that brings no line of it, or says that the file goes as well, is not passed over.
+#[test]
+fn a_new_file_without_its_lines_is_an_issue() {
+    for answer in [
+        "--- /dev/null\n+++ b/x.rs\n@@ -0,0 +1,2 @@\n",
+        "--- /dev/null\n+++ b/x.rs\ndeleted file mode 100644\n@@ -0,4 +1,2\n",
+        "diff --git a/x.rs b/x.rs\nnew file mode 100644\ndeleted file mode 100644\n",
+    ] {
+        let (plan, done) = applied(&tree(&[("a.rs", "one\n")]), answer);
+        let kinds: Vec<IssueKind> = plan.issues.iter().map(|issue| issue.kind).collect();
+        assert_eq!((kinds, done.changes.len()), (vec![IssueKind::NoDiffPath], 0), "{answer}");
+    }
+}
+
 #[test]
 fn events_come_as_edits_are_closed() {
     let mut parser = Parser::new(EditFormat::Auto, &[]);

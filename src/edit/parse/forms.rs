@@ -86,6 +86,7 @@ impl Parser {
             // What enclosed the edit before it had such an end in its text.
             Some(Tag::End) => match self.tag_edit.take() {
                 Some(at) if at + 1 == self.plan.edits.len() => {
+                    self.last_block = None;
                     let edit = self.plan.edits.remove(at);
                     self.issue(self.at, IssueKind::StrayTag, Some(edit.path_text()), &edit.source);
                 }
