@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - What is given back is exactly what was shown and taken: lines of refused hunks are as they were before, whatever becomes of
-//!   the others.
+//!   the others. What the user writes otherwise is shown like the rest before it is taken.
 
 use std::future::Future;
 use std::io;
@@ -27,6 +27,8 @@ pub struct Shown<'a> {
     pub path: &'a RepoPath,
     /// What becomes of the file, when that is not a change of some lines.
     pub whole: Option<&'static str>,
+    /// The new lines are the user's own.
+    pub edited: bool,
     /// From 1, of all that are shown.
     pub number: usize,
     pub of: usize,
@@ -42,7 +44,7 @@ pub enum Decision {
     Take,
     /// With the reason for it, which goes back to the model.
     Refuse(Option<String>),
-    /// These lines in the place of the new ones.
+    /// These lines in the place of the new ones; the change is shown with them, and asked about again.
     Instead(Vec<u8>),
     /// This and all that follow.
     TakeAll,
@@ -113,19 +115,28 @@ impl<'c> File<'c> {
         [&self.change.before, &self.change.after].into_iter().flatten().all(|state| !is_binary(&state.bytes))
     }
 
-    fn diff(&self, hunk: &Hunk) -> String {
+    /// The lines that differ in `hunk`, by their places in it.
+    fn exact_in(&self, hunk: &Hunk) -> Vec<Hunk> {
+        let inside = self.exact.iter().filter(|inner| hunk.old.start <= inner.old.start && inner.old.end <= hunk.old.end);
+        let from = |lines: &Range<usize>, start: usize| lines.start - start..lines.end - start;
+        inside.map(|inner| Hunk { old: from(&inner.old, hunk.old.start), new: from(&inner.new, hunk.new.start) }).collect()
+    }
+
+    /// `hunk` with `new` as its new lines, of which `exact` differ.
+    fn diff(&self, hunk: &Hunk, new: &[&[u8]], exact: &[Hunk]) -> String {
         if !self.is_text() {
             return String::new();
         }
         let from = hunk.old.start.saturating_sub(CONTEXT);
         let to = (hunk.old.end + CONTEXT).min(self.old.len());
         let (above, below) = (hunk.old.start - from, to - hunk.old.end);
-        let range = |lines: Range<usize>| {
+        let range = |start: usize, count: usize| {
             // An empty range is named by the line before it.
-            let first = if lines.is_empty() { lines.start } else { lines.start + 1 };
-            format!("{first},{}", lines.len())
+            let first = if count == 0 { start } else { start + 1 };
+            format!("{first},{count}")
         };
-        let mut out = format!("@@ -{} +{} @@\n", range(from..to), range(hunk.new.start - above..hunk.new.end + below));
+        let new_range = range(hunk.new.start - above, above + new.len() + below);
+        let mut out = format!("@@ -{} +{new_range} @@\n", range(from, to - from));
         let mut add = |sign: char, lines: &[&[u8]]| {
             for line in lines {
                 out.push(sign);
@@ -135,22 +146,42 @@ impl<'c> File<'c> {
                 }
             }
         };
+        let old = &self.old[hunk.old.clone()];
         add(' ', &self.old[from..hunk.old.start]);
-        let mut at = hunk.old.start;
-        for inner in self.exact.iter().filter(|inner| hunk.old.start <= inner.old.start && inner.old.end <= hunk.old.end) {
-            add(' ', &self.old[at..inner.old.start]);
-            add('-', &self.old[inner.old.clone()]);
-            add('+', &self.new[inner.new.clone()]);
+        let mut at = 0;
+        for inner in exact {
+            add(' ', &old[at..inner.old.start]);
+            add('-', &old[inner.old.clone()]);
+            add('+', &new[inner.new.clone()]);
             at = inner.old.end;
         }
+        add(' ', &old[at..]);
         add(' ', &self.old[hunk.old.end..to]);
         out
     }
 
-    fn shown(&self, index: usize, number: usize, of: usize) -> Shown<'c> {
+    /// The change at `index`, with the user's own lines if there are any.
+    fn shown(&self, index: usize, number: usize, of: usize, own: Option<&[u8]>) -> Shown<'c> {
         let hunk = &self.hunks[index];
-        let new = (self.change.after.is_some() && self.is_text()).then(|| self.new[hunk.new.clone()].concat());
-        Shown { path: self.path, whole: self.whole(), number, of, diff: self.diff(hunk), new }
+        let diff = if let Some(own) = own {
+            let own = byte_lines(own);
+            self.diff(hunk, &own, &hunks(&self.old[hunk.old.clone()], &own))
+        } else {
+            self.diff(hunk, &self.new[hunk.new.clone()], &self.exact_in(hunk))
+        };
+        let new = (self.change.after.is_some() && self.is_text())
+            .then(|| own.map_or_else(|| self.new[hunk.new.clone()].concat(), <[u8]>::to_vec));
+        Shown { path: self.path, whole: self.whole(), edited: own.is_some(), number, of, diff, new }
+    }
+
+    /// The user's own lines for the change at `index`; none if they are the model's again.
+    fn own(&self, index: usize, mut lines: Vec<u8>) -> Option<Vec<u8>> {
+        let hunk = &self.hunks[index];
+        // Else the last of them and the next one would be one line.
+        if hunk.old.end < self.old.len() && !lines.is_empty() && !lines.ends_with(b"\n") {
+            lines.push(b'\n');
+        }
+        (lines != self.new[hunk.new.clone()].concat()).then_some(lines)
     }
 
     /// The file with what was taken of it.
@@ -206,23 +237,30 @@ pub async fn review(changes: &ChangeSet, reviewer: &mut dyn Reviewer) -> io::Res
         let mut decisions = Vec::new();
         for index in 0..file.hunks.len() {
             number += 1;
-            let shown = file.shown(index, number, of);
-            let decision = match &rest {
-                Some(decided) => Decision::clone(decided),
-                None => reviewer.decide(&shown).await?,
-            };
-            decisions.push(match decision {
-                Decision::TakeAll => {
-                    rest = Some(Decision::Take);
-                    Decided::Taken
-                }
-                Decision::RefuseAll => {
-                    rest = Some(Decision::Refuse(None));
-                    out.refuse(shown, None)
-                }
-                Decision::Take => Decided::Taken,
-                Decision::Refuse(reason) => out.refuse(shown, reason),
-                Decision::Instead(lines) => out.instead(lines, file.hunks[index].old.end < file.old.len()),
+            let mut own = None;
+            decisions.push(loop {
+                let shown = file.shown(index, number, of, own.as_deref());
+                let decision = match &rest {
+                    Some(decided) => Decision::clone(decided),
+                    None => reviewer.decide(&shown).await?,
+                };
+                break match decision {
+                    Decision::Instead(lines) => {
+                        own = file.own(index, lines);
+                        continue;
+                    }
+                    Decision::TakeAll => {
+                        rest = Some(Decision::Take);
+                        out.take(own)
+                    }
+                    Decision::Take => out.take(own),
+                    // What the model hears of is its own change, whatever the user tried in its place.
+                    Decision::RefuseAll => {
+                        rest = Some(Decision::Refuse(None));
+                        out.refuse(file.shown(index, number, of, None), None)
+                    }
+                    Decision::Refuse(reason) => out.refuse(file.shown(index, number, of, None), reason),
+                };
             });
             out.taken += usize::from(decisions.last() != Some(&Decided::Refused));
         }
@@ -259,13 +297,9 @@ impl Reviewed {
         Decided::Refused
     }
 
-    fn instead(&mut self, mut lines: Vec<u8>, more_follows: bool) -> Decided {
-        self.edited += 1;
-        // Else the last of them and the next one would be one line.
-        if more_follows && !lines.is_empty() && !lines.ends_with(b"\n") {
-            lines.push(b'\n');
-        }
-        Decided::Instead(lines)
+    fn take(&mut self, own: Option<Vec<u8>>) -> Decided {
+        self.edited += usize::from(own.is_some());
+        own.map_or(Decided::Taken, Decided::Instead)
     }
 }
 
@@ -324,9 +358,39 @@ mod tests {
         );
         assert_eq!(text(&out, "a").as_deref(), Some("1\n2\n3\n4\n5\n6\n7\n8\n9\n10\nELEVEN\n12"));
         assert_eq!((out.taken, out.refused[0].reason.as_deref()), (1, Some("no")));
-        let (out, _) = reviewed(&files, &[Decision::Instead(b"two".to_vec()), Decision::RefuseAll]);
-        assert_eq!(text(&out, "a"), Some(TEN.replace("2\n3\n", "two\n3\n")));
+    }
+
+    #[test]
+    fn own_lines_are_shown_and_asked_about_until_they_are_decided() {
+        let files = [("a", Some(TEN), Some(FAR))];
+        let own = |text: &str| Decision::Instead(text.as_bytes().to_vec());
+        let (out, shown) = reviewed(&files, &[own("zwei"), own("two\n\n"), Decision::Take, Decision::RefuseAll]);
+        assert_eq!(
+            shown[..3],
+            [
+                "@@ -1,5 +1,5 @@\n 1\n-2\n+TWO\n 3\n 4\n 5\n",
+                "@@ -1,5 +1,5 @@\n 1\n-2\n+zwei\n 3\n 4\n 5\n",
+                "@@ -1,5 +1,6 @@\n 1\n-2\n+two\n+\n 3\n 4\n 5\n"
+            ]
+        );
+        assert_eq!(text(&out, "a"), Some(TEN.replace("2\n3\n", "two\n\n3\n")));
         assert_eq!((out.taken, out.edited), (1, 1));
+        // The model's own change is the one that is refused, and nothing is left of the user's.
+        let (out, shown) = reviewed(&files, &[own("zwei"), Decision::Refuse(Some("no".to_owned())), Decision::RefuseAll]);
+        assert_eq!((out.changes, out.refused[0].diff.as_str()), (ChangeSet::default(), shown[0].as_str()));
+        // The model's lines again are no lines of the user's.
+        let (out, shown) = reviewed(&files, &[own("zwei"), own("TWO\n"), Decision::TakeAll]);
+        assert_eq!((text(&out, "a").as_deref(), out.taken, out.edited, &shown[2]), (Some(FAR), 2, 0, &shown[0]));
+        // As the file is: nothing differs.
+        let (out, shown) = reviewed(&files, &[own("2\n"), Decision::TakeAll]);
+        assert_eq!(shown[1], "@@ -1,5 +1,5 @@\n 1\n 2\n 3\n 4\n 5\n");
+        assert_eq!(text(&out, "a"), Some(FAR.replace("TWO", "2")));
+        let new = [("n", None, Some("one\ntwo\n"))];
+        let (out, shown) = reviewed(&new, &[own("one"), Decision::Take]);
+        assert_eq!(
+            (shown[1].as_str(), text(&out, "n").as_deref()),
+            ("@@ -0,0 +1,1 @@\n+one\n\\ No newline at end of file\n", Some("one"))
+        );
     }
 
     #[test]

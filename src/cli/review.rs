@@ -37,6 +37,9 @@ impl<'a> Person<'a> {
         if let Some(whole) = shown.whole {
             head.push(Style::Dim, format!(" ({whole})"));
         }
+        if shown.edited {
+            head.push(Style::Dim, " (as you wrote it)");
+        }
         ui.say(head.plain("\n"));
         if shown.diff.is_empty() {
             ui.say(Text::new().add(Style::Dim, "this file is no text\n"));
@@ -84,7 +87,7 @@ impl<'a> Person<'a> {
 const HELP: &str = "\
 y  take it
 n  leave it out; n and some words leave it out and tell the model why
-e  edit the new lines in your editor, and take them as you save them
+e  edit the new lines in your editor; the change is shown again, and asked about
 a  take it and all that follow
 q  leave it out and all that follow
 ?  this help

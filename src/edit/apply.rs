@@ -2,6 +2,7 @@
 //!
 //! Edits are taken in order, each against what the ones before it left. An edit that does not fit changes nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -11,13 +12,17 @@ use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 
 use super::change::Change;
-use super::elide::{hints_so, leaves_out, says_so};
+use super::elide::{leaves_out, says_so};
 use super::ladder::{self, Found, Hint};
+use super::likeness::{dots_are_code, doubtful_whole, is_mostly};
 use super::lines::{File, Splice, texts};
+use super::marker;
 use super::names::Names;
 use super::nearest::{Region, nearest, region};
+use super::noise;
 use super::plan::{BadTarget, Edit, Hunk, Op, Replacement};
 use super::reject::{Reason, Reject};
+use super::settle::Doubt;
 
 /// What may not be edited.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +39,7 @@ pub struct Applied {
     pub changes: ChangeSet,
     /// Edits that fit and changed something, by index.
     pub landed: Vec<usize>,
-    /// Edits that ask for what is there already, such as a search equal to its replacement.
+    /// Edits that ask for what is there already, such as a search equal to its replacement, or one that was made before.
     pub unchanged: Vec<usize>,
     pub rejects: Vec<Reject>,
 }
@@ -51,11 +56,18 @@ pub fn apply(edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result
 pub(super) fn apply_within(most: u64, edits: &[Edit], tree: &dyn SourceTree, rules: &Rules) -> io::Result<Applied> {
     let mut world = World { tree, files: BTreeMap::new(), names: Names::new(tree.paths()), work: 0, most };
     let mut applied = Applied::default();
+    let mut made = BTreeSet::new();
     for (index, edit) in edits.iter().enumerate() {
-        match world.edit(edit, rules) {
-            Ok(true) => applied.landed.push(index),
+        let said = (edit.path_text(), edit.source.as_str());
+        match world.edit(edit, rules, made.contains(&said)) {
+            Ok(true) => {
+                made.insert(said);
+                applied.landed.push(index);
+            }
             Ok(false) => applied.unchanged.push(index),
             Err(Stop::Io(error)) => return Err(error),
+            // Said again, as in a summary. The first time there was one place for it.
+            Err(Stop::Misfit(misfit)) if misfit.is_done(edit) && made.contains(&said) => applied.unchanged.push(index),
             Err(Stop::Misfit(misfit)) => {
                 let Misfit { reason, nearest, already } = *misfit;
                 applied.rejects.push(Reject { index, path: edit.path_text(), reason, nearest, already, edit: edit.source.clone() });
@@ -72,6 +84,17 @@ struct Misfit {
     reason: Reason,
     nearest: Option<Region>,
     already: Option<usize>,
+}
+
+impl Misfit {
+    /// Whether what the edit asks for may be there already.
+    fn is_done(&self, edit: &Edit) -> bool {
+        match self.reason {
+            Reason::NotFound(_) => self.already.is_some(),
+            Reason::Missing(_) => edit.op == Op::Delete,
+            _ => false,
+        }
+    }
 }
 
 enum Stop {
@@ -114,8 +137,9 @@ impl World<'_> {
         if self.names.is_directory(path) { Err(Reason::Directory.into()) } else { Ok(()) }
     }
 
-    /// Makes one edit; whether it changed anything.
-    fn edit(&mut self, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
+    /// Makes one edit; whether it changed anything. One that was `made` before is not made again: it was said twice, or it is meant
+    /// for another place, which it does not tell.
+    fn edit(&mut self, edit: &Edit, rules: &Rules, made: bool) -> Result<bool, Stop> {
         let path = edit.path.as_ref().map_err(|bad| Reason::BadPath(bad.to_string()))?;
         self.check(path, rules)?;
         let now = self.read(path)?;
@@ -145,7 +169,7 @@ impl World<'_> {
         }
         let text = now.as_ref().map(|file| std::str::from_utf8(&file.bytes).unwrap_or_default());
         if now.is_none() && edit.crlf {
-            return self.create_in_crlf(path, edit);
+            return self.create_in_crlf(path, edit, rules);
         }
         let after = match content(path, text, &edit.op) {
             Ok(after) => after,
@@ -157,8 +181,14 @@ impl World<'_> {
         if after.as_deref() == text {
             return Ok(false);
         }
+        if made && edit.op.quotes() {
+            return Err(Reason::Repeated.into());
+        }
         if now.is_none() {
             self.names.check_creatable(path)?;
+            if let Op::Write { content, .. } = &edit.op {
+                self.check_elsewhere(path, content, rules)?;
+            }
         }
         let before = self.files.get(path).and_then(|(before, _)| before.as_ref());
         let mode = now.as_ref().or(before).map_or(FileMode::Regular, |file| file.mode);
@@ -166,11 +196,30 @@ impl World<'_> {
         Ok(true)
     }
 
+    /// Refuses what is most of a file that has this path at the end of its own: its directory was left out, or a copy is meant.
+    fn check_elsewhere(&mut self, path: &RepoPath, content: &str, rules: &Rules) -> Result<(), Stop> {
+        for other in self.names.below(path) {
+            if rules.withheld.contains(&other) || self.tree.obstacle(&other).is_some() {
+                continue;
+            }
+            let Some(file) = self.read(&other)? else { continue };
+            self.work += file.bytes.len() as u64;
+            let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
+            if is_mostly(text, content) {
+                return Err(Reason::Elsewhere(other.to_string()).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Creates a file from an answer whose own lines end with CRLF: whether those of the file are meant to, the files beside
     /// it tell.
-    fn create_in_crlf(&mut self, path: &RepoPath, edit: &Edit) -> Result<bool, Stop> {
+    fn create_in_crlf(&mut self, path: &RepoPath, edit: &Edit, rules: &Rules) -> Result<bool, Stop> {
         let Some(text) = content(path, None, &edit.op)? else { return Ok(false) };
         self.names.check_creatable(path)?;
+        if matches!(edit.op, Op::Write { .. }) {
+            self.check_elsewhere(path, &text, rules)?;
+        }
         let text = match self.line_ends_beside(path)? {
             _ if !text.contains('\n') => text,
             Some(true) => text.replace("\r\n", "\n").replace('\n', "\r\n"),
@@ -261,6 +310,7 @@ impl World<'_> {
 /// The content after an edit; `None` when the file is gone.
 fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>, Stop> {
     let fits = |result: Result<String, Misfit>| result.map(Some).map_err(|misfit| Stop::Misfit(Box::new(misfit)));
+    check_noise(path, old, op)?;
     match op {
         Op::Delete if old.is_none() => Err(Reason::Missing(Vec::new()).into()),
         Op::Delete | Op::Rename { .. } | Op::Executable(_) => Ok(None),
@@ -277,15 +327,31 @@ fn content(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<Option<String>
         }
         Op::Replace(replacement) => {
             check_markers(old, replacement)?;
-            let (search, replace) = replacement.parts();
             if old.is_none() && replacement.creates() {
-                check_whole(replace)?;
+                check_whole(replacement.parts().1)?;
             }
             let hint = Hint { dots_are_code: dots_are_code(path), ..Hint::default() };
-            fits(replaced(old, search, replace, hint))
+            fits(replaced(old, replacement, hint))
         }
         Op::Hunk(hunk) => fits(patched(old, hunk, dots_are_code(path))),
         Op::Text { old: sought, new, all } => fits(retold(path, old, sought, new, *all)),
+    }
+}
+
+/// The new text is as it is meant.
+fn check_noise(path: &RepoPath, old: Option<&str>, op: &Op) -> Result<(), Reason> {
+    let new: Cow<'_, str> = match op {
+        Op::Write { content, .. } => content.into(),
+        Op::Replace(replacement) => replacement.parts().1.into(),
+        Op::Text { new, .. } => new.into(),
+        Op::Hunk(hunk) => hunk.body.split_inclusive('\n').filter_map(|line| line.strip_prefix('+')).collect(),
+        Op::Rename { .. } | Op::Executable(_) | Op::Delete => return Ok(()),
+    };
+    match op {
+        Op::Write { .. } if noise::is_numbered(old, &new) => Err(Reason::Numbered),
+        Op::Write { .. } | Op::Text { .. } if noise::has_doubled_escapes(path.as_bytes(), old, &new) => Err(Reason::DoubledEscapes),
+        _ if noise::is_escaped(path.as_bytes(), old, &new) => Err(Reason::Escaped),
+        _ => Ok(()),
     }
 }
 
@@ -295,56 +361,6 @@ fn check_whole(content: &str) -> Result<(), Stop> {
         Some(at) => Err(Reason::LeftOut(at + 1).into()),
         None => Ok(()),
     }
-}
-
-/// Whether a line of three dots means something in this language: a body in Python, an end in YAML.
-fn dots_are_code(path: &RepoPath) -> bool {
-    let name = path.file_name();
-    [".py", ".pyi", ".yml", ".yaml"].iter().any(|end| name.ends_with(end.as_bytes()))
-}
-
-/// Why this is hardly the whole content of the file.
-fn doubtful_whole(path: &RepoPath, old: &str, content: &str, told: bool) -> Option<Reason> {
-    let (here, there) = (texts(old), texts(content));
-    // A comment that only may say so does where lines are missing.
-    let fewer = there.len() < here.len();
-    if there.iter().any(|line| leaves_out(line) || fewer && hints_so(line)) {
-        let known: BTreeSet<&str> = here.iter().map(|line| line.trim_ascii()).collect();
-        let code = |line: &str| dots_are_code(path) && line.trim_ascii() == "...";
-        let says = |line: &str| leaves_out(line) || fewer && hints_so(line);
-        let stray = |line: &&str| says(line) && !known.contains(line.trim_ascii()) && !code(line);
-        if let Some(at) = there.iter().position(stray) {
-            return Some(Reason::LeftOut(at + 1));
-        }
-    }
-    if told || here.is_empty() {
-        return None;
-    }
-    // A piece of a file has neither its beginning nor its end, and little of it.
-    let solid = |lines: &[&'_ str]| {
-        lines.iter().map(|line| line.trim_ascii().to_owned()).filter(|line| !line.is_empty()).collect::<Vec<_>>()
-    };
-    let (here, there) = (solid(&here), solid(&there));
-    let begins = here.first() == there.first() && (here.first().is_some_and(|line| line.len() > 7) || here.get(1) == there.get(1));
-    let ends = here.len() > 2 && there.len() > 2 && here[here.len() - 3..] == there[there.len() - 3..];
-    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in &here {
-        *left.entry(line).or_default() += 1;
-    }
-    let kept = there
-        .iter()
-        .filter(|line| {
-            left.get_mut(line.as_str()).is_some_and(|n| {
-                *n > 0 && {
-                    *n -= 1;
-                    true
-                }
-            })
-        })
-        .count();
-    let most = kept * 2 >= here.len();
-    (!(begins && ends || (begins || ends) && kept * 4 >= here.len() || most && (begins || ends || kept * 5 >= here.len() * 4)))
-        .then_some(Reason::NotWhole)
 }
 
 /// The whole content in the manner of the file that it replaces: its line ends, and with or without a last one.
@@ -369,19 +385,19 @@ fn check_markers(old: Option<&str>, replacement: &Replacement) -> Result<(), Rea
     }
     // A search that has the divider's look-alike in it can only be meant for a file that has one. Whether it is found
     // there proves nothing: of a search with a slip in it, the part above the look-alike may still be found.
-    // How many signs it has is the first thing that models get wrong.
-    let underline = |line: &str| line.trim().len() > 2 && line.trim().bytes().all(|byte| byte == b'=');
-    if replacement.is_ambiguous() && old_lines().any(underline) { Err(Reason::Dividers) } else { Ok(()) }
+    if replacement.is_ambiguous() && old_lines().any(marker::underlines) { Err(Reason::Dividers) } else { Ok(()) }
 }
 
 fn plain(reason: Reason) -> Misfit {
     Misfit { reason, nearest: None, already: None }
 }
 
-fn replaced(old: Option<&str>, search: &str, replace: &str, hint: Hint<'_>) -> Result<String, Misfit> {
+fn replaced(old: Option<&str>, replacement: &Replacement, hint: Hint<'_>) -> Result<String, Misfit> {
+    let (search, replace) = replacement.parts();
     if search.trim().is_empty() {
         return match old {
             None | Some("") => Ok(replace.to_owned()),
+            Some(old) if old == replace => Ok(old.to_owned()),
             Some(_) => Err(plain(Reason::Exists)),
         };
     }
@@ -394,7 +410,8 @@ fn replaced(old: Option<&str>, search: &str, replace: &str, hint: Hint<'_>) -> R
         return Ok(old.to_owned());
     }
     let change = unfenced(&here, Change::replacing(search, replace));
-    Ok(file.spliced(&located(&here, &change, hint)?))
+    let splice = located(&here, &change, hint)?;
+    if replacement.may_quote(&here[splice.at + splice.len..]) { Err(plain(Reason::Dividers)) } else { Ok(file.spliced(&splice)) }
 }
 
 /// A search and a replacement, each in a fence of its own, without the fences, unless the file has such lines.
@@ -442,8 +459,9 @@ fn patched(old: Option<&str>, hunk: &Hunk, dots_are_code: bool) -> Result<String
 /// or is not there as it stands, whole lines are meant.
 fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool) -> Result<String, Misfit> {
     let hint = Hint { dots_are_code: dots_are_code(path), ..Hint::default() };
+    let lines = || replaced(old, &Replacement::new(sought, new), hint);
     if sought.is_empty() {
-        return replaced(old, "", new, hint);
+        return lines();
     }
     let Some(text) = old else { return Err(plain(Reason::Missing(Vec::new()))) };
     if sought == new {
@@ -457,23 +475,28 @@ fn retold(path: &RepoPath, old: Option<&str>, sought: &str, new: &str, all: bool
     let last = last.map(|line| text.len() - line.len()).filter(|at| *at == 0 || text[..*at].ends_with('\n'));
     // Those that overlap are two, and which one is meant is not said.
     let (first, step) = (text.find(&needle), needle.chars().next().map_or(1, char::len_utf8));
-    let places = || {
+    let all_places = || {
         let next = |at: &usize| text.get(at + step..).and_then(|rest| rest.find(&needle)).map(|n| at + step + n);
-        std::iter::successors(first, next).filter(|at| !splits_a_word(text, *at, &needle)).chain(last)
+        std::iter::successors(first, next)
     };
+    let splits = |at: &usize| splits_a_word(text, *at, &needle) || splits_a_line_end(text, *at, &needle);
+    let places = || all_places().filter(|at| !splits(at)).chain(last);
     let line_of = |at: usize| text[..at].matches('\n').count() + 1;
     let mut found = places();
     match (found.next(), found.next()) {
         (Some(_), Some(_)) if !all => Err(plain(Reason::Ambiguous(places().take(200).map(line_of).collect()))),
-        (Some(at), None) if Some(at) == last || is_lines(text, at, &needle) => replaced(old, sought, new, hint),
+        (Some(at), None) if Some(at) == last || is_lines(text, at, &needle) => lines(),
         (Some(_), _) if texts(new).iter().any(|line| leaves_out(line)) && !texts(sought).iter().any(|line| leaves_out(line)) => {
             Err(plain(Reason::LeftOut(1)))
         }
-        (Some(_), _) if all => Ok(text.replace(&needle, &put)),
-        (Some(at), _) => Ok([&text[..at], &put, &text[at + needle.len()..]].concat()),
-        (None, _) => match first {
+        (Some(_), _) if all => match all_places().find(splits) {
             Some(at) => Err(plain(Reason::PartialWord(line_of(at)))),
-            None => replaced(old, sought, new, hint),
+            None => Ok(text.replace(&needle, &put)),
+        },
+        (Some(at), _) => Ok([&text[..at], &put, &text[at + needle.len()..]].concat()),
+        (None, _) => match first.filter(|at| splits_a_word(text, *at, &needle)) {
+            Some(at) => Err(plain(Reason::PartialWord(line_of(at)))),
+            None => lines(),
         },
     }
 }
@@ -483,6 +506,12 @@ fn splits_a_word(text: &str, at: usize, needle: &str) -> bool {
     let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (before, behind) = (text[..at].chars().next_back(), text[at + needle.len()..].chars().next());
     word(before) && word(needle.chars().next()) || word(needle.chars().next_back()) && word(behind)
+}
+
+/// Whether a text that stands at `at` begins or ends within the two characters of a line end.
+fn splits_a_line_end(text: &str, at: usize, needle: &str) -> bool {
+    let (before, behind) = (&text[..at], &text[at + needle.len()..]);
+    before.ends_with('\r') && needle.starts_with('\n') || needle.ends_with('\r') && behind.starts_with('\n')
 }
 
 /// Whether a text that stands at `at` is whole lines, but for white space in front of it.
@@ -502,7 +531,8 @@ fn located<'a>(here: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Result<
         }
         Found::Unsure(at, doubt) => {
             let nearest = region(here, at..(at + change.old.len()).min(here.len()));
-            Err(Misfit { reason: Reason::Unsure(at + 1, doubt), nearest, already: None })
+            let reason = if doubt == Doubt::BlankEnds { Reason::BlankEnds(at + 1) } else { Reason::Unsure(at + 1, doubt) };
+            Err(Misfit { reason, nearest, already: None })
         }
         Found::None => Err(not_found(here, &change.old, &change.new)),
     }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use crate::base::text::equal_pairs;
 
 use super::indent::indent;
-use super::settle::Doubt;
 
 /// One line of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +61,9 @@ impl<'a> Change<'a> {
         self.ops.is_some()
     }
 
-    /// The same without the deletion of all blank lines at these of its ends, if anything else changes: such lines are quoted by
-    /// mistake more often than they are meant. None if there are none. Where they are `all` in the file as they are quoted, and
-    /// some of them stay, or something changes beside them, it is not known what is meant.
-    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool, all: impl Fn() -> bool) -> Result<Option<Self>, Doubt> {
+    /// The same without the deletion of all blank lines at these of its ends, if anything else changes: such lines may be quoted
+    /// by mistake. None if there are none.
+    pub(super) fn with_blank_ends(&self, at_head: bool, at_tail: bool) -> Option<Self> {
         let ends = |lines: &[&str]| {
             let blank = |line: &&&str| is_blank(line);
             let head = lines.iter().take_while(blank).count();
@@ -76,19 +74,12 @@ impl<'a> Change<'a> {
         let (at_head, at_tail) = (at_head && new_head < head, at_tail && new_tail < tail);
         let (old, new) = (bare(&self.old, (head, tail)), bare(&self.new, (new_head, new_tail)));
         if self.is_diff() || !(at_head || at_tail) || new.is_empty() || old == new {
-            return Ok(None);
-        }
-        // The line beside it stays, so that the quotation goes beyond what changes.
-        let stays = |line: Option<&&str>, new: Option<&&str>| matches!((line, new), (Some(line), Some(new)) if same(line, new));
-        let certain = (!at_head || new_head == 0 && stays(old.first(), new.first()))
-            && (!at_tail || new_tail == 0 && stays(old.last(), new.last()));
-        if !certain && all() {
-            return Err(Doubt::Blanks);
+            return None;
         }
         let mut new = vec![""; if at_head { head - new_head } else { 0 }];
         new.extend(&self.new);
         new.extend(vec![""; if at_tail { tail - new_tail } else { 0 }]);
-        Ok(Some(Self::replacing(self.old.clone(), new)))
+        Some(Self::replacing(self.old.clone(), new))
     }
 
     /// Whether the replacement lacks the indentation of all that is quoted, though it changes something else: whether that is

@@ -316,7 +316,7 @@ impl Diff {
             self.say(known);
         }
         let Open { mut hunk, source, said, seen, quotes, .. } = open;
-        if hunk.body.is_empty() {
+        if hunk.body.is_empty() || self.contradicts() {
             return;
         }
         let source = format!("{}{source}", self.head);
@@ -355,9 +355,14 @@ impl Diff {
         self.brought = true;
     }
 
+    /// Whether the headers say that the file comes and that it goes.
+    const fn contradicts(&self) -> bool {
+        self.created && self.deleted
+    }
+
     /// Makes edits of what the headers say.
     fn say(&mut self, known: &Known) {
-        if std::mem::replace(&mut self.said, true) {
+        if std::mem::replace(&mut self.said, true) || self.contradicts() {
             return;
         }
         let source = self.head.clone();
@@ -402,9 +407,10 @@ impl Diff {
         self.say(known);
         let path = self.new.clone().or_else(|| self.named.clone());
         let link = self.mode.as_deref().is_some_and(|mode| mode.starts_with("120") || mode.starts_with("160"));
+        let contradicts = self.contradicts();
         if self.binary || link {
             self.issue.get_or_insert((IssueKind::BinaryPatch, path, self.head.clone()));
-        } else if self.created {
+        } else if self.created && !contradicts {
             let source = self.head.clone();
             if let Some(path) = path.clone().filter(|_| !any) {
                 self.made.push(Made {
@@ -422,7 +428,9 @@ impl Diff {
         let named = self.old.is_some() || self.new.is_some();
         let half = ["similarity ", "dissimilarity ", "rename ", "copy ", "old mode "];
         let half = self.head.lines().any(|line| half.iter().any(|key| line.starts_with(key)));
-        if !self.brought && !self.created && (named == self.head.is_empty() || half) {
+        // Of a new file, a hunk's first line is not enough either.
+        let empty = self.created && any || !self.created && (named == self.head.is_empty() || half);
+        if !self.brought && (empty || contradicts) {
             self.issue.get_or_insert((IssueKind::NoDiffPath, self.path(), self.head.clone()));
         }
         let (made, issue) = (std::mem::take(&mut self.made), self.issue.take());

@@ -10,7 +10,11 @@ use crate::base::path::RepoPath;
 use super::plan::BadTarget;
 
 /// The paths that a model may mean.
-pub(super) struct Known(BTreeMap<Vec<u8>, Vec<RepoPath>>);
+pub(super) struct Known {
+    by_name: BTreeMap<Vec<u8>, Vec<RepoPath>>,
+    /// Those that the answer makes itself.
+    made: BTreeSet<RepoPath>,
+}
 
 /// Files that are commonly named by one word without a dot.
 const PLAIN_NAMES: [&str; 12] = [
@@ -138,16 +142,22 @@ impl Known {
         for path in paths {
             by_name.entry(path.file_name().to_vec()).or_default().push(path.clone());
         }
-        Self(by_name)
+        Self { by_name, made: BTreeSet::new() }
+    }
+
+    /// The answer makes a file.
+    pub(super) fn add(&mut self, path: &RepoPath) {
+        self.made.insert(path.clone());
     }
 
     fn named(&self, path: &str) -> &[RepoPath] {
         let name = path.rsplit('/').next().unwrap_or(path);
-        self.0.get(name.as_bytes()).map_or(&[], Vec::as_slice)
+        self.by_name.get(name.as_bytes()).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn has(&self, path: &str) -> bool {
-        self.named(path).iter().any(|known| known.as_bytes() == path.as_bytes())
+        let made = || RepoPath::new(path).is_ok_and(|path| self.made.contains(&path));
+        self.named(path).iter().any(|known| known.as_bytes() == path.as_bytes()) || made()
     }
 
     /// Whether a text that looks like a path, above a block that nobody announced, is a file's: it is known, or its name is one
@@ -159,8 +169,9 @@ impl Known {
         }
         let (directory, name) = plain.rsplit_once('/').map_or((None, plain.as_str()), |(directory, name)| (Some(directory), name));
         let Some((stem, end)) = name.rsplit_once('.') else {
-            let there =
-                |directory: &str| self.0.values().flatten().any(|path| path.to_string().starts_with(&format!("{directory}/")));
+            let there = |directory: &str| {
+                self.by_name.values().flatten().any(|path| path.to_string().starts_with(&format!("{directory}/")))
+            };
             return PLAIN_NAMES.contains(&name)
                 || directory.is_some_and(|d| there(d) || plain.bytes().all(|b| !b.is_ascii_uppercase()));
         };
@@ -171,7 +182,7 @@ impl Known {
     /// The path in its plain form: no leading `./`, and `/` between the parts.
     fn plain(&self, written: &str) -> String {
         let mut path = written.trim();
-        while let Some(rest) = path.strip_prefix("./") {
+        while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix(".\\")) {
             path = rest;
         }
         if path.contains('\\') && !self.has(path) { path.replace('\\', "/") } else { path.to_owned() }
@@ -368,6 +379,7 @@ mod tests {
         assert_eq!(resolve("mod.rs", false), Ok("mod.rs".to_owned()));
         assert_eq!(resolve("ib.rs", false), Ok("ib.rs".to_owned()));
         assert_eq!(resolve("././src\\lib.rs", false), Ok("src/lib.rs".to_owned()));
+        assert_eq!(resolve(".\\src\\lib.rs", false), Ok("src/lib.rs".to_owned()));
         assert_eq!(resolve("/etc/passwd", false), Err("/etc/passwd".to_owned()));
     }
 

@@ -92,25 +92,29 @@ fn place<'a>(file: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Found<'a>
     };
     let change = completed.as_ref().unwrap_or(change);
     let step = |change: &Change<'a>| exact(file, change, hint).or_else(|| inexact(file, change, hint)).unwrap_or(Found::None);
-    let ends = |head, tail| change.with_blank_ends(head, tail, || !places(file, &change.old).is_empty());
-    let tried = |changed: Result<Option<Change<'a>>, Doubt>| match changed {
-        Ok(whole) => step(whole.as_ref().unwrap_or(change)),
-        Err(doubt) => match step(change) {
-            Found::One(splice) => Found::Unsure(splice.at, doubt),
-            found => found,
-        },
-    };
     match step(change) {
         Found::One(splice) => {
             // At the file's own ends there is nothing that they could be quoted from by mistake.
-            tried(ends(splice.at > 0, splice.at + splice.len < file.len()))
+            match change.with_blank_ends(splice.at > 0, splice.at + splice.len < file.len()).map(|kept| step(&kept)) {
+                None => Found::One(splice),
+                // Where both come to the same, the file has no such lines.
+                Some(Found::One(kept)) if after(file, &kept).eq(after(file, &splice)) => Found::One(kept),
+                Some(Found::One(_)) => Found::Unsure(splice.at, Doubt::BlankEnds),
+                Some(found) => found,
+            }
         }
         // With fewer lines to delete it may be certain.
-        found => match ends(true, true) {
-            Ok(Some(whole)) => step(&whole),
-            _ => found,
+        found => match change.with_blank_ends(true, true) {
+            Some(kept) => step(&kept),
+            None => found,
         },
     }
+}
+
+/// The lines of the file after `splice`.
+fn after<'l>(file: &'l [&str], splice: &'l Splice<'_>) -> impl Iterator<Item = &'l str> {
+    let with = splice.with.iter().map(|line| &**line);
+    file[..splice.at].iter().copied().chain(with).chain(file[splice.at + splice.len..].iter().copied())
 }
 
 /// Every place where `needle` stands in `hay`, at most [`PLACES_MAX`]; in linear time whatever the lines are.

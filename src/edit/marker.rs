@@ -34,6 +34,11 @@ pub(super) fn divider(line: &str) -> Option<Marker> {
     marker(line, '=', &[""])
 }
 
+/// Whether a line of a text looks like the divider of a block. How many signs it has is the first thing that models get wrong.
+pub(super) fn underlines(line: &str) -> bool {
+    line.trim().len() > 2 && line.trim().bytes().all(|byte| byte == b'=')
+}
+
 /// `>>>>>>> REPLACE`, also drawn as `+++++++ REPLACE` or said as `>>>>>>> UPDATED`.
 pub(super) fn end(line: &str) -> Option<Marker> {
     marker(line, '>', &["REPLACE", "UPDATED", "NEW"]).or_else(|| marker(line, '+', &["REPLACE"]))

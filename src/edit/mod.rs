@@ -56,14 +56,18 @@ mod indent;
 mod keys;
 mod label;
 mod ladder;
+mod likeness;
 mod lines;
 mod marker;
 mod names;
 mod near;
 mod nearest;
+mod noise;
 mod parse;
 mod patch;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod reject;
 #[cfg(test)]
 mod rendered;

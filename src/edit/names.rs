@@ -125,6 +125,16 @@ impl<'t> Names<'t> {
 
     /// Tracked files of the same name.
     pub(super) fn similar(&mut self, path: &RepoPath) -> Vec<String> {
+        self.same_name(path).take(3).map(ToString::to_string).collect()
+    }
+
+    /// Tracked files whose paths end with this one, below some directory.
+    pub(super) fn below(&mut self, path: &RepoPath) -> Vec<RepoPath> {
+        let tail = [b"/", path.as_bytes()].concat();
+        self.same_name(path).filter(|other| other.as_bytes().ends_with(&tail)).take(3).cloned().collect()
+    }
+
+    fn same_name<'s>(&'s mut self, path: &'s RepoPath) -> impl Iterator<Item = &'s RepoPath> {
         let tracked = self.tracked;
         let by_name = self.by_name.get_or_insert_with(|| {
             let mut map: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
@@ -134,9 +144,8 @@ impl<'t> Names<'t> {
             map
         });
         let same = by_name.get(&path.file_name().to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
-        let same =
-            same.iter().take(LOOKED_AT).map(|at| &tracked[*at]).filter(|other| *other != path && !self.gone.contains(*other));
-        same.take(3).map(ToString::to_string).collect()
+        let gone = &self.gone;
+        same.iter().take(LOOKED_AT).map(|at| &tracked[*at]).filter(move |other| *other != path && !gone.contains(*other))
     }
 }
 

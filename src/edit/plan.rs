@@ -69,6 +69,15 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it quotes what stands in the file.
+    pub(super) fn quotes(&self) -> bool {
+        match self {
+            Self::Replace(replacement) => !replacement.creates(),
+            Self::Hunk(_) | Self::Text { .. } => true,
+            Self::Write { .. } | Self::Rename { .. } | Self::Executable(_) | Self::Delete => false,
+        }
+    }
+
     /// One word for it.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -144,6 +153,27 @@ impl Replacement {
     /// Whether nothing is to be found, so that a file is created.
     pub fn creates(&self) -> bool {
         self.parts().0.trim().is_empty()
+    }
+
+    /// Whether the divider may be a heading's underline instead, quoted from the file; `below` are the lines right below what was
+    /// found. One that is as wide as the block's other markers and not as the underline is a divider; but not if nothing follows
+    /// it, or what stands there in the file too, or another heading.
+    pub(super) fn may_quote(&self, below: &[&str]) -> bool {
+        let (Some(head), Some(divider)) = (self.head, self.dividers.first()) else { return false };
+        let Some((line, rest)) = below.split_first().filter(|(line, _)| marker::underlines(line)) else { return false };
+        let width = self.body[divider.clone()].trim().len();
+        // Wide ones are drawn on purpose.
+        if head.width > 7 {
+            return width == line.trim().len();
+        }
+        let replace = self.parts().1;
+        let solid = |line: &&str| !line.trim().is_empty();
+        let first = replace.lines().find(solid);
+        width != head.width
+            || width == line.trim().len()
+            || first.is_none()
+            || first.map(str::trim) == rest.iter().copied().find(solid).map(str::trim)
+            || replace.lines().any(marker::underlines)
     }
 
     /// Whether several lines could be the divider.

@@ -62,6 +62,22 @@ pub enum Reason {
     Ambiguous(Vec<usize>),
     #[error("the SEARCH text stands at line {0} with other white space, and {1}; repeat the edit with the file's own lines")]
     Unsure(usize, Doubt),
+    #[error(
+        "the SEARCH text at line {0} begins or ends with blank lines that the replacement does not have, so it is not clear whether those are to go; leave them out of SEARCH, or quote the line beyond them in both parts"
+    )]
+    BlankEnds(usize),
+    #[error(
+        "there is no such file, and most of this content is that of {0}; give its whole path, or create the file by a block with an empty SEARCH"
+    )]
+    Elsewhere(String),
+    #[error("the same edit was made before in this answer, and can be made once more; say it once, or quote more lines")]
+    Repeated,
+    #[error("all lines of the content begin with their numbers; repeat it without them")]
+    Numbered,
+    #[error("the new text has entities (`&amp;`, `&lt;`) where a program has the characters; write those as the file has them")]
+    Escaped,
+    #[error("the new text has `\\n` where lines seem to end; in JSON a line end is escaped once")]
+    DoubledEscapes,
     #[error("line {0} of the content leaves lines out; repeat it with all of them, or change only what changes")]
     LeftOut(usize),
     #[error(
@@ -77,7 +93,7 @@ pub enum Reason {
     #[error("the hunk has no line of the file, so it is not clear where it belongs; repeat it with some lines around it")]
     NoContext,
     #[error(
-        "several lines of `=======` in the block could be the divider; repeat the block with 9 characters in all three markers"
+        "it is not clear which line of `=======` divides the block, since the file has such lines itself; repeat the block with 9 characters in all three markers"
     )]
     Dividers,
     #[error(

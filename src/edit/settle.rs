@@ -35,6 +35,8 @@ pub enum Doubt {
     Indentation,
     #[error("it is not clear where the new lines belong among the blank lines there")]
     Blanks,
+    #[error("it is not clear whether the blank lines at its ends are to go")]
+    BlankEnds,
     #[error("it is not clear what `...` leaves out")]
     Elision,
     #[error("a line that is to be changed differs from the file's")]

@@ -106,6 +106,8 @@ pub(super) fn read(line: &str) -> Option<Tag<'_>> {
 /// An edit in tags, line by line.
 pub(super) struct Tags {
     pub(super) source: String,
+    /// The lines above it that name its file.
+    pub(super) named_by: String,
     crlf: bool,
     /// The tag that is open, if one is: what it means, and how it is spelled.
     open: Option<(&'static str, String)>,
@@ -132,6 +134,7 @@ impl Tags {
         let (behind, spelled) = head(line).map_or(("", word), |head| (head.behind, head.spelled));
         let mut tags = Self {
             source: line[..line.len() - behind.len()].to_owned(),
+            named_by: String::new(),
             crlf: line.ends_with('\r'),
             open: Some((word, spelled.to_owned())),
             depth: 1,

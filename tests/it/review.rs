@@ -60,13 +60,28 @@ fn a_reason_for_refusing_all_goes_back_too() {
 fn lines_can_be_written_otherwise_in_the_editor() {
     let (mut world, _server) = world(&[answer()]);
     world.set("EDITOR", "sed -i s/TWO/zwei/");
-    let ran = world.tty(&ASK, b"?\ne\ne\ny\n");
+    let ran = world.tty(&ASK, b"?\ne\ne\ny\ny\n");
     assert_eq!(ran.code, Some(0), "{}", ran.out);
     assert!(ran.out.contains("e  edit the new lines in your editor"), "{}", ran.out);
-    // The second time the editor changes nothing, so it is asked again.
-    assert!(ran.out.contains("it was not changed"), "{}", ran.out);
+    // What was written is shown before it is asked about, and the second time the editor changes nothing of it.
+    let (_, again) = ran.out.split_once("(as you wrote it)").expect("the change is shown again");
+    let question = |text: &str| text.find("(1/2) Take this change").expect("a question");
+    assert!(again.find("+zwei").is_some_and(|at| at < question(again)), "{}", ran.out);
+    assert!(again[question(again)..].contains("it was not changed"), "{}", ran.out);
     let want = LINES.replace("2\n3", "zwei\n3").replace("12\n", "TWELVE\n");
     assert_eq!((world.read("a.txt"), world.git(&["show", "HEAD:a.txt"])), (want.clone(), want));
+    assert_eq!(world.rt(&["show", "--json"]).ok().json()[0]["events"][0]["fields"]["edited"], "1");
+}
+
+#[test]
+fn lines_written_in_the_editor_can_still_be_refused() {
+    let (mut world, server) = world(&[answer(), "Then nothing.\n".to_owned()]);
+    world.set("EDITOR", "sed -i s/TWO/zwei/");
+    let ran = world.tty(&ASK, b"e\nn in English\nn\n");
+    assert_eq!((ran.code, world.read("a.txt").as_str()), (Some(0), LINES), "{}", ran.out);
+    // The model hears of what it wrote itself.
+    let asked = server.requests()[1].text();
+    assert!(asked.contains("a.txt: in English") && asked.contains("+TWO") && !asked.contains("zwei"), "{asked}");
 }
 
 #[test]
@@ -132,14 +147,14 @@ fn what_changed_while_it_was_looked_at_is_not_written_over() {
     let (mut world, _server) = world(&[answer()]);
     // The editor of the first change is the user at work in the file itself.
     world.set("EDITOR", "f() { echo ZWEI > \"$1\"; echo mine > a.txt; }; f");
-    let ran = world.tty(&ASK, b"e\ny\n");
+    let ran = world.tty(&ASK, b"e\ny\ny\n");
     assert_eq!((ran.code, world.read("a.txt").as_str()), (Some(5), "mine\n"), "{}", ran.out);
 }
 
 #[test]
 fn an_interrupt_ends_the_look_and_nothing_is_written() {
     let (mut world, _server) = world(&[answer()]);
-    // As Ctrl-C at the second question, which nobody answers.
+    // As Ctrl-C at the question that follows, which nobody answers.
     world.set("EDITOR", "f() { echo x >> \"$1\"; kill -INT $PPID; }; f");
     let ran = world.tty(&ASK, b"e\n");
     assert_eq!((ran.code, world.read("a.txt").as_str()), (Some(130), LINES), "{}", ran.out);

@@ -55,7 +55,8 @@ impl Parser {
                 if !open.is_some_and(|open| open.edits) {
                     self.prose(raw);
                 }
-                (self.label, self.tagged) = (None, None);
+                self.label = None;
+                self.untag();
                 return;
             }
             if !open.edits {

@@ -76,6 +76,7 @@ impl Parser {
         match tags::read(raw) {
             None => return false,
             Some(Tag::Path(path, rest)) => {
+                self.untag();
                 self.tagged = Some(path);
                 if !rest.trim().is_empty() && !self.tag_behind(rest, depth) {
                     self.text(rest);
@@ -85,17 +86,19 @@ impl Parser {
             // What enclosed the edit before it had such an end in its text.
             Some(Tag::End) => match self.tag_edit.take() {
                 Some(at) if at + 1 == self.plan.edits.len() => {
+                    self.last_block = None;
                     let edit = self.plan.edits.remove(at);
                     self.issue(self.at, IssueKind::StrayTag, Some(edit.path_text()), &edit.source);
                 }
                 _ => return false,
             },
             Some(Tag::Open(word, path)) => {
-                let names = if let Some(path) = path { Names::Path(path) } else { self.names() };
+                let (names, by) = if let Some(path) = path { (Names::Path(path), String::new()) } else { self.names_said() };
                 if let Some(open) = &mut self.fence {
                     open.edits = true;
                 }
-                let (tags, step) = Tags::open(raw, word);
+                let (mut tags, step) = Tags::open(raw, word);
+                tags.named_by = by;
                 self.tag_step(raw, self.at, names, Box::new(tags), step);
             }
         }
@@ -119,7 +122,7 @@ impl Parser {
                 self.tag_edit = (self.plan.edits.len() > before).then_some(before);
             }
             tags::Step::Container => {
-                self.tagged = names.shown();
+                (self.tagged, self.tagged_by) = (names.shown(), tags.named_by);
                 self.outside(raw);
             }
             tags::Step::Lost(kind) => self.lost(line, kind, names.shown(), &tags.source),

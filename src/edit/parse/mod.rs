@@ -3,7 +3,7 @@
 //! A line is acted on once it is complete, so the plan cannot depend on how the answer was cut into chunks. Where it is no
 //! longer certain what is content and what is not, reading stops: what follows could be an example inside a file.
 //!
-//! This file decides which form a line belongs to, and which file a form is for; the forms read themselves.
+//! This file decides which form a line belongs to; the forms read themselves, and `naming.rs` says which file a form is for.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::base::path::RepoPath;
 
 mod fences;
 mod forms;
+mod naming;
 
 use super::EditFormat;
 use super::block::{Block, Step};
@@ -23,6 +24,7 @@ use super::patch::{self, Patch};
 use super::plan::{Edit, EditPlan, IssueKind, Op, ParseEvent, ParseIssue};
 use super::tags::Tags;
 use super::whole::Whole;
+use naming::{Label, Names};
 
 /// Columns of a commit subject.
 const SUBJECT: usize = 100;
@@ -60,6 +62,8 @@ pub struct Parser {
     label: Option<Label>,
     /// A path in a tag.
     tagged: Option<String>,
+    /// The lines that named that path, taken out of the prose: they belong there if nothing follows that it is for.
+    tagged_by: String,
     /// The last edit, when it is one in tags.
     tag_edit: Option<usize>,
     /// The path that the last block named.
@@ -133,15 +137,6 @@ enum State {
     Lost,
 }
 
-/// What the lines above a block say about its file.
-enum Names {
-    Path(String),
-    /// It stands where a whole file was announced.
-    Whole(String),
-    None,
-    Several(String),
-}
-
 struct Open {
     sign: (char, usize),
     info: String,
@@ -163,15 +158,6 @@ impl Open {
     }
 }
 
-/// A line of the prose that could name a file.
-#[derive(Clone, Copy)]
-struct Label {
-    /// Where it begins.
-    mark: usize,
-    /// Blank lines since.
-    blanks: usize,
-}
-
 impl Parser {
     /// `known` are the paths that the model may mean: the tracked ones and those it was shown.
     pub fn new(format: EditFormat, known: &[RepoPath]) -> Self {
@@ -185,6 +171,7 @@ impl Parser {
             fence: None,
             label: None,
             tagged: None,
+            tagged_by: String::new(),
             tag_edit: None,
             last: None,
             since: 0,
@@ -235,6 +222,7 @@ impl Parser {
             }
         }
         self.end_state(complete);
+        self.untag();
         if self.plan.edits.is_empty() && self.plan.issues.is_empty() {
             self.take_guesses();
         }
@@ -446,7 +434,7 @@ impl Parser {
         } else {
             // A tag that names a file does so for what follows at once.
             if !raw.trim_start().starts_with('<') {
-                self.tagged = None;
+                self.untag();
             }
             if let Some(open) = self.fence.as_mut().filter(|open| !open.edits && !open.quotes) {
                 // Only one line can be the path; what stands before it inside the fence is text too.
@@ -460,54 +448,6 @@ impl Parser {
     fn prose(&mut self, raw: &str) {
         self.plan.prose.push_str(raw.trim_end());
         self.plan.prose.push('\n');
-    }
-
-    /// The line of the prose that a label is.
-    fn labelled(&self, label: Label) -> &str {
-        self.plan.prose.get(label.mark..).and_then(|prose| prose.lines().next()).unwrap_or_default()
-    }
-
-    /// What names the form that begins here. Takes the naming lines out of the prose.
-    fn names(&mut self) -> Names {
-        let mut found: Vec<String> = self.tagged.take().into_iter().collect();
-        let mut mark = self.plan.prose.len();
-        if let Some(label) = self.label.take() {
-            if label.blanks > 1 {
-                // Too far above to name anything, it is text.
-                self.fence.iter_mut().filter(|open| !open.edits).for_each(|open| open.quotes = true);
-            } else if let Some(path) = self.known.path_line(self.labelled(label)) {
-                mark = label.mark;
-                found.push(path);
-            }
-        }
-        if let Some(open) = self.fence.as_ref().filter(|open| !open.edits) {
-            found.extend(self.known.path_in_info(&open.info));
-            let above = open.label.and_then(|label| self.known.path_line(self.labelled(label)));
-            if !open.quotes {
-                mark = open.label.filter(|_| above.is_some()).map_or(open.mark, |label| label.mark);
-            }
-            found.extend(above);
-        }
-        // A search proves that it is meant for the file that the text speaks of.
-        let since = self.since.min(self.plan.prose.len());
-        if found.is_empty() {
-            found.extend(self.known.mentioned(&self.plan.prose[since..]));
-        }
-        let unnamed = found.is_empty();
-        let other = |said: &str, last: &str| said.lines().any(|line| self.known.mentions_other(line, last));
-        let inherits = self.last.as_ref().filter(|_| unnamed).filter(|last| !other(&self.plan.prose[since..], last));
-        let inherited = inherits.cloned();
-        self.plan.prose.truncate(mark);
-        self.since = self.since.min(mark);
-        let Some(first) = found.first() else { return inherited.map_or(Names::None, Names::Path) };
-        let meant = self.known.resolve(first, false);
-        let same = |other: &String| {
-            other == first || meant.is_ok() && self.known.resolve(other, false).ok() == meant.as_ref().ok().cloned()
-        };
-        if !found.iter().all(same) {
-            return Names::Several(found.join(", "));
-        }
-        Names::Path(first.clone())
     }
 
     fn open_block(&mut self, raw: &str, head: Marker, names: Names) {
@@ -542,12 +482,14 @@ impl Parser {
 
     fn push(&mut self, path: String, op: Op, source: String) {
         // Only a search proves by its text that the completed path is the one that was meant.
-        let proves = match &op {
-            Op::Replace(replacement) => !replacement.creates(),
-            Op::Hunk(_) | Op::Text { .. } => true,
-            _ => false,
-        };
+        let proves = op.quotes();
         let edit = Edit { path: self.known.resolve(&path, !proves), op, source, crlf: self.crlf };
+        // What follows may be about the file that this one makes.
+        match (&edit.op, &edit.path) {
+            (Op::Rename { to: Ok(made) }, _) => self.known.add(made),
+            (Op::Write { .. } | Op::Replace(_), Ok(made)) if !proves => self.known.add(made),
+            _ => {}
+        }
         self.since = self.plan.prose.len();
         self.label = None;
         if self.plan.edits.len() >= MOST {
@@ -568,15 +510,6 @@ impl Parser {
     fn lost(&mut self, line: usize, kind: IssueKind, path: Option<String>, source: &str) {
         self.issue(line, kind, path, source);
         self.state = State::Lost;
-    }
-}
-
-impl Names {
-    fn shown(&self) -> Option<String> {
-        match self {
-            Self::Path(path) | Self::Whole(path) | Self::Several(path) => Some(path.clone()),
-            Self::None => None,
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use retort::base::change::{FileMode, FileState};
 use retort::base::path::RepoPath;
 use retort::base::tree::{MemoryTree, SourceTree as _};
 use retort::edit::{
-    Applied, Edit, EditFormat, EditPlan, Hunk, IssueKind, Op, ParseEvent, Parser, Replacement, Rules, apply, parse,
+    Applied, Edit, EditFormat, EditPlan, Hunk, IssueKind, Op, ParseEvent, Parser, Reason, Replacement, Rules, apply, parse,
 };
 
 use super::bytes::{Dice, joined, parts, text};
@@ -156,7 +156,12 @@ fn applied(plan: &EditPlan, tree: &MemoryTree, dice: &mut Dice) {
     let half = dice.below(plan.edits.len() + 1);
     let first = run(&plan.edits[..half], tree);
     let second = run(&plan.edits[half..], &MemoryTree::new(after(tree, &first)));
-    assert_eq!(after(&MemoryTree::new(after(tree, &first)), &second), left, "two halves");
+    // An answer is read as one: what it makes itself is no file elsewhere, and what it says again is made once.
+    let said: BTreeSet<(String, &str)> = plan.edits.iter().map(|edit| (edit.path_text(), edit.source.as_str())).collect();
+    let copies = second.rejects.iter().any(|reject| matches!(reject.reason, Reason::Elsewhere(_)));
+    if said.len() == plan.edits.len() && !copies {
+        assert_eq!(after(&MemoryTree::new(after(tree, &first)), &second), left, "two halves");
+    }
     for edit in plan.edits.iter().take(8) {
         exact(edit, tree);
     }
