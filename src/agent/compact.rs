@@ -66,7 +66,7 @@ pub async fn run(
     let call = model.encode(prompt.parts)?;
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Compact, key, key, start.session, Some(parent))?;
-    header.subject = "summary of the conversation so far".to_owned();
+    "summary of the conversation so far".clone_into(&mut header.subject);
     header.model = Some(model.id.clone());
     let (digest, request) = record_request(ws, Some(parent), &call)?;
     header.request = Some(digest);

@@ -13,6 +13,7 @@ pub mod compact;
 pub mod doctor;
 pub mod edits;
 mod error;
+pub mod estimate;
 pub mod exchange;
 pub mod fsck;
 pub mod hook;

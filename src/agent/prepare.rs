@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::{Oid, SessionId, TurnKey};
 use crate::base::media::MediaType;
-use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
+use crate::base::money::{TokenCounter, Tokens};
 use crate::base::path::RepoPath;
 use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
@@ -20,6 +20,7 @@ use crate::session::turn::{Access, SessionState};
 
 use super::Error;
 use super::edits::Gathered;
+use super::estimate::{Estimate, estimate};
 use super::models::{LeftOut, Model};
 use super::store::Conversation;
 use super::workspace::Workspace;
@@ -87,7 +88,9 @@ pub struct Prepared {
     pub call: WireCall,
     pub state: SessionState,
     pub fragments: Vec<Fragment>,
+    /// An estimate, and by how many per cent it may be wrong.
     pub tokens: Tokens,
+    pub error: u64,
     pub files: Vec<Included>,
     /// Files that hold a secret; they stay here.
     pub withheld: BTreeSet<RepoPath>,
@@ -185,7 +188,8 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
     } else {
         Vec::new()
     };
-    limit_history(ws, &previous)?;
+    let estimate = estimate(ws, message.start.parent, &message.model)?;
+    limit_history(ws, &previous, &*estimate.counter)?;
     for file in &inputs {
         let media = file.content.as_deref().and_then(MediaType::of);
         if media.is_some_and(|media| !model.shows(media)) {
@@ -204,7 +208,7 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
         instructions: &instructions,
         edit_format: asked_for(message.format).as_str(),
         commit_subject: asks_for_subject(ws),
-        budget: budget(model),
+        budget: budget(model, &estimate),
         templates: &ws.templates,
     };
     let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
@@ -220,6 +224,7 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
         ambiguous,
         text,
         left_out: model.left_out.clone(),
+        error: estimate.error,
     })
 }
 
@@ -232,6 +237,7 @@ pub fn reflection(
     gathered: &Gathered,
 ) -> Result<(WireCall, Tokens), Error> {
     let previous = conversation(ws, parent)?;
+    let estimate = estimate(ws, Some(parent), &model.id)?;
     let tree = ws.backend.worktree()?;
     let unseen = gathered.unseen.iter().map(|p| (p.clone(), Access::ReadWrite));
     let (inputs, _) = file_inputs(ws, &*tree, unseen)?;
@@ -248,7 +254,7 @@ pub fn reflection(
         held: &gathered.held(),
         files: &inputs,
         commit_subject: asks_for_subject(ws),
-        budget: budget(model),
+        budget: budget(model, &estimate),
         templates: &ws.templates,
     })?;
     encoded(prompt, model)
@@ -263,6 +269,7 @@ pub fn again(
     trouble: &Trouble,
 ) -> Result<(WireCall, Tokens), Error> {
     let previous = conversation(ws, parent)?;
+    let estimate = estimate(ws, Some(parent), &model.id)?;
     let tree = ws.backend.worktree()?;
     let (mut files, _) = file_inputs(ws, &*tree, state.files.iter().map(|(path, access)| (path.clone(), *access)))?;
     // A check may have made something else of one; then it is not shown, and nobody can edit it.
@@ -272,7 +279,7 @@ pub fn again(
         trouble,
         files: &files,
         commit_subject: asks_for_subject(ws),
-        budget: budget(model),
+        budget: budget(model, &estimate),
         templates: &ws.templates,
     })?;
     encoded(prompt, model)
@@ -283,8 +290,8 @@ fn encoded(prompt: prompt::Prompt, model: &Model) -> Result<(WireCall, Tokens), 
     Ok((model.encode(prompt.parts)?, tokens))
 }
 
-fn budget<'a>(model: &Model) -> Budget<'a> {
-    Budget { window: model.window(), reserve_output: RESERVE_OUTPUT, counter: &BytesPerFour }
+fn budget<'a>(model: &Model, estimate: &'a Estimate) -> Budget<'a> {
+    Budget { window: model.window(), reserve_output: RESERVE_OUTPUT, counter: &*estimate.counter }
 }
 
 /// The form in which edits are asked for. Every model of today manages search and replace better than whole files.
@@ -301,9 +308,9 @@ fn asks_for_subject(ws: &Workspace) -> bool {
     vcs.commit == CommitMode::Auto && vcs.message == MessageSource::Model
 }
 
-fn limit_history(ws: &Workspace, previous: &[Part]) -> Result<(), Error> {
+fn limit_history(ws: &Workspace, previous: &[Part], counter: &dyn TokenCounter) -> Result<(), Error> {
     let Some(limit) = ws.config.settings().context.history_tokens.filter(|n| *n > 0) else { return Ok(()) };
-    let used: Tokens = previous.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
+    let used: Tokens = previous.iter().map(|part| counter.count(&part.as_text())).sum();
     if used > Tokens(limit) { Err(Error::HistoryTooLong { used, limit: Tokens(limit) }) } else { Ok(()) }
 }
 

@@ -60,6 +60,28 @@ impl TokenCounter for BytesPerFour {
     }
 }
 
+/// Counts by a measured length: what a model counted for a text before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// Bytes of a thousand tokens.
+    bytes: u64,
+}
+
+impl Measured {
+    /// The measure of a text of `bytes` bytes that had `tokens` tokens; `None` where that is like no text: pictures in it, or
+    /// counts that are not of the text.
+    pub fn of(bytes: u64, tokens: Tokens) -> Option<Self> {
+        let bytes = bytes.saturating_mul(1000).checked_div(tokens.0)?;
+        (1_500..=8_000).contains(&bytes).then_some(Self { bytes })
+    }
+}
+
+impl TokenCounter for Measured {
+    fn count(&self, text: &str) -> Tokens {
+        Tokens((text.len() as u64 * 1000).div_ceil(self.bytes))
+    }
+}
+
 /// An amount of US dollars, in billionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Usd(i64);

@@ -154,7 +154,7 @@ impl<'a> Frame<'a> {
             .map(|f| json!({ "path": f.path.to_string(), "access": f.access.as_str(), "why": why(f.why), "exists": f.exists }))
             .collect();
         let mut request = json!({ "session": turn.session.to_string(), "name": name, "new": new, "turn": turn.key.to_string(),
-            "model": model, "files": sent, "tokens": prepared.tokens.0 });
+            "model": model, "files": sent, "tokens": prepared.tokens.0, "tokens_error": prepared.error });
         if !prepared.left_out.is_empty() {
             let left = |left: &LeftOut| json!({ "option": left.option.name(), "why": left.why });
             request["left_out"] = prepared.left_out.iter().map(left).collect();
@@ -188,7 +188,7 @@ impl<'a> Frame<'a> {
         if kept > 0 {
             line.push(Style::Dim, format!("{} of the session   ", files(kept)));
         }
-        line.push(Style::Dim, format!("total {} tokens", prepared.tokens));
+        line.push(Style::Dim, format!("total {} tokens ±{}%", prepared.tokens, prepared.error));
         self.ui.status(line);
         for LeftOut { option, why, .. } in &prepared.left_out {
             self.ui.warn(&format!("{option} is left out: {why}"));

@@ -46,8 +46,7 @@ fn transcript(parts: &[Part]) -> String {
         let subject = part.kind.subject().unwrap_or_default();
         let text = match part.kind.name() {
             "list" | "project" | "request" | "media" | "format" => continue,
-            "file" | "read-only" => format!("[{subject} was shown]"),
-            "image" | "document" => format!("[{subject} was shown]"),
+            "file" | "read-only" | "image" | "document" => format!("[{subject} was shown]"),
             "tool-result" => format!("[a tool gave:]\n{}", part.as_text().trim_end()),
             _ => part.as_text().trim_end().to_owned(),
         };

@@ -58,7 +58,7 @@ fn the_event_stream() {
         shown.push_str(&format!("{event}\n"));
     }
     insta::assert_snapshot!(shown, @r#"
-    {"event":"request","files":[{"access":"read-write","exists":true,"path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
+    {"event":"request","files":[{"access":"read-write","exists":true,"path":"asdf.rs","why":"named"}],"model":"gemini/flash","name":"implement-xyz-asdf-rs","new":true,"session":"…","tokens":"…","tokens_error":25,"turn":"rkpmwvoooznylmzqukokyouznozlvrsr","v":1}
     {"event":"written","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"v":1}
     {"commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","event":"committed","uncommitted":[],"v":1,"without_user_lines":[]}
     {"base":"c6aca08ec0a17706a474557d81da854f33262d34","branch":"refs/heads/main","commit":"a986c67c577a73e085ed6bb7065da0e29cf122da","cost":"0.00103125","end":"…","event":"turn","exchange":"rkpmwvoooznylmzqukokyouznozlvrsr","files":[{"added":1,"path":"asdf.rs","removed":1,"status":"M"}],"forked":false,"forked_from":null,"kind":"turn","model":"gemini/flash","outcome":"applied","request":{"length":"…","sha256":"…"},"seq":1,"served":"gemini-3.7-flash","session":"…","start":"…","subject":"implement xyz in asdf.rs","turn":"rkpmwvoooznylmzqukokyouznozlvrsr","usage":{"cache_read":0,"cache_write":0,"input":1200,"output":35,"reasoning":30},"v":1}

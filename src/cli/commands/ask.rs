@@ -167,7 +167,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     if args.show_prompt {
         let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
         ctx.ui.raw(&prepared.call.body.bytes())?;
-        ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens, about; nothing was sent", prepared.tokens)));
+        ctx.ui.status(Text::new().add(Style::Dim, format!("{} tokens ±{}%; nothing was sent", prepared.tokens, prepared.error)));
         return Ok(());
     }
     let until = match (args.dry_run, args.no_commit) {

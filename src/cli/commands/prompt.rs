@@ -57,5 +57,5 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
         ]);
     }
     ctx.ui.table(&table)?;
-    Ok(ctx.ui.line(Text::new().plain(format!("total {} tokens, about", prepared.tokens)))?)
+    Ok(ctx.ui.line(Text::new().plain(format!("total {} tokens ±{}%", prepared.tokens, prepared.error)))?)
 }

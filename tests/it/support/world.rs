@@ -335,7 +335,8 @@ pub(crate) fn holds(hay: &[u8], needle: &str) -> bool {
 pub(crate) fn steady(frame: &str) -> String {
     let is_time = |word: &str| word.strip_suffix('s').is_some_and(|n| n.parse::<f64>().is_ok());
     let line = |line: &str| {
-        let words: Vec<&str> = line.split(' ').collect();
+        // How wrong an estimate may be depends on the turns before.
+        let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with('±')).collect();
         let counted = |at: usize| words.get(at + 1).is_some_and(|next| *next == "tokens");
         let steady = words.iter().enumerate().map(|(at, w)| {
             if counted(at) {
