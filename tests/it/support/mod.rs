@@ -3,6 +3,7 @@
 
 pub(crate) mod fake_model;
 pub(crate) mod killed;
+pub(crate) mod made_gguf;
 pub(crate) mod small;
 pub(crate) mod tty;
 pub(crate) mod world;
