@@ -8,6 +8,7 @@ use super::bytes::Dice;
 use made_gguf::Made;
 
 #[path = "../../it/support/made_gguf.rs"]
+#[allow(clippy::duplicate_mod, reason = "the tests around this target have it as well")]
 mod made_gguf;
 
 /// Any bytes are read, the same in any pieces; what is behind the head does not count, and a head that is cut is no head.

@@ -75,13 +75,17 @@ impl Made {
 
     pub(crate) fn numbers(mut self, key: &str, numbers: &[u32]) -> Self {
         self.list(key, 4, numbers.len() as u64);
-        numbers.iter().for_each(|number| self.put((*number).into(), 4));
+        for number in numbers {
+            self.put((*number).into(), 4);
+        }
         self
     }
 
     pub(crate) fn texts(mut self, key: &str, texts: &[&str]) -> Self {
         self.list(key, 8, texts.len() as u64);
-        texts.iter().for_each(|text| self.put_text(text));
+        for text in texts {
+            self.put_text(text);
+        }
         self
     }
 

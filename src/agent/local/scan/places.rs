@@ -54,13 +54,12 @@ pub fn places(given: Given<'_>) -> (Vec<Place>, Vec<String>) {
     let cache = |rest: &str| set("XDG_CACHE_HOME").map(|cache| cache.join(rest)).or_else(|| home(&format!(".cache/{rest}")));
     let hugging_face = set("HF_HUB_CACHE").or_else(|| set("HF_HOME").map(|home| home.join("hub")));
     add(Owner::HuggingFace, hugging_face.or_else(|| cache("huggingface/hub")));
-    match set("LLAMA_CACHE") {
-        Some(path) => add(Owner::LlamaCpp, Some(path)),
-        None => {
-            add(Owner::LlamaCpp, cache("llama.cpp"));
-            add(Owner::LlamaCpp, home("Library/Caches/llama.cpp"));
-        }
+    let moved = set("LLAMA_CACHE");
+    if moved.is_none() {
+        add(Owner::LlamaCpp, cache("llama.cpp"));
+        add(Owner::LlamaCpp, home("Library/Caches/llama.cpp"));
     }
+    add(Owner::LlamaCpp, moved);
     add(Owner::LmStudio, home(".lmstudio/models"));
     add(Owner::LmStudio, cache("lm-studio/models"));
     add(Owner::Ollama, set("OLLAMA_MODELS").or_else(|| home(".ollama/models")));

@@ -33,12 +33,14 @@ pub(super) struct File {
 pub(super) struct Walk {
     entries: usize,
     seen: BTreeSet<(u64, u64)>,
+    /// How many directories of the walk under way are too deep.
+    deep: usize,
     pub(super) notices: Vec<String>,
 }
 
 impl Walk {
     pub(super) fn new(notices: Vec<String>) -> Self {
-        Self { entries: ENTRIES, seen: BTreeSet::new(), notices }
+        Self { entries: ENTRIES, seen: BTreeSet::new(), deep: 0, notices }
     }
 
     fn cannot(&mut self, path: &Path, why: &io::Error) {
@@ -58,11 +60,12 @@ impl Walk {
         };
         let mut out = Vec::new();
         for entry in entries {
-            let Some(left) = self.entries.checked_sub(1) else {
-                self.notices.push(format!("{}: more than {ENTRIES} entries; the rest was not looked at", directory.display()));
-                break;
-            };
+            let Some(left) = self.entries.checked_sub(1) else { break };
             self.entries = left;
+            if left == 0 {
+                let said = format!("{}: here were {ENTRIES} entries looked at; the rest was not", directory.display());
+                self.notices.push(said);
+            }
             match entry {
                 Ok(entry) => out.push(entry.path()),
                 Err(why) => self.cannot(directory, &why),
@@ -98,6 +101,12 @@ impl Walk {
         if fs::metadata(start).is_ok_and(|meta| meta.is_dir() && self.is_new(&meta)) {
             self.below(start, start, 0, &mut out);
         }
+        if self.deep > 0 {
+            let deep = std::mem::take(&mut self.deep);
+            let said =
+                format!("{}: what lies more than {DEEPEST} directories deep was not looked at ({deep} of them)", start.display());
+            self.notices.push(said);
+        }
         out
     }
 
@@ -115,7 +124,7 @@ impl Walk {
                     self.below(start, &path, depth + 1, out);
                 }
             } else if meta.is_dir() {
-                self.notices.push(format!("{}: too deep; it was not looked at", path.display()));
+                self.deep += 1;
             } else if model && meta.is_file() {
                 out.push(File::of(&path, start, &meta));
             }
