@@ -19,7 +19,7 @@ use crate::process::fault::Faults;
 use super::Error;
 use super::ask::{self, Health};
 use super::launch::Launch;
-use super::state::{AGAIN, Condition, Server, Servers};
+use super::state::{AGAIN, Condition, Server, Servers, resident};
 
 /// How long somebody else who is looking at the log may keep us out of it.
 const LOOKS: u32 = 20;
@@ -165,7 +165,7 @@ async fn wait(starting: &mut Starting<'_>, client: &Client, watch: &mut dyn FnMu
         if health == Health::Ready {
             return Ok(());
         }
-        watch(Servers::resident(&Condition::Runs(starting.child.id())));
+        watch(resident(starting.child.id()));
         tokio::time::sleep(AGAIN).await;
     }
 }

@@ -153,10 +153,9 @@ impl Servers {
         }
     }
 
-    /// How many bytes a server has in memory, where the system says.
-    pub fn resident(condition: &Condition) -> Option<u64> {
-        let of = |pid: &u32| memory::resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?);
-        condition.processes().iter().map(of).sum()
+    /// How many bytes a server and what it started have in memory together, where the system says.
+    pub fn resident(&self, server: &Server) -> Option<u64> {
+        background::writers(&self.log(server.port)).into_iter().map(resident).reduce(|one, other| Some(one? + other?))?
     }
 
     /// Ends a server and all that it started: it is asked to, and killed after `grace`. Nobody else is touched.
@@ -195,6 +194,11 @@ pub enum Stopped {
     Killed,
 }
 
+/// How many bytes one process has in memory.
+pub(super) fn resident(pid: u32) -> Option<u64> {
+    memory::resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
 fn read(path: &Path) -> Result<Server, String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|why| why.to_string())?;
@@ -226,7 +230,11 @@ mod tests {
     /// A process that writes into the log of a port and ends when it is told to.
     fn running(servers: &Servers, port: u16, script: &str) -> background::Background {
         let log = background::Log::begin(&servers.log(port)).expect("it opens").expect("nobody has it");
-        Spec::new("sh").args(["-c", script]).directory(&servers.0).start_background(log).expect("it starts")
+        let child = Spec::new("sh").args(["-c", script]).directory(&servers.0).start_background(log).expect("it starts");
+        // What it starts before that is gone by then.
+        let up = || background::tail(&servers.log(port), 10).is_ok_and(|text| text == "up\n");
+        assert!((0..10_000_000).any(|_| up()));
+        child
     }
 
     const WAITS: &str = "mkfifo pipe; echo up; read line <> pipe";
@@ -270,8 +278,6 @@ mod tests {
         for (script, want) in [(WAITS.to_owned(), Stopped::ByItself), (format!("trap '' TERM; {WAITS}"), Stopped::Killed)] {
             let (_dir, servers) = servers();
             let child = running(&servers, 1, &script);
-            let up = || background::tail(&servers.log(1), 10).is_ok_and(|text| text == "up\n");
-            assert!((0..10_000_000).any(|_| up()));
             let mut known = server(1);
             known.started(child.id());
             servers.write(&known).expect("written");
@@ -289,7 +295,7 @@ mod tests {
         let found = servers.condition(&server(1));
         if cfg!(target_os = "linux") {
             assert_eq!(found, Condition::Left(vec![child.id()]));
-            assert!(Servers::resident(&found).is_some_and(|bytes| bytes > 0));
+            assert!(servers.resident(&server(1)).is_some_and(|bytes| bytes > 0));
             assert_eq!(block_on(servers.stop(&server(1), Duration::from_mins(1))), Ok(Stopped::ByItself));
         } else {
             assert_eq!(found, Condition::Left(vec![]));

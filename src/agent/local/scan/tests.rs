@@ -1,3 +1,5 @@
+//! Made places, as the programs that fill them leave them.
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::super::gguf::made_gguf::Made;

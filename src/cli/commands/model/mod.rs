@@ -64,6 +64,9 @@ struct Here<'a> {
 impl<'a> Here<'a> {
     fn new(ctx: &'a Context) -> Result<Self, Failure> {
         let config = ctx.config()?;
+        for warning in config.warnings() {
+            ctx.ui.warn(warning);
+        }
         let clock = Context::clock(&config);
         let home = ctx.home.as_deref().ok_or_else(|| Failure::user("neither HOME nor RT_HOME is set"))?;
         Ok(Self { ctx, clock, config, servers: Servers::below(home) })

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::agent::local::ask::{self, Health};
-use crate::agent::local::state::{Condition, Server, Servers};
+use crate::agent::local::state::{Condition, Server};
 use crate::ui::{Style, Table, Text, bytes, elapsed};
 
 use super::super::super::context::Context;
@@ -26,7 +26,7 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     for server in known {
         let condition = here.servers.condition(&server);
         let (style, state) = state(&server, &condition)?;
-        let resident = Servers::resident(&condition);
+        let resident = here.servers.resident(&server);
         let up = server.began().map(|began| here.clock.now().millis().saturating_sub(began.millis()));
         let up = up.filter(|_| condition != Condition::Gone);
         let pids = condition.processes();

@@ -204,10 +204,15 @@ fn started(here: &Here<'_>, launch: &Launch, program: &Path, size: u64) -> Resul
         faults: &faults,
     };
     here.status(format!("loading {} · what it prints: {}", launch.name, here.servers.log(launch.port).display()));
+    let mut shown = String::new();
     let mut watch = |resident: Option<u64>| {
         if ui.shows_progress() {
             let read = resident.map_or_else(String::new, |there| format!(" {} of {}", bytes(there.min(size)), bytes(size)));
-            ui.begin_progress(format!("loading{read}"), began);
+            let label = format!("loading {}{read}", launch.name);
+            if label != shown {
+                ui.begin_progress(label.clone(), began);
+                shown = label;
+            }
             ui.tick(here.clock.now());
         }
     };
