@@ -19,6 +19,7 @@ pub mod fsck;
 pub mod hook;
 pub mod intent;
 pub mod landing;
+pub mod local;
 pub mod machine;
 pub mod models;
 pub mod open;

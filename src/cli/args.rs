@@ -63,6 +63,7 @@ pub enum Command {
     Status(commands::status::StatusArgs),
     Session(commands::session::SessionArgs),
     Files(commands::files::FilesArgs),
+    Model(commands::model::ModelArgs),
     Prompt(commands::prompt::PromptArgs),
     Config(commands::config::ConfigArgs),
     Init(commands::init::InitArgs),

@@ -121,6 +121,14 @@ impl Context {
         Ok(config)
     }
 
+    /// The clock that the settings name.
+    pub fn clock(config: &Config) -> Arc<dyn Clock> {
+        match config.settings().debug.clock {
+            Some(start) => Arc::new(NumberedClock::new(start)),
+            None => Arc::new(SystemClock),
+        }
+    }
+
     /// `ui.color` outweighs what the terminal says; `auto` leaves it.
     pub fn set_color(&self, config: &Config) {
         match config.settings().ui.color {
@@ -171,10 +179,7 @@ impl Context {
             config.warnings().iter().for_each(|warning| self.ui.warn(warning));
         }
         let debug = &config.settings().debug;
-        let clock: Arc<dyn Clock> = match debug.clock {
-            Some(start) => Arc::new(NumberedClock::new(start)),
-            None => Arc::new(SystemClock),
-        };
+        let clock = Self::clock(&config);
         let entropy: Arc<dyn Entropy> = match debug.seed {
             Some(seed) => Arc::new(SeededEntropy::new(seed)),
             None => Arc::new(SystemEntropy),

@@ -8,6 +8,7 @@
 //! - What went wrong, where, and what to do; a cause is shown once.
 
 use crate::agent::Error;
+use crate::agent::local;
 use crate::agent::store::StoreError;
 use crate::config::schema::built_in_providers;
 use crate::index::{IndexError, ResolveError};
@@ -285,6 +286,21 @@ impl From<Error> for Failure {
                 failure.report.causes = causes(&other, &failure.report.error);
                 failure
             }
+        }
+    }
+}
+
+impl From<local::Error> for Failure {
+    fn from(error: local::Error) -> Self {
+        let failure = Self::user(error.to_string());
+        match error {
+            local::Error::Ended { log, .. } => failure.hint(format!("all that it printed: {}", log.display())).code(PROVIDER),
+            local::Error::Answer { .. } => failure.hint("which servers are there: rt model scan").code(PROVIDER),
+            local::Error::Interrupted => failure.code(INTERRUPTED),
+            local::Error::Busy { .. } => failure.hint("see: rt model ps   or choose another port: --port"),
+            local::Error::CannotStart { .. } => failure.hint("is it llama.cpp's server? rt config get model.llama_server"),
+            local::Error::StillThere { .. } => failure.hint("look at the process yourself; nothing else was touched"),
+            local::Error::File { .. } => failure,
         }
     }
 }

@@ -125,6 +125,7 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Status(_) => commands::status::run(ctx),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Files(args) => commands::files::run(ctx, args),
+        Command::Model(args) => commands::model::run(ctx, args),
         Command::Prompt(args) => commands::prompt::run(ctx, args),
         Command::Config(args) => commands::config::run(ctx, args),
         Command::Init(args) => commands::init::run(ctx, args),

@@ -180,6 +180,10 @@ pub struct ModelSettings {
     pub edit_format: EditFormat,
     /// Servers that may run on this machine, in the order in which they are tried, by the provider's name.
     pub local_servers: Vec<(String, ProviderSettings)>,
+    /// Directories with model files, as they are written.
+    pub paths: Vec<String>,
+    /// The program of a local server, if not the one on the path.
+    pub llama_server: Option<PathBuf>,
     /// A file that replaces the system prompt.
     pub system_file: Option<PathBuf>,
 }
@@ -380,6 +384,8 @@ impl Merged<'_> {
                 weak: self.text("model.weak"),
                 edit_format: self.word("model.edit_format", EditFormat::from_word),
                 local_servers: self.local_servers(),
+                paths: self.list("model.paths"),
+                llama_server: self.path("model.llama_server"),
                 system_file: self.path("model.system_file"),
             },
             providers,

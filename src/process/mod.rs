@@ -6,6 +6,7 @@
 //! - Both of a child's output pipes are read while its input is written, so no child can block on a full pipe.
 #![expect(clippy::disallowed_methods, reason = "this module owns spawning")]
 
+pub mod background;
 pub mod bounded;
 pub mod fault;
 pub mod streamed;

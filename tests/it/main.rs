@@ -21,6 +21,7 @@ mod hostile_names;
 mod hostile_refs;
 mod hostile_repositories;
 mod landing;
+mod local_models;
 mod model;
 mod private;
 mod repositories;

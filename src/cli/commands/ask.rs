@@ -301,7 +301,7 @@ pub async fn interrupted(ui: &Ui) {
 }
 
 /// Runs a future, and draws the progress line several times a second meanwhile.
-async fn with_ticks<T>(future: impl Future<Output = T>, ticks: Option<(&Ui, &dyn Clock)>) -> T {
+pub async fn with_ticks<T>(future: impl Future<Output = T>, ticks: Option<(&Ui, &dyn Clock)>) -> T {
     let Some((ui, clock)) = ticks else { return future.await };
     let mut timer = tokio::time::interval(TICK);
     tokio::pin!(future);

@@ -10,6 +10,7 @@
 mod bytes;
 mod config;
 mod edits;
+mod gguf;
 mod hooks;
 mod reply;
 mod stored;
@@ -56,6 +57,7 @@ targets! {
     edits_patches = edits::edits, edits::patch_seeds;
     edits_tags = edits::edits, edits::tag_seeds;
     errors = reply::errors, reply::error_seeds;
+    gguf = gguf::gguf, gguf::seeds;
     hooks = hooks::answer, hooks::seeds;
     ladder = edits::ladder, edits::ladder_seeds;
     merge = words::merge, words::merge_seeds;

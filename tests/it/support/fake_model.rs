@@ -134,7 +134,12 @@ impl FakeModel {
 
     /// Makes each reply from its request.
     pub(crate) fn answering(reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::answering_at(0, reply)
+    }
+
+    /// The same on a port of one's own.
+    pub(crate) fn answering_at(port: u16, reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
         let address = listener.local_addr().expect("the port's address");
         let (received, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let state = (Arc::clone(&received), Arc::clone(&stop));
@@ -145,6 +150,10 @@ impl FakeModel {
     /// `http://127.0.0.1:port`
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// What was asked until now.
