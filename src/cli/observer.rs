@@ -378,7 +378,7 @@ impl Observer for Frame<'_> {
             Progress::Compacting { turn, tokens } => {
                 let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.event("compact", json!({ "turn": turn.key.to_string(), "model": model, "tokens": tokens.0 }));
-                let text = format!("the session is too long to go on with; {model} sums it up · {tokens} tokens");
+                let text = format!("{model} sums the session up, so that it has room to go on · {tokens} tokens");
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the summary", self.clock.now());
             }
