@@ -45,7 +45,8 @@ pub fn estimate(ws: &Workspace, parent: Option<Oid>, model: &ModelId) -> Result<
 
 /// From what was measured, the newest first.
 fn from(measured: &[(u64, Tokens)]) -> Estimate {
-    let measure = |at: usize| measured.get(at).and_then(|(bytes, tokens)| Measured::of(*bytes, *tokens).map(|m| (m, *bytes, *tokens)));
+    let measure =
+        |at: usize| measured.get(at).and_then(|(bytes, tokens)| Measured::of(*bytes, *tokens).map(|m| (m, *bytes, *tokens)));
     match (measure(0), measure(1)) {
         (None, _) => Estimate { counter: Box::new(BytesPerFour), error: UNMEASURED },
         (Some((newest, ..)), None) => Estimate { counter: Box::new(newest), error: ONCE },

@@ -94,11 +94,15 @@ impl Model {
         self
     }
 
-    /// The call that asks this model to go on with the conversation.
-    pub fn encode(&self, parts: Vec<Part>) -> Result<WireCall, Error> {
+    /// The request that asks this model to go on with the conversation.
+    pub fn request(&self, parts: Vec<Part>) -> ModelRequest {
         let model = ModelId { provider: self.id.provider.clone(), model: self.full.clone() };
-        let request = ModelRequest { options: self.options.clone(), traits: self.traits(), ..ModelRequest::new(model, parts) };
-        Ok(self.provider.encode(&request)?)
+        ModelRequest { options: self.options.clone(), traits: self.traits(), ..ModelRequest::new(model, parts) }
+    }
+
+    /// The same as a call.
+    pub fn encode(&self, parts: Vec<Part>) -> Result<WireCall, Error> {
+        Ok(self.provider.encode(&self.request(parts))?)
     }
 
     fn traits(&self) -> Traits {

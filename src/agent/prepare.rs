@@ -86,6 +86,8 @@ pub enum Why {
 /// A request that is ready to be sent.
 pub struct Prepared {
     pub call: WireCall,
+    /// What it says, for whoever wants it counted.
+    pub parts: Vec<Part>,
     pub state: SessionState,
     pub fragments: Vec<Fragment>,
     /// An estimate, and by how many per cent it may be wrong.
@@ -213,8 +215,9 @@ pub fn first(ws: &Workspace, message: &Message, extra: &Extra, model: &Model) ->
     };
     let prompt = if extra.bare { prompt::bare(&inputs)? } else { prompt::build(&inputs)? };
     let tokens = prompt.tokens();
-    let call = model.encode(prompt.parts)?;
+    let call = model.encode(prompt.parts.clone())?;
     Ok(Prepared {
+        parts: prompt.parts,
         call,
         state,
         fragments: prompt.fragments,

@@ -53,6 +53,13 @@ impl Anthropic {
 
     fn body(&self, request: &ModelRequest, talk: &Talk<'_>) -> Writer {
         let mut body = Writer::default();
+        self.head(&mut body, request);
+        self.said(&mut body, request, talk);
+        body
+    }
+
+    /// How to answer.
+    fn head(&self, body: &mut Writer, request: &ModelRequest) {
         let options = &request.options;
         let limit = options.whole(CallOption::MaxTokens).map(Tokens).or(request.traits.max_output).unwrap_or(MAX_TOKENS);
         body.wire(&format!("{{\"model\":{},\"max_tokens\":{},\"stream\":true,", quoted(&request.model.model), limit.0));
@@ -60,8 +67,12 @@ impl Anthropic {
         if request.traits.thinks && options.word(CallOption::Effort) != Some("none") {
             body.wire("\"thinking\":{\"type\":\"adaptive\",\"display\":\"summarized\"},");
         }
-        output_config(&mut body, request);
+        output_config(body, request);
         body.options(options, OPTIONS);
+    }
+
+    /// What there is to read; the end of the body.
+    fn said(&self, body: &mut Writer, request: &ModelRequest, talk: &Talk<'_>) {
         if !request.tools.is_empty() {
             let tools = request.tools.iter().map(|tool| {
                 let (name, about) = (quoted(&tool.name), quoted(&tool.description));
@@ -85,12 +96,11 @@ impl Anthropic {
             body.wire("\",\"content\":[");
             for (at, piece) in message.pieces.iter().enumerate() {
                 body.wire(if at > 0 { "," } else { "" });
-                self.piece(&mut body, piece);
+                self.piece(body, piece);
             }
             body.wire("]}");
         }
         body.wire("]}");
-        body
     }
 
     fn piece(&self, body: &mut Writer, piece: &Piece<'_>) {
@@ -158,6 +168,14 @@ impl Provider for Anthropic {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(decoder(self.name()))
+    }
+
+    fn counting(&self, request: &ModelRequest) -> Option<WireCall> {
+        let mut body = Writer::default();
+        body.wire(&format!("{{\"model\":{},", quoted(&request.model.model)));
+        self.said(&mut body, request, &Talk::new(self.name(), &request.parts));
+        let headers = [("anthropic-version", VERSION)];
+        Some(self.0.call(Protocol::Anthropic, "/v1/messages/count_tokens", &headers, body.finish()))
     }
 
     fn takes(&self, option: CallOption) -> bool {

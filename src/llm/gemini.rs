@@ -48,11 +48,17 @@ impl Gemini {
     fn body(&self, request: &ModelRequest, talk: &Talk<'_>) -> Writer {
         let mut body = Writer::default();
         body.wire("{");
+        self.fields(&mut body, request, talk);
+        body.wire("}");
+        body
+    }
+
+    fn fields(&self, body: &mut Writer, request: &ModelRequest, talk: &Talk<'_>) {
         if !talk.system.is_empty() {
             body.wire("\"systemInstruction\":{\"parts\":[");
             for (at, part) in talk.system.iter().enumerate() {
                 body.wire(if at > 0 { "," } else { "" });
-                self.piece(&mut body, &Piece::Text(part));
+                self.piece(body, &Piece::Text(part));
             }
             body.wire("]},");
         }
@@ -63,7 +69,7 @@ impl Gemini {
             });
             body.wire(&format!("\"tools\":[{{\"functionDeclarations\":[{}]}}],", tools.collect::<Vec<_>>().join(",")));
         }
-        generation_config(&mut body, request);
+        generation_config(body, request);
         body.wire("\"contents\":[");
         for (at, message) in talk.messages.iter().enumerate() {
             let role = if message.role == Role::Assistant { "model" } else { "user" };
@@ -72,12 +78,11 @@ impl Gemini {
             body.wire("\",\"parts\":[");
             for (at, piece) in message.pieces.iter().enumerate() {
                 body.wire(if at > 0 { "," } else { "" });
-                self.piece(&mut body, piece);
+                self.piece(body, piece);
             }
             body.wire("]}");
         }
-        body.wire("]}");
-        body
+        body.wire("]");
     }
 
     fn piece(&self, body: &mut Writer, piece: &Piece<'_>) {
@@ -150,6 +155,15 @@ impl Provider for Gemini {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(decoder(self.name()))
+    }
+
+    fn counting(&self, request: &ModelRequest) -> Option<WireCall> {
+        let model = request.model.model.as_str();
+        let mut body = Writer::default();
+        body.wire(&format!("{{\"generateContentRequest\":{{\"model\":{},", quoted(&format!("models/{model}"))));
+        self.fields(&mut body, request, &Talk::new(self.name(), &request.parts));
+        body.wire("}}");
+        Some(self.0.call(Protocol::Gemini, &format!("/v1beta/models/{model}:countTokens"), &[], body.finish()))
     }
 
     fn takes(&self, option: CallOption) -> bool {

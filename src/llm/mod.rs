@@ -31,6 +31,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt as _};
 
+use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::secret::Secret;
 use crate::net::Client;
@@ -100,6 +101,11 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// The call that asks the provider how many tokens a request has, where it has one. It costs nothing.
+    fn counting(&self, _request: &ModelRequest) -> Option<WireCall> {
+        None
+    }
+
     /// How long nothing useful may arrive, given what is configured. A person takes longer than a server.
     fn idle_limit(&self, configured: Duration) -> Duration {
         configured
@@ -117,6 +123,39 @@ async fn post(client: &Client, call: &WireCall) -> Result<RawResponse, LlmError>
     response.headers.retain(|name, _| is_kept(name));
     let body = response.body.map(move |item| item.map_err(|e| LlmError::from_net(&provider, &e))).boxed();
     Ok(RawResponse { status: response.status, headers: response.headers, body })
+}
+
+/// Asks the provider how many tokens a request has; `None` where it does not count.
+pub async fn count(provider: &dyn Provider, request: &ModelRequest) -> Option<Result<Tokens, LlmError>> {
+    let call = provider.counting(request)?;
+    let ask = async {
+        let mut response = provider.open(&call).await?;
+        let mut body = Vec::new();
+        while let Some(bytes) = response.body.next().await {
+            body.extend(bytes?);
+            if body.len() > LONGEST_COUNT {
+                break;
+            }
+        }
+        if !answer::is_success(response.status) {
+            return Err(error::from_response(provider.name(), response.status, &response.headers, &body));
+        }
+        let counted = serde_json::from_slice::<Counted>(&body).ok().and_then(|c| c.total.or(c.input));
+        counted.map(Tokens).ok_or_else(|| LlmError::new(Fault::Protocol, provider.name(), "it gave no count"))
+    };
+    Some(ask.await)
+}
+
+/// The longest answer to a question for a count.
+const LONGEST_COUNT: usize = 1 << 20;
+
+/// A count in the words of the protocols.
+#[derive(serde::Deserialize)]
+struct Counted {
+    #[serde(rename = "totalTokens")]
+    total: Option<u64>,
+    #[serde(rename = "input_tokens")]
+    input: Option<u64>,
 }
 
 /// Headers that say something about the answer, the limits or whom to ask about it. Cookies and the like are not kept.

@@ -58,6 +58,12 @@ impl Responses {
                 "\"text\":{{\"format\":{{\"type\":\"json_schema\",\"name\":{name},\"schema\":{shape},\"strict\":true}}}},"
             ));
         }
+        self.said(&mut body, request, talk);
+        body
+    }
+
+    /// What there is to read; the end of the body.
+    fn said(&self, body: &mut Writer, request: &ModelRequest, talk: &Talk<'_>) {
         if !request.tools.is_empty() {
             let tools = request.tools.iter().map(|tool| {
                 let (name, about) = (quoted(&tool.name), quoted(&tool.description));
@@ -68,16 +74,15 @@ impl Responses {
         }
         if !talk.system.is_empty() {
             body.wire("\"instructions\":\"");
-            joined(&mut body, &talk.system, "\\n\\n");
+            joined(body, &talk.system, "\\n\\n");
             body.wire("\",");
         }
         body.wire("\"input\":[");
         let mut first = true;
         for message in &talk.messages {
-            self.message(&mut body, message, &mut first);
+            self.message(body, message, &mut first);
         }
         body.wire("]}");
-        body
     }
 
     /// A message is one item, but calls, results and the model's own items are items of their own.
@@ -172,6 +177,13 @@ impl Provider for Responses {
 
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(decoder(self.name()))
+    }
+
+    fn counting(&self, request: &ModelRequest) -> Option<WireCall> {
+        let mut body = Writer::default();
+        body.wire(&format!("{{\"model\":{},", quoted(&request.model.model)));
+        self.said(&mut body, request, &Talk::new(self.name(), &request.parts));
+        Some(self.0.call(Protocol::Responses, "/responses/input_tokens", &[], body.finish()))
     }
 
     fn takes(&self, option: CallOption) -> bool {

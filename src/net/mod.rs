@@ -146,7 +146,11 @@ impl Client {
 
     fn build_plain(&self) -> Result<reqwest::Client, NetError> {
         // Servers of this machine close a connection after a stream without a word; a new one costs nothing here.
-        self.builder().tls_certs_only([]).pool_max_idle_per_host(0).build().map_err(|e| NetError::Setup(format!("HTTP client: {}", chain(&e))))
+        self.builder()
+            .tls_certs_only([])
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(|e| NetError::Setup(format!("HTTP client: {}", chain(&e))))
     }
 
     fn build_full(&self) -> Result<reqwest::Client, NetError> {

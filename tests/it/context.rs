@@ -151,3 +151,21 @@ fn a_summary_that_fails_changes_nothing() {
     let off = world.rt(&["-c", "-m", "more", "--config", "context.compact=off", "--config", "context.history_tokens=1"]).code(1);
     assert!(off.err.contains("more than context.history_tokens allows"), "{}", off.err);
 }
+
+#[test]
+fn the_provider_counts_when_it_is_asked_to() {
+    let model = FakeModel::answering(|request| match request.path.as_str() {
+        "/v1beta/models/gemini-flash-latest:countTokens" => {
+            Reply::new(200, "application/json", vec![b"{\"totalTokens\": 1234}".to_vec()])
+        }
+        _ => Reply::error(400, "{\"error\":{\"message\":\"no\"}}"),
+    });
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    let ran = world.rt(&["prompt", "show", "change a.txt", "--count"]).ok();
+    assert!(ran.out.ends_with("gemini counts 1234 tokens\n"), "{}", ran.out);
+    let request = &body(&model.requests()[0])["generateContentRequest"];
+    assert_eq!(request["model"], "models/gemini-flash-latest");
+    assert!(request["contents"][0]["parts"].as_array().is_some_and(|parts| parts.len() > 2));
+    let none = world.rt(&["prompt", "show", "--count", "--config", "model.default=echo"]).code(1);
+    assert!(none.err.contains("echo does not count tokens"), "{}", none.err);
+}

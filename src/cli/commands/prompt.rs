@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use crate::agent::Error;
 use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message};
-use crate::llm::Echo;
+use crate::llm::{self, Echo};
 use crate::ui::{Style, Table, Text};
 
 use super::super::context::Context;
@@ -28,11 +29,14 @@ pub enum PromptCommand {
         /// The message that it would be for
         #[arg(default_value = "…")]
         message: String,
+        /// Let the provider count the whole; it is sent the request, and answers with the number only
+        #[arg(long)]
+        count: bool,
     },
 }
 
 pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
-    let PromptCommand::Show { message } = &args.command;
+    let PromptCommand::Show { message, count } = &args.command;
     let ws = ctx.workspace()?;
     let start = super::start_here(&ws)?;
     // Without a model the parts are the same; only the exact bytes depend on who is asked.
@@ -41,11 +45,16 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
     let format = super::edit_format(&ws, None);
     let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: model.id.clone(), format };
     let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
+    let counted =
+        if *count { super::ask::block_on(llm::count(&*model.provider, &model.request(prepared.parts.clone())))? } else { None };
     if ctx.global.json {
         for f in &prepared.fragments {
             ctx.ui.json(&json!({ "v": 1, "kind": f.kind.0, "role": f.role.as_str(), "tokens": f.tokens.0, "new": f.new }))?;
         }
-        return Ok(());
+        return match counted.transpose().map_err(Error::from)? {
+            Some(tokens) => Ok(ctx.ui.json(&json!({ "v": 1, "kind": "counted", "tokens": tokens.0 }))?),
+            None => Ok(()),
+        };
     }
     let mut table = Table::new().right(2);
     for f in &prepared.fragments {
@@ -57,5 +66,10 @@ pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
         ]);
     }
     ctx.ui.table(&table)?;
-    Ok(ctx.ui.line(Text::new().plain(format!("total {} tokens ±{}%", prepared.tokens, prepared.error)))?)
+    ctx.ui.line(Text::new().plain(format!("total {} tokens ±{}%", prepared.tokens, prepared.error)))?;
+    match counted.transpose().map_err(Error::from)? {
+        Some(tokens) => Ok(ctx.ui.line(Text::new().plain(format!("{} counts {} tokens", model.provider.name(), tokens.0)))?),
+        None if *count => Err(Failure::user(format!("{} does not count tokens", model.provider.name()))),
+        None => Ok(()),
+    }
 }

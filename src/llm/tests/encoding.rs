@@ -165,3 +165,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_counted_is_what_is_read() {
+    for (provider, path, keys) in [
+        (&gemini("http://g") as &dyn Provider, "/v1beta/models/flash:countTokens", "generateContentRequest"),
+        (&anthropic("http://a"), "/v1/messages/count_tokens", "messages model system tools"),
+        (&responses("http://r/v1"), "/v1/responses/input_tokens", "input instructions model tools"),
+    ] {
+        let request = everything();
+        let call = provider.counting(&request).expect("it counts");
+        assert!(call.envelope.url.ends_with(path), "{}", call.envelope.url);
+        let body: serde_json::Value = serde_json::from_slice(&call.body.bytes()).expect("JSON");
+        let found: Vec<&String> = body.as_object().expect("an object").keys().collect();
+        assert_eq!(found, keys.split(' ').collect::<Vec<_>>(), "{path}");
+        // The conversation is the same bytes in both.
+        let sent = provider.encode(&request).expect("a body").body;
+        let parts =
+            |body: &WireBody| body.segments.iter().filter(|s| s.role.is_some()).map(|s| s.bytes.clone()).collect::<Vec<_>>();
+        assert_eq!(parts(&call.body), parts(&sent));
+    }
+    assert!(all().iter().filter(|provider| provider.counting(&hello()).is_none()).count() >= 5);
+}
