@@ -277,7 +277,7 @@ struct State {
     provider: String,
     served: Option<String>,
     usage: Usage,
-    /// Messages whose text was shown in pieces, by id.
+    /// Messages whose text was shown in pieces, by id; an empty one stands for pieces that did not say which message they are of.
     shown: BTreeSet<String>,
     /// The summary that is being shown, so that the next one begins a paragraph.
     summary: Option<(String, u64)>,
@@ -295,7 +295,7 @@ impl State {
 
     fn text(&mut self, item: Option<String>, delta: Option<String>, out: &mut Vec<ModelEvent>) {
         if let Some(text) = delta.filter(|text| !text.is_empty()) {
-            self.shown.extend(item);
+            self.shown.insert(item.unwrap_or_default());
             out.push(ModelEvent::Text(text));
         }
     }
@@ -315,7 +315,8 @@ impl State {
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         match item.kind.as_str() {
             "message" => {
-                let shown = item.id.as_ref().is_some_and(|id| self.shown.contains(id));
+                let named = item.id.as_ref().is_some_and(|id| !id.is_empty() && self.shown.contains(id));
+                let shown = named || self.shown.remove("");
                 for content in item.content.into_iter().flatten() {
                     out.extend(content.text.filter(|text| !shown && !text.is_empty()).map(ModelEvent::Text));
                     if let Some(refusal) = content.refusal {
