@@ -21,7 +21,7 @@ use crate::session::stream::{ModelEvent, Stop, Usage};
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::talk::{Message, Piece, Talk};
+use super::talk::{Message, Piece, Talk, texts};
 use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
@@ -91,12 +91,17 @@ impl Responses {
                 self.item(body, &run[0]);
                 continue;
             }
-            let assistant = message.role == Role::Assistant;
-            let (role, kind) = if assistant { ("assistant", "output_text") } else { ("user", "input_text") };
-            body.wire(&format!("{{\"type\":\"message\",\"role\":\"{role}\",\"content\":["));
+            if message.role == Role::Assistant {
+                // The API's own kind of text is only for messages with the ids that it gave them.
+                body.wire("{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"");
+                joined(body, &texts(run), "");
+                body.wire("\"}");
+                continue;
+            }
+            body.wire("{\"type\":\"message\",\"role\":\"user\",\"content\":[");
             for (at, piece) in run.iter().enumerate() {
                 body.wire(if at > 0 { "," } else { "" });
-                content(body, piece, kind);
+                content(body, piece);
             }
             body.wire("]}");
         }
@@ -120,15 +125,16 @@ impl Responses {
     }
 }
 
-fn content(body: &mut Writer, piece: &Piece<'_>, kind: &str) {
+fn content(body: &mut Writer, piece: &Piece<'_>) {
     match piece {
         Piece::Text(part) => {
-            body.wire(&format!("{{\"type\":\"{kind}\",\"text\":\""));
+            body.wire("{\"type\":\"input_text\",\"text\":\"");
             body.text(part);
             body.wire("\"}");
         }
         Piece::Media { part, media } if media.is_image() => {
-            body.media(&format!("{{\"type\":\"input_image\",\"image_url\":\"data:{};base64,", media.mime()), part, "\"}");
+            let before = format!("{{\"type\":\"input_image\",\"detail\":\"auto\",\"image_url\":\"data:{};base64,", media.mime());
+            body.media(&before, part, "\"}");
         }
         Piece::Media { part, media } => {
             let name = quoted(part.kind.subject().unwrap_or("document"));
