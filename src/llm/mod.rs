@@ -21,6 +21,7 @@ pub mod local;
 pub mod ollama;
 pub mod program;
 pub mod responses;
+pub mod sample;
 pub mod sse;
 mod talk;
 mod wire;

@@ -21,7 +21,7 @@ use crate::session::stream::{ModelEvent, Stop, Usage};
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::talk::{Message, Piece, Talk};
+use super::talk::{Message, Piece, Talk, texts};
 use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
@@ -96,12 +96,17 @@ impl Responses {
                 self.item(body, &run[0]);
                 continue;
             }
-            let assistant = message.role == Role::Assistant;
-            let (role, kind) = if assistant { ("assistant", "output_text") } else { ("user", "input_text") };
-            body.wire(&format!("{{\"type\":\"message\",\"role\":\"{role}\",\"content\":["));
+            if message.role == Role::Assistant {
+                // The API's own kind of text is only for messages with the ids that it gave them.
+                body.wire("{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"");
+                joined(body, &texts(run), "");
+                body.wire("\"}");
+                continue;
+            }
+            body.wire("{\"type\":\"message\",\"role\":\"user\",\"content\":[");
             for (at, piece) in run.iter().enumerate() {
                 body.wire(if at > 0 { "," } else { "" });
-                content(body, piece, kind);
+                content(body, piece);
             }
             body.wire("]}");
         }
@@ -125,15 +130,16 @@ impl Responses {
     }
 }
 
-fn content(body: &mut Writer, piece: &Piece<'_>, kind: &str) {
+fn content(body: &mut Writer, piece: &Piece<'_>) {
     match piece {
         Piece::Text(part) => {
-            body.wire(&format!("{{\"type\":\"{kind}\",\"text\":\""));
+            body.wire("{\"type\":\"input_text\",\"text\":\"");
             body.text(part);
             body.wire("\"}");
         }
         Piece::Media { part, media } if media.is_image() => {
-            body.media(&format!("{{\"type\":\"input_image\",\"image_url\":\"data:{};base64,", media.mime()), part, "\"}");
+            let before = format!("{{\"type\":\"input_image\",\"detail\":\"auto\",\"image_url\":\"data:{};base64,", media.mime());
+            body.media(&before, part, "\"}");
         }
         Piece::Media { part, media } => {
             let name = quoted(part.kind.subject().unwrap_or("document"));
@@ -289,7 +295,7 @@ struct State {
     provider: String,
     served: Option<String>,
     usage: Usage,
-    /// Messages whose text was shown in pieces, by id.
+    /// Messages whose text was shown in pieces, by id; an empty one stands for pieces that did not say which message they are of.
     shown: BTreeSet<String>,
     /// The summary that is being shown, so that the next one begins a paragraph.
     summary: Option<(String, u64)>,
@@ -307,7 +313,7 @@ impl State {
 
     fn text(&mut self, item: Option<String>, delta: Option<String>, out: &mut Vec<ModelEvent>) {
         if let Some(text) = delta.filter(|text| !text.is_empty()) {
-            self.shown.extend(item);
+            self.shown.insert(item.unwrap_or_default());
             out.push(ModelEvent::Text(text));
         }
     }
@@ -327,7 +333,8 @@ impl State {
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         match item.kind.as_str() {
             "message" => {
-                let shown = item.id.as_ref().is_some_and(|id| self.shown.contains(id));
+                let named = item.id.as_ref().is_some_and(|id| !id.is_empty() && self.shown.contains(id));
+                let shown = named || self.shown.remove("");
                 for content in item.content.into_iter().flatten() {
                     out.extend(content.text.filter(|text| !shown && !text.is_empty()).map(ModelEvent::Text));
                     if let Some(refusal) = content.refusal {

@@ -4,6 +4,8 @@
 //! - Opt-in: it needs a program that is not part of the project, says how to get it, and fails when it is not there.
 //! - Only the server that was started here is stopped, whatever happens.
 
+pub(crate) mod sdk;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

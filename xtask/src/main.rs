@@ -40,6 +40,7 @@ const USAGE: &str = "cargo xtask COMMAND
                          coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]
                          a whole turn against a real llama-server with random weights
+  e2e sdk [--venv DIR]   recordings and request bodies against the vendors' own Python libraries
   soak --minutes N [--seed N]
                          random work of user and program against the reference model, until the time is over
   sweep                  kill -9 from outside before every change on disk, of every command that makes one
@@ -63,6 +64,8 @@ fn main() -> ExitCode {
         ["fuzz", rest @ ..] => fuzz::Options::parse(rest).and_then(|options| fuzz::run(&options)),
         ["e2e", "llama"] => e2e::run(None),
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
+        ["e2e", "sdk"] => e2e::sdk::run(None),
+        ["e2e", "sdk", "--venv", dir] => e2e::sdk::run(Some(dir)),
         ["soak", rest @ ..] => soak::run(rest),
         ["sweep"] => soak::sweep(),
         ["models", rest @ ..] => models::run(rest),

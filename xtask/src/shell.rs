@@ -63,6 +63,12 @@ pub(crate) fn text(command: &mut Command) -> Result<String, String> {
     String::from_utf8(output(command)?).map_err(|_| format!("`{}` printed something that is not UTF-8", shown(command)))
 }
 
+/// Runs it to the end; it prints for itself.
+pub(crate) fn shows(command: &mut Command) -> Result<(), String> {
+    let status = command.stdin(Stdio::null()).status().map_err(|e| format!("cannot run {}: {e}", shown(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+}
+
 /// The command as one would type it, for messages.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -13,7 +13,8 @@ use crate::base::tree::{MemoryTree, SourceTree as _};
 
 use crate::config::schema;
 use crate::edit;
-use crate::llm::{self, LlmError};
+use crate::llm::{self, LlmError, sample};
+use crate::session::request::ModelId;
 use crate::session::stream::ModelEvent;
 
 use super::super::context::Context;
@@ -57,6 +58,24 @@ pub enum DebugCommand {
         /// The HTTP status that it came with
         #[arg(long, default_value_t = 200)]
         status: u16,
+    },
+    /// Print the body of a request: a fixed conversation, as a provider is told it
+    ///
+    /// What a provider's protocol has no place for is left out of it.
+    #[command(hide = true)]
+    Body {
+        /// The protocol, or the provider, as for `wire`
+        #[arg(long)]
+        provider: String,
+        /// The conversation
+        #[arg(long, value_parser = sample::NAMES.iter().copied().collect::<Vec<_>>(), default_value = "everything")]
+        sample: String,
+        /// The model's name in it
+        #[arg(long, default_value = "flash")]
+        model: String,
+        /// Read the provider's response to it on standard input, and go on from there
+        #[arg(long)]
+        answer: bool,
     },
     /// Print the stored files of a turn as JSON
     Turn {
@@ -105,6 +124,7 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             let raw = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
             wire(ctx, provider, chunk.map_or(raw.len(), |size| size as usize).max(1), *status, &raw)
         }
+        DebugCommand::Body { provider, sample, model, answer } => body(ctx, provider, sample, model, *answer),
         DebugCommand::Turn { address } => {
             let ws = ctx.workspace()?;
             let (link, _) = super::place(ctx, &ws, address)?;
@@ -157,6 +177,30 @@ fn wire(ctx: &Context, provider: &str, chunk: usize, status: u16, raw: &[u8]) ->
         Ok(()) => Ok(()),
     }
 }
+
+/// What this prints is sent to real servers by tests, and checked against the types of the providers' own libraries.
+fn body(ctx: &Context, provider: &str, name: &str, model: &str, answered: bool) -> Result<(), Failure> {
+    let format = format_of_provider(provider);
+    let no_such = || Failure::usage(format!("there are no bodies of {provider:?}")).hint(FORMATS_WITH_BODY);
+    let name_of_provider = if provider.starts_with("openai") { "openai" } else { provider };
+    let adapter = sample::adapter(format, name_of_provider).ok_or_else(no_such)?;
+    let id = ModelId { provider: name_of_provider.to_owned(), model: model.to_owned() };
+    let mut request = sample::named(name, id).ok_or_else(no_such)?;
+    request.options.take_out(|option, _| adapter.takes(option));
+    let mut call = adapter.encode(&request)?;
+    if answered {
+        let raw = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
+        let (answer, error) = llm::replay(&call.envelope, 200, &raw);
+        if let Some(error) = error {
+            return Err(Failure::from(error));
+        }
+        sample::go_on(&mut request, adapter.name(), &answer);
+        call = adapter.encode(&request)?;
+    }
+    Ok(ctx.ui.raw(&call.body.bytes())?)
+}
+
+const FORMATS_WITH_BODY: &str = "anthropic, gemini, openai-chat, openai-responses, ollama, or a provider such as llamacpp or xai";
 
 fn event_json(event: &ModelEvent) -> Value {
     match event {

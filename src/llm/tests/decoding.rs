@@ -105,6 +105,23 @@ fn recorded_responses() {
 }
 
 #[test]
+fn a_message_is_said_once_whether_its_pieces_name_it_or_not() {
+    let delta = |id: &str, text: &str| format!("data: {{\"type\":\"response.output_text.delta\"{id},\"delta\":\"{text}\"}}\n\n");
+    let done = |id: &str, text: &str| {
+        let content = format!("[{{\"type\":\"output_text\",\"text\":\"{text}\"}}]");
+        format!("data: {{\"type\":\"response.output_item.done\",\"item\":{{\"type\":\"message\"{id},\"content\":{content}}}}}\n\n")
+    };
+    let end = "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n";
+    for (piece, whole) in
+        [("", ""), ("", ",\"id\":\"m\""), (",\"item_id\":\"m\"", ",\"id\":\"m\""), (",\"item_id\":\"\"", ",\"id\":\"\"")]
+    {
+        let raw = [delta(piece, "on"), delta(piece, "ce"), done(whole, "once"), done("", " more"), end.to_owned()].concat();
+        let (answer, _) = replay(&from(&responses("")), 200, raw.as_bytes());
+        assert_eq!(answer.record.text, "once more", "{piece} {whole}");
+    }
+}
+
+#[test]
 fn recorded_ollama() {
     for name in ["chat", "thinking-tool"] {
         golden(&format!("ollama-{name}"), &ollama(""), &fixture(&format!("ollama/{name}.ndjson")));

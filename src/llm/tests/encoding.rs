@@ -4,9 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::hash::Sha256;
-use crate::base::money::Tokens;
 use crate::base::options::{CallOption, CallOptions};
-use crate::session::request::{Kind, OutputSchema, ToolSpec, Traits};
+use crate::session::request::Kind;
 
 fn conversation() -> Vec<Part> {
     vec![
@@ -51,41 +50,8 @@ fn bodies() {
     assert!(call.secret_headers.is_empty() && find(&call.body.bytes(), b"\"max_tokens\":64,"));
 }
 
-/// A conversation with everything that can be in one.
 fn everything() -> ModelRequest {
-    let mut request = request(vec![
-        Part::text(Role::System, "instructions", "Be brief."),
-        Part::text(Role::User, "message", "what is in it?"),
-        Part::media(Role::User, "a.png", b"\x89PNG\r\n\x1a\n\0".to_vec()).expect("an image"),
-        Part {
-            role: Role::Assistant,
-            kind: Kind::native("elsewhere"),
-            bytes: br#"{"type":"tool_use","id":"c1","name":"look","input":{"at":"a.png"}}"#.to_vec(),
-        },
-        Part::text(Role::User, "tool-result:c1", "a \"cat\""),
-        Part::text(Role::Assistant, "answer", "A cat."),
-        Part::text(Role::User, "message", "sure?"),
-    ]);
-    request.tools = vec![ToolSpec {
-        name: "look".into(),
-        description: "Looks at a file".into(),
-        schema: r#"{"type":"object","properties":{"at":{"type":"string"}}}"#.into(),
-    }];
-    request.schema =
-        Some(OutputSchema { name: "answer".into(), schema: r#"{"type":"object","properties":{"cat":{"type":"boolean"}}}"#.into() });
-    request.traits = Traits { max_output: Some(Tokens(32_000)), window: None, thinks: true };
-    for option in CallOption::ALL {
-        let value = match option {
-            CallOption::MaxTokens => "64",
-            CallOption::Effort => "\"high\"",
-            CallOption::Stop => r#"["END"]"#,
-            CallOption::TopK | CallOption::Seed => "7",
-            CallOption::Mirostat => "2",
-            _ => "0.5",
-        };
-        request.options = request.options.with(*option, value);
-    }
-    request
+    sample::named("everything", "x/flash".parse().expect("model")).expect("a sample")
 }
 
 #[test]
