@@ -25,7 +25,7 @@ pub use error::ConfigError;
 pub use file::parse;
 pub use load::{Config, Entry, Layer, Origin, Sources, Template, check};
 pub use settings::{
-    CheckSettings, Color, CommitMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookCommand, HookSettings,
+    BreakerSettings, CheckSettings, Color, CommitMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookCommand, HookSettings,
     MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings, SessionSettings, Settings,
     StoreSettings, UiSettings, VcsSettings,
 };
