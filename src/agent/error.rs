@@ -7,8 +7,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::clock::Timestamp;
 use crate::base::id::{Oid, SessionId, TurnKey};
-use crate::base::money::Tokens;
+use crate::base::money::{Tokens, Usd};
 use crate::base::path::RepoPath;
 use crate::config::ConfigError;
 use crate::hooks::HookError;
@@ -72,6 +73,20 @@ pub enum Error {
     /// `manual` without someone to paste.
     #[error("the provider manual needs someone at a terminal, or an answer on standard input")]
     NoPerson,
+    /// The breaker of its provider is open.
+    #[error("{provider} failed several times in a row and is not asked before {until} ({})", seconds_left(until.millis() - now.millis()))]
+    LeftAlone { provider: String, until: Timestamp, now: Timestamp },
+    /// A model that was to stand in for itself.
+    #[error("it is the model that does not answer")]
+    SameModel,
+    #[error("the request has {tokens} tokens, and it takes {window}")]
+    WindowTooSmall { tokens: Tokens, window: Tokens },
+    /// `model.max_cost`.
+    #[error("the next request costs about ${next}, and the exchange ${spent} so far: together that is more than model.max_cost allows (${limit})")]
+    OverBudget { limit: Usd, spent: Usd, next: Usd },
+    /// `providers.<name>.concurrency`.
+    #[error("the calls that run at once cannot be counted: {}: {source}", path.display())]
+    Slots { path: PathBuf, source: io::Error },
     #[error("the conversation so far takes {used} tokens, more than context.history_tokens allows ({limit})")]
     HistoryTooLong { used: Tokens, limit: Tokens },
     #[error("the answer reached the model's length limit and is cut off; its edits were not written")]
@@ -144,6 +159,11 @@ pub enum Error {
     /// A state that cannot be.
     #[error("bug: {0}")]
     Bug(String),
+}
+
+/// How long it still is, in seconds.
+fn seconds_left(millis: i64) -> String {
+    format!("{} s", (millis.max(0) + 999) / 1000)
 }
 
 impl Error {

@@ -7,6 +7,7 @@
 mod answer;
 mod checks;
 mod command;
+mod policy;
 mod request;
 
 pub(super) use request::record_request;
@@ -14,15 +15,16 @@ pub(super) use request::record_request;
 use std::time::Duration;
 
 use crate::base::id::{Oid, TurnKey};
-use crate::base::money::Tokens;
+use crate::base::money::{Tokens, Usd};
 use crate::config::CommitMode;
 use crate::edit::Edit;
 use crate::hooks::{Builtin, Handler, Pipeline, Point, Ran};
 use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::prompt::Trouble;
 use crate::session::event::Event;
+use crate::session::request::ModelId;
 use crate::session::stream::{Stop, Usage};
-use crate::session::turn::{ChangeStatus, FileStat, ForkPoint, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
+use crate::session::turn::{ChangeStatus, FileStat, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
 use super::Error;
@@ -30,7 +32,7 @@ use super::check::{Broken, Checked};
 use super::edits::{Gathered, Misfit};
 use super::landing::{self, Then, Wording};
 use super::machine::{Effect, End, Input, Machine, Objection};
-use super::models::{LeftOut, Model};
+use super::models::Model;
 use super::open::{OpenTurn, Place};
 use super::prepare::{self, Message, Prepared};
 use super::review::{Reviewed, Reviewer};
@@ -38,6 +40,9 @@ use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
 use command::Hooked;
+pub use policy::Asked;
+use policy::{Chosen, Policy};
+pub use request::new_header;
 
 /// What happens, for whoever watches.
 pub enum Progress<'a> {
@@ -67,6 +72,29 @@ pub enum Progress<'a> {
     Retrying {
         wait: Duration,
         error: &'a LlmError,
+    },
+    /// Another model is asked the same; from the start of the exchange, or with a turn of its own.
+    Fallback {
+        from: &'a ModelId,
+        to: &'a Model,
+        why: &'a str,
+        turn: Option<&'a Header>,
+        tokens: Option<Tokens>,
+    },
+    /// A model that was to stand in cannot.
+    LeftOut {
+        model: &'a str,
+        why: &'a str,
+    },
+    /// The provider has as many calls as it may have.
+    Waiting {
+        provider: &'a str,
+        limit: u32,
+    },
+    /// What it costs is not known, so the limit does not hold for it.
+    Unpriced {
+        model: &'a ModelId,
+        limit: Usd,
     },
     /// The answer could not be used as it is.
     Rejected(&'a Gathered),
@@ -129,7 +157,7 @@ pub struct Finished {
 pub async fn run<'a>(
     ws: &'a Workspace,
     message: &'a Message,
-    model: &'a Model,
+    asked: Asked<'a>,
     until: Until,
     observer: &'a mut dyn Observer,
     reviewer: Option<&'a mut dyn Reviewer>,
@@ -142,12 +170,13 @@ pub async fn run<'a>(
     let then = Then::of(&pipeline);
     let hooked = Hooked { pipeline: pipeline.clone(), ..Hooked::default() };
     let mut machine = Machine::new(pipeline, max);
-    let mut driver = Driver { reviewer, hooked, stored_as, then, ..Driver::new(ws, message, model, observer, max) };
+    let mut driver = Driver { reviewer, hooked, stored_as, then, ..Driver::new(ws, message, asked, observer, max) };
     let mut effect = machine.handle(Input::Begin);
     loop {
         let input = match effect {
             Effect::Open { reflection: false } => driver.open_first()?,
             Effect::Open { reflection: true } => driver.open_reflection()?,
+            Effect::OpenFallback => driver.open_fallback()?,
             Effect::Run(Handler::Builtin(builtin)) => driver.run(builtin, interrupt).await?,
             Effect::Run(Handler::Command(id)) => driver.command(id, machine.outcome(), interrupt).await?,
             Effect::Close(outcome) => driver.close(outcome)?,
@@ -169,7 +198,8 @@ pub(super) fn pipeline(ws: &Workspace, until: Until) -> Pipeline {
 struct Driver<'a> {
     ws: &'a Workspace,
     message: &'a Message,
-    model: &'a Model,
+    model: Chosen<'a>,
+    policy: Policy<'a>,
     observer: &'a mut dyn Observer,
     reviewer: Option<&'a mut dyn Reviewer>,
     state: SessionState,
@@ -223,14 +253,15 @@ struct Open {
 }
 
 impl<'a> Driver<'a> {
-    fn new(ws: &'a Workspace, message: &'a Message, model: &'a Model, observer: &'a mut dyn Observer, reflections: u32) -> Self {
+    fn new(ws: &'a Workspace, message: &'a Message, asked: Asked<'a>, observer: &'a mut dyn Observer, reflections: u32) -> Self {
         Self {
             stored_as: ChangeStatus::Held,
             then: Then::Leave,
             reviewer: None,
             ws,
             message,
-            model,
+            model: Chosen::Given(asked.model),
+            policy: Policy::new(asked.breakers, &ws.config.settings().model.fallback),
             observer,
             state: SessionState::default(),
             gathered: Gathered::default(),
@@ -285,20 +316,14 @@ impl<'a> Driver<'a> {
         Ok(Input::Passed)
     }
 
-    fn build(&mut self) -> Result<Input, Error> {
-        self.prepared = Some(prepare::first(self.ws, self.message, &self.hooked.extra, self.model)?);
-        Ok(Input::Passed)
-    }
-
     fn open_first(&mut self) -> Result<Input, Error> {
-        let (Some(prepared), Some(Begun { header, place, name })) = (self.prepared.take(), self.begun.take()) else {
+        let (Some(prepared), Some(Begun { mut header, place, name })) = (self.prepared.take(), self.begun.take()) else {
             return Err(Error::Bug("a turn was opened without a request".to_owned()));
         };
         self.state.clone_from(&prepared.state);
-        for LeftOut { option, value, why } in &prepared.left_out {
-            let event = Event::new(self.ws.now(), "option-left-out").with("option", option).with("value", value).with("why", why);
-            self.hooked.events.push(event);
-        }
+        // Another one may stand in for it by now.
+        header.model = Some(self.model.id.clone());
+        self.note_left_out();
         let new = self.message.start.session.is_none();
         self.observer.observe(&Progress::Prepared { prepared: &prepared, turn: &header, name: name.as_deref(), new });
         self.open_turn(header, place, Some(prepared.text.into_bytes()), prepared.call)
@@ -312,9 +337,10 @@ impl<'a> Driver<'a> {
         let trouble = self.trouble.take();
         let about = checks::about(trouble.as_ref(), &self.gathered);
         let (call, tokens) = match &trouble {
-            Some(trouble) => prepare::again(self.ws, parent, self.model, &self.state, trouble)?,
-            None => prepare::reflection(self.ws, parent, self.model, &mut self.state, &self.gathered)?,
+            Some(trouble) => prepare::again(self.ws, parent, &self.model, &self.state, trouble)?,
+            None => prepare::reflection(self.ws, parent, &self.model, &mut self.state, &self.gathered)?,
         };
+        self.within_budget(tokens)?;
         if !matches!(trouble, None | Some(Trouble::Syntax(_))) {
             // These edits are done with; what comes now is written against the files as they are.
             self.gathered.asked_again();
@@ -335,7 +361,7 @@ impl<'a> Driver<'a> {
         let exchange = *self.exchange.get_or_insert(key);
         let mut header = new_header(self.ws, TurnKind::Turn, key, exchange, session, parent)?;
         header.subject = crate::base::text::subject(&self.text, 72).unwrap_or_default();
-        header.model = Some(self.message.model.clone());
+        header.model = Some(self.model.id.clone());
         Ok(header)
     }
 
@@ -357,7 +383,11 @@ impl<'a> Driver<'a> {
     }
 
     async fn ask(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Input, Error> {
-        let (ws, model) = (self.ws, self.model);
+        let (ws, model) = (self.ws, self.model.clone());
+        let Some(_slot) = self.slot(interrupt).await? else {
+            self.error = Some(Error::Interrupted);
+            return Ok(Input::Interrupted);
+        };
         let Some(open) = self.open.as_mut() else { return Err(Error::Bug("no turn is open".to_owned())) };
         let format = prepare::asked_for(self.message.format);
         let mut tap = Tap::new(ws, &mut open.turn, &mut *self.observer, format)?;
@@ -372,6 +402,7 @@ impl<'a> Driver<'a> {
         let partial = std::mem::take(&mut tap.partial);
         open.turn.wal().end_stream().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
         ws.faults.point("answer.synced");
+        self.note_end(result.as_ref().map(|r| r.as_ref().map(drop).map_err(|e| &e.error)));
         let input = match result {
             Some(Ok(answer)) => {
                 let input = match &answer.record.stop {
@@ -389,10 +420,15 @@ impl<'a> Driver<'a> {
                 input
             }
             Some(Err(AskError { error, partial, .. })) => {
-                let cut = !partial.record.text.is_empty();
+                let (cut, begun) = (!partial.record.text.is_empty(), partial.has_begun());
                 self.take_answer(*partial)?;
+                let input = match (cut, begun) {
+                    (true, _) => Input::Cut,
+                    (false, true) => Input::Failed,
+                    (false, false) => self.failed(&error)?,
+                };
                 self.error = Some(error.into());
-                if cut { Input::Cut } else { Input::Failed }
+                input
             }
             None => {
                 self.take_answer(partial)?;
@@ -407,15 +443,17 @@ impl<'a> Driver<'a> {
     }
 
     fn take_answer(&mut self, answer: Answer) -> Result<(), Error> {
-        let (ws, model, now) = (self.ws, self.model, self.ws.now());
+        let (ws, model, now) = (self.ws, self.model.clone(), self.ws.now());
         let turn = &mut self.open()?.turn.turn;
-        price_of(ws, turn, model, &answer);
+        price_of(ws, turn, &model, &answer);
+        let cost = turn.header.cost;
         for call in &answer.calls {
             turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
         }
         if answer.record.status != 0 || !answer.record.raw.is_empty() || answer.record.stop.is_some() {
             turn.response = Some(answer.record);
         }
+        self.policy.spend(cost);
         Ok(())
     }
 
@@ -457,7 +495,7 @@ impl<'a> Driver<'a> {
     }
 
     fn wording(&self) -> Wording<'_> {
-        Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.message.model) }
+        Wording { given: self.gathered.message.as_deref(), prompt: &self.text, model: Some(&self.model.id) }
     }
 
     fn commit(&mut self) -> Result<Input, Error> {
@@ -534,7 +572,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Notes what the answer cost, at the price of this moment.
+/// Notes what the answer cost, at the price of the moment in which it was asked for.
 pub(super) fn price_of(ws: &Workspace, turn: &mut Turn, model: &Model, answer: &Answer) {
     let price = model.price(ws, answer.served.as_deref(), &answer.usage, turn.header.start);
     turn.header.usage = answer.usage;
@@ -542,45 +580,4 @@ pub(super) fn price_of(ws: &Workspace, turn: &mut Turn, model: &Model, answer: &
     // Nothing that was used costs nothing, and is not known to cost anything.
     turn.header.price = price.filter(|_| answer.usage != Usage::default());
     turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
-}
-
-/// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.
-pub fn new_header(
-    ws: &Workspace,
-    kind: TurnKind,
-    key: TurnKey,
-    exchange: TurnKey,
-    session: Option<crate::base::id::SessionId>,
-    parent: Option<Oid>,
-) -> Result<Header, Error> {
-    // Without a name to write, a turn could not be recorded: this must come out before anything is sent or written.
-    ws.author()?;
-    let before = parent.map(|p| ws.store().link(p)).transpose()?.map(|link| link.header);
-    let last = before.as_ref().map_or(0, |h| h.seq);
-    let seq = last.checked_add(1).filter(|n| u32::try_from(*n).is_ok()).ok_or(Error::ChainTooLong)?;
-    let head = ws.backend.head()?;
-    let now = ws.now();
-    Ok(Header {
-        subject: String::new(),
-        kind,
-        key,
-        exchange,
-        session: session.unwrap_or_else(|| ws.new_session()),
-        seq,
-        model: None,
-        served: None,
-        usage: Usage::default(),
-        price: None,
-        cost: None,
-        start: now,
-        end: now,
-        base: head.commit,
-        branch: head.branch,
-        commit: None,
-        files: Vec::new(),
-        outcome: Outcome::Interrupted,
-        request: None,
-        // A session that begins behind a turn is a fork of that turn's.
-        forked_from: before.filter(|_| session.is_none()).map(|h| ForkPoint { session: h.session, turn: h.key }),
-    })
 }

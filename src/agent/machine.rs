@@ -26,6 +26,8 @@ pub enum Input {
     Cut,
     /// There is no answer.
     Failed,
+    /// There is none because the provider is away, and another model can be asked.
+    Down,
     /// The user stopped it.
     Interrupted,
     /// The edits of the answer, counted.
@@ -78,6 +80,8 @@ pub enum Objection {
 pub enum Effect {
     /// Open a turn with the request that was built; or, when it answers an answer (`reflection`), build and open that.
     Open { reflection: bool },
+    /// Open a turn that puts the same request to the next model.
+    OpenFallback,
     /// Run a step.
     Run(Handler),
     /// Record the turn.
@@ -157,6 +161,8 @@ impl Machine {
             Input::Blocked(objection) => self.blocked(objection),
             Input::Cut => self.close(Outcome::Interrupted, End::NoAnswer),
             Input::Failed => self.close(Outcome::Failed, End::NoAnswer),
+            // It says nothing of edits, so it uses up none of the reflections.
+            Input::Down => self.end(Outcome::Failed, Effect::OpenFallback),
             Input::Interrupted => self.interrupted(),
             Input::Parsed { misfits, unseen, .. } if misfits + unseen > 0 => self.reject(Objection::Mend),
             // What failed before fails still.
@@ -338,7 +344,7 @@ mod tests {
             let effect = effects[effects.len() - 1];
             let input = match effect {
                 Effect::Finish(_) => return effects,
-                Effect::Open { .. } => Input::Opened,
+                Effect::Open { .. } | Effect::OpenFallback => Input::Opened,
                 Effect::Close(_) => Input::Closed,
                 Effect::Run(Handler::Builtin(builtin)) => match builtin {
                     Builtin::Send => Input::Answered,
@@ -402,6 +408,20 @@ mod tests {
         let inputs = START[..4].iter().chain(&[Input::Cut, Input::Closed]);
         let effects: Vec<Effect> = inputs.map(|input| machine.handle(*input)).collect();
         assert_eq!(effects[4..], [Effect::Close(Outcome::Interrupted), Effect::Finish(End::NoAnswer)]);
+    }
+
+    #[test]
+    fn when_the_provider_is_away_the_next_model_has_the_same_turn_again() {
+        let down = [Input::Down, Input::Closed, Input::Opened];
+        let rest = [Input::Answered, parsed(1, 1, 0), Input::Closed, Input::Opened, Input::Failed, Input::Closed];
+        let mut machine = Machine::new(Pipeline::default(), 1);
+        let inputs = START[..4].iter().chain(&down).chain(&down).chain(&rest);
+        let effects: Vec<Effect> = inputs.map(|input| machine.handle(*input)).collect();
+        let fallback = [Effect::Close(Outcome::Failed), Effect::OpenFallback, run(Builtin::Send)];
+        assert_eq!((&effects[4..7], &effects[7..10]), (&fallback[..], &fallback[..]));
+        // What did not fit then goes back to it: nothing of the reflections was used up.
+        assert_eq!(effects[11..13], [Effect::Close(Outcome::Rejected), Effect::Open { reflection: true }]);
+        assert_eq!(effects[14..], [Effect::Close(Outcome::Failed), Effect::Finish(End::NoAnswer)]);
     }
 
     #[test]
@@ -495,12 +515,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..20, 0..60)) {
+        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..21, 0..60)) {
             let all = [
                 Input::Begin, Input::Opened, Input::Answered, Input::Cut, Input::Failed, Input::Interrupted, parsed(1, 0, 0), parsed(0, 0, 0),
                 parsed(1, 1, 0), Input::Stored, Input::Applied, Input::NotApplied, Input::Closed, Input::Checked, Input::Passed,
                 Input::Blocked(Objection::Mend), Input::Broken, Input::CheckFailed(Objection::Mend),
-                Input::StoredInPart, Input::Refused { reasons: true },
+                Input::StoredInPart, Input::Refused { reasons: true }, Input::Down,
             ];
             let mut machine = Machine::new(Pipeline::default(), 2);
             let mut before = None;

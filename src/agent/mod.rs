@@ -28,6 +28,7 @@ pub mod recover;
 pub mod review;
 mod scrub;
 pub mod sessions;
+pub mod slots;
 pub mod steps;
 pub mod store;
 mod tap;

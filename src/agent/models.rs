@@ -18,7 +18,7 @@ use crate::config::schema::BUILT_IN_PROVIDERS;
 use crate::config::{Protocol, ProviderSettings, Settings};
 use crate::llm::{
     Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
-    WireCall, catalog::ModelInfo, local::Paste,
+    WireCall, breaker, catalog::ModelInfo, local::Paste,
 };
 use crate::net::{Client, Options};
 use crate::session::request::{ModelId, ModelRequest, Part, Traits};
@@ -38,6 +38,12 @@ pub struct Model {
     pub id: ModelId,
     pub provider: Box<dyn Provider>,
     pub policy: RetryPolicy,
+    /// Which provider it is for those who keep whether it is down; `None` where nobody does.
+    pub place: Option<breaker::Place>,
+    /// When it is left alone.
+    pub breaker: breaker::Rules,
+    /// How many calls of its provider may run at once; 0 is no limit.
+    pub concurrency: u32,
     /// The variable that the key comes from, else the server's address; for people.
     pub via: Option<String>,
     /// The name that the provider knows it by.
@@ -68,6 +74,9 @@ impl Model {
             id: ModelId { provider: name.clone(), model: name.clone() },
             provider,
             policy: RetryPolicy::default(),
+            place: None,
+            breaker: breaker::Rules { failures: 0, cooldown: Duration::ZERO },
+            concurrency: 0,
             via: None,
             full: name,
             info: ModelInfo::default(),
@@ -324,7 +333,11 @@ fn known(ws: &Workspace, model: Model, id: ModelId) -> Result<Model, Error> {
     let catalog = ws.catalog()?;
     let full = catalog.full_name(&id.provider, &id.model).to_owned();
     let info = catalog.find(&id.provider, &full).cloned().unwrap_or_default();
-    Ok(Model { id, full, info, ..model }.with_options(ws.config.settings().sampling.clone()))
+    let settings = settings_of(ws, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
+    let limits = settings.breaker;
+    let breaker = breaker::Rules { failures: limits.failures, cooldown: limits.cooldown };
+    let place = Some(breaker::Place { provider: id.provider.clone(), address: settings.base_url.clone().unwrap_or_default() });
+    Ok(Model { id, full, info, place, breaker, concurrency: settings.concurrency, ..model }.with_options(ws.config.settings().sampling.clone()))
 }
 
 /// Where a provider is that has no address of its own in the settings.

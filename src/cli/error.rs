@@ -161,6 +161,9 @@ impl From<LlmError> for Failure {
         match error.fault {
             Fault::Auth => failure.hint("the provider does not accept the key; check the variable that holds it"),
             Fault::QuotaUsedUp => failure.hint("waiting a moment does not help; use another model: --model"),
+            Fault::Overloaded { .. } | Fault::RateLimited { .. } => {
+                failure.hint("try again later, or let another model stand in: rt config set model.fallback provider/model")
+            }
             Fault::NotFound => failure.hint("check the model's name: rt -m … --model provider/model"),
             Fault::ContextTooLong => failure.hint("begin a new session with: rt -n -m \"…\", or give fewer files"),
             Fault::Transport => failure.hint("is the address right, and is there a connection? rt config show --origin"),
@@ -236,6 +239,14 @@ impl From<Error> for Failure {
             }
             Error::NotShown { .. } => user().hint("choose another model: --model   or leave the file out: rt files rm PATH"),
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
+            Error::LeftAlone { ref provider, .. } => user()
+                .hint(format!("nothing was sent; ask all the same: --config providers.{provider}.breaker.failures=0"))
+                .hint("ask another model: --model, or by itself from now on: rt config set model.fallback provider/model")
+                .code(PROVIDER),
+            Error::OverBudget { .. } => {
+                user().hint("this request was not sent; allow more: --max-cost USD   or send less: fewer files, a new session (rt -n)")
+            }
+            Error::Slots { source, .. } => no_room(user(), &source).hint("without a limit: providers.NAME.concurrency = 0"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),
             Error::Refused(_) => user().code(PROVIDER),

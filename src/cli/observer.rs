@@ -10,13 +10,14 @@ use crate::agent::check::{Broken, Checked};
 use crate::agent::edits::{Gathered, Misfit};
 use crate::agent::exchange::{Observer, Progress};
 use crate::agent::hook;
-use crate::agent::models::LeftOut;
+use crate::agent::models::{LeftOut, Model};
 use crate::agent::prepare::{Prepared, Why};
 use crate::agent::review::Reviewed;
 use crate::base::clock::Clock;
 use crate::base::money::Tokens;
 use crate::hooks::Ran;
 use crate::project::syntax::SyntaxError;
+use crate::session::request::ModelId;
 use crate::session::turn::{Access, FileStat, FileStatus, Header, Outcome, Turn};
 use crate::ui::{OutputError, Style, Text, Ui, elapsed};
 use crate::vcs::Landed;
@@ -201,6 +202,33 @@ impl<'a> Frame<'a> {
             self.ui.warn(&format!("{path} holds a secret of your environment: it is not sent and not edited"));
         }
         self.ui.begin_progress("waiting for the answer", self.clock.now());
+    }
+
+    fn fallback(&mut self, from: &ModelId, to: &Model, why: &str, turn: Option<&Header>, tokens: Option<Tokens>) {
+        self.end_text();
+        self.via.clone_from(&to.via);
+        self.event("fallback", json!({ "from": from.to_string(), "to": to.id.to_string(), "why": why }));
+        let line = format!("{from} does not answer ({why}); asking {} instead", to.id);
+        self.ui.status(Text::new().add(Style::Warn, line));
+        let Some(turn) = turn else { return };
+        (self.next_answer, self.turn) = (true, turn.key.short());
+        let tokens = tokens.map(|tokens| tokens.0);
+        let mut request =
+            json!({ "turn": turn.key.to_string(), "fallback": true, "model": to.id.to_string(), "tokens": tokens });
+        self.left_out(&to.left_out, &mut request);
+        self.event("request", request);
+        self.ui.begin_progress("waiting for the answer", self.clock.now());
+    }
+
+    /// Says which options a model does not take.
+    fn left_out(&self, options: &[LeftOut], request: &mut Value) {
+        if !options.is_empty() {
+            let left = |left: &LeftOut| json!({ "option": left.option.name(), "why": left.why });
+            request["left_out"] = options.iter().map(left).collect();
+        }
+        for LeftOut { option, why, .. } in options {
+            self.ui.warn(&format!("{option} is left out: {why}"));
+        }
     }
 
     fn hook(&mut self, ran: &Ran) {
@@ -394,6 +422,20 @@ impl Observer for Frame<'_> {
                 self.event("retry", json!({ "wait_ms": wait.as_millis() as u64, "why": error.to_string() }));
                 self.ui.status(Text::new().add(Style::Warn, format!("{error}; trying again in {} s", wait.as_secs_f64().ceil())));
             }
+            Progress::Fallback { from, to, why, turn, tokens } => self.fallback(from, to, why, *turn, *tokens),
+            Progress::LeftOut { model, why } => {
+                self.event("fallback-left-out", json!({ "model": model, "why": why }));
+                self.ui.warn(&format!("{model} of model.fallback is left out: {why}"));
+            }
+            Progress::Waiting { provider, limit } => {
+                self.event("waiting", json!({ "provider": provider, "limit": limit }));
+                let text = format!("waiting: {} of {provider} at once, by providers.{provider}.concurrency", calls(*limit));
+                self.ui.status(Text::new().add(Style::Dim, text));
+            }
+            Progress::Unpriced { model, limit } => {
+                self.event("unpriced", json!({ "model": model.to_string(), "limit": limit.to_string() }));
+                self.ui.warn(&format!("no price is known for {model}: the limit of ${limit} does not hold for it"));
+            }
             Progress::Rejected(gathered) => self.rejected(gathered),
             Progress::GivenUp(edits) => {
                 self.end_text();
@@ -433,6 +475,10 @@ impl Observer for Frame<'_> {
             Progress::Closed { turn, appended } => self.closed(turn, appended.session, appended.forked),
         }
     }
+}
+
+fn calls(limit: u32) -> String {
+    counted(u64::from(limit), "call")
 }
 
 const fn why(why: Why) -> &'static str {

@@ -114,6 +114,7 @@ fn insert(node: &mut serde_json::Value, parts: &[&str], key: &Key) {
 fn leaf(key: &Key) -> serde_json::Value {
     let mut leaf = match key.kind {
         Kind::Text | Kind::Path | Kind::Duration | Kind::Time | Kind::Url => Map::from_iter([("type".to_owned(), json!("string"))]),
+        Kind::Money => Map::from_iter([("type".to_owned(), json!(["number", "string"]))]),
         Kind::Command => {
             let list = json!({"type": "array", "items": {"type": "string"}, "minItems": 1});
             Map::from_iter([("anyOf".to_owned(), json!([{"type": "string"}, list]))])

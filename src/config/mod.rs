@@ -25,8 +25,8 @@ pub use error::ConfigError;
 pub use file::parse;
 pub use load::{Config, Entry, Layer, Origin, Sources, Template, check};
 pub use settings::{
-    CheckSettings, Color, CommitMode, CompactMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookCommand,
-    HookSettings, MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings,
+    BreakerSettings, CheckSettings, Color, CommitMode, CompactMode, ContextSettings, DebugSettings, DirtyMode, EditFormat,
+    HookCommand, HookSettings, MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings,
     SessionSettings, Settings, StoreSettings, UiSettings, VcsSettings,
 };
 pub use value::{Value, duration_text, parse_duration};

@@ -92,7 +92,7 @@ const fn sampling(name: &'static str, option: CallOption, example: &'static str)
     key(name, Kind::Sampling(option), "", Session, example, option.doc())
 }
 
-use Kind::{Bool, Choice, Command, Duration, Int, List, Path, Text, Time, Url};
+use Kind::{Bool, Choice, Command, Duration, Int, List, Money, Path, Text, Time, Url};
 use Scope::{Anyone, Session, Trusted};
 
 /// Every key, in the order of the manual.
@@ -104,6 +104,10 @@ pub const KEYS: &[Key] = &[
         "The model that sums up a session that has become too long. Unset: the one that is asked anyway."),
     key("model.edit_format", Choice(&["auto", "search-replace", "whole-file", "unified-diff", "patch"]), "auto", Anyone, "whole-file",
         "How the model is asked to write edits; `auto` chooses by model."),
+    key("model.fallback", List, "", Session, "anthropic/sonnet,llama-server/qwen",
+        "The models that are asked, one after the other, when the provider of the one before is down, overloaded or has no quota left and nothing of an answer has come. One without a key, or that the request is too long for, is left out."),
+    key("model.max_cost", Money, "", Session, "0.50",
+        "What one exchange may cost, in dollars: no request is sent that could take it over, counting what the exchange has cost so far, the request's tokens and, if `sampling.max_tokens` is set, the longest answer. A model without a known price is asked all the same, which is said once."),
     key("model.local_servers", List, "local=9931,llama-server=8080,ollama=11434,lmstudio=1234",
         Trusted, "llama-server=8080",
         "Servers of this machine with OpenAI's protocol, as `name=port`: with `auto` and no key the first one that answers is asked; as a model, `name/model`."),
@@ -131,6 +135,12 @@ pub const KEYS: &[Key] = &[
         "The wait before the first retry; it doubles each time."),
     key("providers.<name>.retry.cap", Duration, "30s", Trusted, "10s",
         "The longest wait between retries."),
+    key("providers.<name>.breaker.failures", Int(0, 1000), "5", Trusted, "3",
+        "After so many calls in a row that failed for good because the provider is down, it is not asked for a while; 0 asks it always."),
+    key("providers.<name>.breaker.cooldown", Duration, "60s", Trusted, "5m",
+        "How long that is; then one call is let through, and what becomes of it decides."),
+    key("providers.<name>.concurrency", Int(0, 1000), "0", Trusted, "1",
+        "How many calls of it may run at once, in all processes of yours; others wait. 0 is no limit."),
     sampling("sampling.max_tokens", CallOption::MaxTokens, "32000"),
     sampling("sampling.effort", CallOption::Effort, "high"),
     sampling("sampling.temperature", CallOption::Temperature, "0.2"),

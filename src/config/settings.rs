@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::schema;
 use super::value::Value;
 use crate::base::clock::Timestamp;
+use crate::base::money::Usd;
 use crate::base::options::{CallOption, CallOptions};
 
 /// Makes an enum for a key that takes one of a few words; the first is the default.
@@ -176,6 +177,10 @@ pub struct ModelSettings {
     pub default: String,
     /// The model for summaries, if not the one that is asked anyway.
     pub weak: Option<String>,
+    /// Who is asked when it is down, in this order.
+    pub fallback: Vec<String>,
+    /// What an exchange may cost.
+    pub max_cost: Option<Usd>,
     /// How edits are asked for.
     pub edit_format: EditFormat,
     /// Servers that may run on this machine, in the order in which they are tried, by the provider's name.
@@ -201,6 +206,10 @@ pub struct ProviderSettings {
     pub timeout: Duration,
     /// When to try again.
     pub retry: RetrySettings,
+    /// When it is left alone.
+    pub breaker: BreakerSettings,
+    /// How many calls may run at once; 0 is no limit.
+    pub concurrency: u32,
     /// The program and its arguments, where that is what answers.
     pub command: Vec<String>,
     /// What it writes.
@@ -216,6 +225,15 @@ pub struct RetrySettings {
     pub base: Duration,
     /// The longest wait.
     pub cap: Duration,
+}
+
+/// `[providers.<name>.breaker]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// How many failed calls in a row it takes; 0 is never.
+    pub failures: u32,
+    /// For how long.
+    pub cooldown: Duration,
 }
 
 /// `[session]`
@@ -382,6 +400,8 @@ impl Merged<'_> {
             model: ModelSettings {
                 default: self.text("model.default").unwrap_or_default(),
                 weak: self.text("model.weak"),
+                fallback: self.list("model.fallback"),
+                max_cost: self.text("model.max_cost").and_then(|text| text.parse().ok()),
                 edit_format: self.word("model.edit_format", EditFormat::from_word),
                 local_servers: self.local_servers(),
                 paths: self.list("model.paths"),
@@ -488,6 +508,8 @@ impl Merged<'_> {
                 base: self.time(&key("retry.base")),
                 cap: self.time(&key("retry.cap")),
             },
+            breaker: BreakerSettings { failures: self.small(&key("breaker.failures")), cooldown: self.time(&key("breaker.cooldown")) },
+            concurrency: self.small(&key("concurrency")),
             command: self
                 .argv(&key("command"))
                 .unwrap_or_else(|| program.map(|(_, argv)| argv.iter().map(|arg| (*arg).to_owned()).collect()).unwrap_or_default()),

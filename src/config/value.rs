@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::clock::Timestamp;
+use crate::base::money::Usd;
 use crate::base::options::CallOption;
 
 /// A checked value.
@@ -108,6 +109,8 @@ pub enum Kind {
     Path,
     /// What an option of a call takes; the value is text that the option reads.
     Sampling(CallOption),
+    /// An amount of US dollars; the value is text that [`Usd`] reads.
+    Money,
     /// Where a provider is. It is stored with every request and shown, so nothing secret may be in it.
     Url,
 }
@@ -133,6 +136,7 @@ impl Kind {
             Self::Command => "a line for the shell, or a list of a program and its arguments".to_owned(),
             Self::Path => "a string that names a file".to_owned(),
             Self::Sampling(option) => option.described(),
+            Self::Money => "an amount in dollars such as \"0.50\"".to_owned(),
             Self::Url => "an address such as \"http://127.0.0.1:8080/v1\"".to_owned(),
         }
     }
@@ -156,6 +160,7 @@ impl Kind {
             | Self::Choice(_)
             | Self::Path
             | Self::Sampling(_)
+            | Self::Money
             | Self::Url => Raw::Text(text.to_owned()),
         }
     }
@@ -184,6 +189,14 @@ impl Kind {
                     Raw::Bool(_) | Raw::Other(_) => String::new(),
                 };
                 option.read(&text).map(|_| Value::Text(text))
+            }
+            (Self::Money, Raw::Text(_) | Raw::Int(_) | Raw::Number(_)) => {
+                let text = match raw {
+                    Raw::Int(n) => n.to_string(),
+                    Raw::Text(text) | Raw::Number(text) => text.trim_start_matches('$').to_owned(),
+                    Raw::Bool(_) | Raw::List(_) | Raw::Other(_) => String::new(),
+                };
+                text.parse::<Usd>().ok().filter(|amount| *amount >= Usd::default()).map(|amount| Value::Text(amount.to_string()))
             }
             (Self::Path, Raw::Text(text)) if !text.is_empty() => Some(Value::Path(PathBuf::from(text))),
             (Self::Url, Raw::Text(text)) => match check_url(text) {

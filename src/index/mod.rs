@@ -3,7 +3,7 @@
 //! Invariants
 //! - Never an authority: every row is computed from commits and refs, so deleting the file loses nothing, and an answer
 //!   depends neither on the order in which commits were read, nor on row ids, nor on the clock. Lazily filled tables differ
-//!   in extent only.
+//!   in extent only. The one exception is what is known of providers that are down, which nobody has to know.
 //! - One file serves all repositories of a user; rows belong to a repository by its common directory. Several processes may
 //!   use it at once: writers take the write lock before they list refs, so a later writer never goes back to older refs.
 //! - Nothing that a commit or ref can hold is an error of the index: what cannot be read is a row that says why.
@@ -11,6 +11,7 @@
 //! - There is no storage trait: the file and the memory variant are the same SQL, and a trait with one implementation would
 //!   only repeat this type's methods. A second engine brings the trait with it.
 
+mod breaker;
 mod check;
 mod copy;
 #[cfg(test)]

@@ -13,8 +13,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::IndexError;
 
 /// In order; only ever appended to.
-pub(super) const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/0001_index.sql"), include_str!("../../migrations/0002_cache_write.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/0001_index.sql"),
+    include_str!("../../migrations/0002_cache_write.sql"),
+    include_str!("../../migrations/0003_breaker.sql"),
+];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 /// `rtix`.
 const APPLICATION: i64 = 0x7274_6978;

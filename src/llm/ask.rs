@@ -15,6 +15,7 @@ use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::StreamExt as _;
 
 use crate::base::clock::Entropy;
+use crate::config::duration_text;
 use crate::session::stream::ModelEvent;
 
 use super::answer::{Answer, cut, is_success};
@@ -251,7 +252,7 @@ impl Attempt<'_> {
     }
 
     fn silent(&self) -> LlmError {
-        let message = format!("no data for {} s", self.idle.as_secs());
+        let message = format!("no data for {}", duration_text(self.idle));
         LlmError { status: self.answer.record.status, ..LlmError::new(Fault::Idle, self.provider.name(), message) }
     }
 }

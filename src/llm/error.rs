@@ -107,6 +107,13 @@ impl LlmError {
         }
     }
 
+    /// Whether another provider could answer where this one cannot: it is away, or wants no more of us. What is wrong with the
+    /// request, the key or the model's name is for the user to mend, and to be told.
+    pub const fn is_of_the_provider(&self) -> bool {
+        use Fault::{Cut, Idle, Overloaded, QuotaUsedUp, RateLimited, Transport};
+        matches!(self.fault, RateLimited { .. } | QuotaUsedUp | Overloaded { .. } | Transport | Idle | Cut)
+    }
+
     /// How long the provider asks to wait.
     pub const fn after(&self) -> Option<Duration> {
         match self.fault {
@@ -344,6 +351,25 @@ mod tests {
         assert_eq!(after(&headers(&[("retry-after", "7")])), Some(Duration::from_secs(7)));
         assert_eq!(after(&headers(&[("retry-after-ms", "20")])), Some(Duration::from_secs(2)));
         assert_eq!(after(&headers(&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")])), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_not_tried_again() {
+        let error = NetError::Certificate { host: "h".to_owned(), detail: "UnknownIssuer".to_owned() };
+        let error = LlmError::from_net("p", &error);
+        assert!(!error.retryable() && !error.is_of_the_provider());
+        assert_eq!(error.to_string(), "p: h: UnknownIssuer");
+    }
+
+    #[test]
+    fn another_provider_helps_only_where_this_one_is_away() {
+        let helps = |fault| LlmError::new(fault, "p", "m").is_of_the_provider();
+        for fault in [Fault::Transport, Fault::Idle, Fault::Cut, Fault::QuotaUsedUp, Fault::Overloaded { after: None }] {
+            assert!(helps(fault), "{fault:?}");
+        }
+        for fault in [Fault::ContextTooLong, Fault::Auth, Fault::Refused, Fault::BadRequest, Fault::NotFound, Fault::Aborted] {
+            assert!(!helps(fault), "{fault:?}");
+        }
     }
 
     #[test]

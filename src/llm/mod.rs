@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod anthropic;
 pub mod ask;
+pub mod breaker;
 pub mod catalog;
 pub mod chat;
 pub mod endpoint;

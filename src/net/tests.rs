@@ -112,3 +112,41 @@ fn questions_go_to_this_machine_only() {
         assert!(matches!(&failed, NetError::Request(why) if why.ends_with("is not this machine")), "{failed}");
     }
 }
+
+/// A server behind TLS whose certificate nobody trusts, for one request.
+fn server_with_tls() -> std::net::SocketAddr {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use std::io::{Read as _, Write as _};
+
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../../tests/fixtures/tls/certificate.pem")).expect("one");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../tests/fixtures/tls/key.pem")).expect("a key");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).expect("they fit");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().expect("somebody comes");
+        let mut connection = rustls::ServerConnection::new(std::sync::Arc::new(config)).expect("a connection");
+        let mut stream = rustls::Stream::new(&mut connection, &mut tcp);
+        let mut request = [0; 4096];
+        // Whoever does not trust it hangs up.
+        if stream.read(&mut request).is_ok() {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe").and_then(|()| stream.flush());
+        }
+    });
+    address
+}
+
+#[test]
+fn certificates_are_checked_and_ones_own_can_be_given() {
+    let ask = |file: &str| {
+        let ca_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/").to_owned() + file).map(Into::into);
+        let url = format!("https://{}/v1", server_with_tls());
+        run(async { Ok(body(Client::new(Options { ca_file, ..Options::default() }).post(&url, &[], vec![]).await?).await) })
+    };
+    let refused: Result<Vec<u8>, NetError> = ask("other.pem");
+    assert!(matches!(&refused, Err(NetError::Certificate { host, .. }) if host.starts_with("127.0.0.1:")), "{refused:?}");
+    assert_eq!(ask("certificate.pem"), Ok(b"safe".to_vec()));
+}

@@ -18,8 +18,11 @@ const DOCUMENTS: [(char, usize, &str); 5] =
 
 const FILE: &str = "docs/requirements.md";
 
-/// Its rows name tests, too.
-const SAFETY: &str = "docs/safety.md";
+/// Documents whose rows name tests, too, and the heads of their columns.
+const TABLES: [(&str, &[&str]); 2] = [
+    ("docs/safety.md", &["condition", "what happens", "exit code", "test"]),
+    ("docs/errors.md", &["condition", "asked again", "another model", "exit code", "what is said", "test"]),
+];
 
 /// Prints the counts, or every fault of the list.
 pub(crate) fn run(mode: Mode) -> Result<(), String> {
@@ -36,9 +39,11 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
             if !faults.is_empty() {
                 return Err(format!("{FILE}\n{}", faults.join("\n")));
             }
-            let faults = safety_faults(&shell::read(&root.join(SAFETY))?, &|name| tests.contains(name));
-            if !faults.is_empty() {
-                return Err(format!("{SAFETY}\n{}", faults.join("\n")));
+            for (file, columns) in TABLES {
+                let faults = table_faults(&shell::read(&root.join(file))?, columns, &|name| tests.contains(name));
+                if !faults.is_empty() {
+                    return Err(format!("{file}\n{}", faults.join("\n")));
+                }
             }
         }
     }
@@ -97,18 +102,18 @@ fn faults(list: &[Row], exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     faults
 }
 
-/// Rows `condition | what happens | exit code | tests` whose tests do not exist, or that name none.
-fn safety_faults(text: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+/// Rows of these columns, the last of which names tests, where a test does not exist or none is named.
+fn table_faults(text: &str, columns: &[&str], exists: &dyn Fn(&str) -> bool) -> Vec<String> {
     let mut faults = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let Some(row) = line.strip_prefix("| ").and_then(|l| l.strip_suffix(" |")) else { continue };
         let cells: Vec<&str> = row.split(" | ").collect();
-        if cells[0] == "condition" {
+        if cells == columns {
             continue;
         }
         let names: Vec<&str> = cells.last().into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
-        if cells.len() != 4 || names.is_empty() {
-            faults.push(format!("line {}: not of the form condition, what happens, exit code, `test`", at + 1));
+        if cells.len() != columns.len() || names.is_empty() {
+            faults.push(format!("line {}: not of the form {}, the last as `name`", at + 1, columns.join(", ")));
         }
         faults.extend(names.into_iter().filter(|n| !exists(n)).map(|n| format!("line {}: there is no test named {n}", at + 1)));
     }
@@ -193,8 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_about_safety_names_tests_that_exist() {
-        let faults = |text: &str| safety_faults(text, &|name| name == "a_test").len();
+    fn a_row_of_a_table_names_tests_that_exist() {
+        let columns = ["condition", "what happens", "exit code", "test"];
+        let faults = |text: &str| table_faults(text, &columns, &|name| name == "a_test").len();
         let head = "# Safety\n\n| condition | what happens | exit code | test |\n|---|---|---|---|\n";
         assert_eq!(faults(&format!("{head}| a | b | 5 | `a_test` |\n")), 0);
         for wrong in

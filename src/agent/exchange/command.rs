@@ -81,7 +81,7 @@ impl Driver<'_> {
                 }
             }
             Point::Request => {
-                let model = self.message.model.to_string();
+                let model = self.model.id.to_string();
                 let parts = self.parts()?;
                 let messages: Vec<Value> = parts
                     .chunk_by(|a, b| a.role == b.role)
@@ -94,7 +94,7 @@ impl Driver<'_> {
             }
             Point::Response => {
                 let text = self.answer()?;
-                json!({ "model": self.message.model.to_string(), "text": text })
+                json!({ "model": self.model.id.to_string(), "text": text })
             }
             Point::Plan | Point::Edits => return Ok(hook::data(point, &self.gathered, "")),
             Point::Commit => {
@@ -121,7 +121,7 @@ impl Driver<'_> {
     }
 
     /// The conversation that the open turn's request carries.
-    fn parts(&mut self) -> Result<Vec<Part>, Error> {
+    pub(super) fn parts(&mut self) -> Result<Vec<Part>, Error> {
         let segments = &self.open()?.call.body.segments;
         let part =
             |s: &crate::session::request::Segment| Some(Part { role: s.role?, kind: s.kind.clone(), bytes: s.bytes.clone() });
@@ -152,7 +152,7 @@ impl Driver<'_> {
             // Nobody else does what it should have done.
             hook::must_give(&mut ran);
         }
-        self.note(&ran);
+        self.note_ran(&ran);
         let objection = match &ran.answer.verdict {
             Verdict::Go => None,
             Verdict::Block(_) => Some(Objection::Mend),
@@ -166,16 +166,13 @@ impl Driver<'_> {
         }
     }
 
-    fn note(&mut self, ran: &Ran) {
+    fn note_ran(&mut self, ran: &Ran) {
         let mut event = hook::event(self.ws, ran);
         if ran.point == Point::Prompt && ran.answer.said.text.is_some() {
             // The turn's prompt is what was made of them.
             event = event.with("was", self.hooked.extra.words.as_ref().unwrap_or(&self.message.text));
         }
-        match &mut self.open {
-            Some(open) => open.turn.turn.events.push(event),
-            None => self.hooked.events.push(event),
-        }
+        self.note(event);
         self.observer.observe(&Progress::Hook(ran));
     }
 

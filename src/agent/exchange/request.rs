@@ -1,4 +1,4 @@
-//! What is kept of a request.
+//! What is kept of a request, and the header of its turn.
 //!
 //! Invariants
 //! - A request that holds a secret is neither kept nor sent.
@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::base::hash::Sha256;
-use crate::base::id::Oid;
+use crate::base::id::{Oid, SessionId, TurnKey};
 use crate::llm::WireCall;
-use crate::session::turn::{RequestDigest, RequestRecord};
+use crate::session::stream::Usage;
+use crate::session::turn::{ForkPoint, Header, Outcome, RequestDigest, RequestRecord, TurnKind};
 
 use super::super::Error;
 use super::super::workspace::Workspace;
@@ -42,4 +43,45 @@ fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Err
         return Err(Error::WouldSend { secret: secret.to_string(), part });
     }
     Ok(())
+}
+
+/// A header for a turn that begins now; its outcome is what holds if nobody comes to say otherwise.
+pub fn new_header(
+    ws: &Workspace,
+    kind: TurnKind,
+    key: TurnKey,
+    exchange: TurnKey,
+    session: Option<SessionId>,
+    parent: Option<Oid>,
+) -> Result<Header, Error> {
+    // Without a name to write, a turn could not be recorded: this must come out before anything is sent or written.
+    ws.author()?;
+    let before = parent.map(|p| ws.store().link(p)).transpose()?.map(|link| link.header);
+    let last = before.as_ref().map_or(0, |h| h.seq);
+    let seq = last.checked_add(1).filter(|n| u32::try_from(*n).is_ok()).ok_or(Error::ChainTooLong)?;
+    let head = ws.backend.head()?;
+    let now = ws.now();
+    Ok(Header {
+        subject: String::new(),
+        kind,
+        key,
+        exchange,
+        session: session.unwrap_or_else(|| ws.new_session()),
+        seq,
+        model: None,
+        served: None,
+        usage: Usage::default(),
+        price: None,
+        cost: None,
+        start: now,
+        end: now,
+        base: head.commit,
+        branch: head.branch,
+        commit: None,
+        files: Vec::new(),
+        outcome: Outcome::Interrupted,
+        request: None,
+        // A session that begins behind a turn is a fork of that turn's.
+        forked_from: before.filter(|_| session.is_none()).map(|h| ForkPoint { session: h.session, turn: h.key }),
+    })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::agent::exchange::{self, Until};
+use crate::agent::exchange::{self, Asked, Until};
 use crate::agent::machine::End;
 use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message, Start};
@@ -19,6 +19,7 @@ use crate::edit::EditFormat;
 use crate::hooks::Builtin;
 use crate::index::Index;
 use crate::llm::Recording;
+use crate::llm::breaker::{BreakerStore, InMemory};
 use crate::session::meta::name_from;
 use crate::session::turn::{Access, ChangeStatus, Outcome};
 use crate::ui::{Style, Text, Ui};
@@ -81,6 +82,10 @@ pub struct AskArgs {
     #[arg(long, value_name = "COMMAND", conflicts_with = "dry_run", value_parser = super::not_empty)]
     pub lint: Vec<String>,
 
+    /// The most that this message may cost, in dollars; no request is sent that could take it over
+    #[arg(long, value_name = "USD", allow_hyphen_values = true)]
+    pub max_cost: Option<String>,
+
     /// Print the exact request and stop
     #[arg(long)]
     pub show_prompt: bool,
@@ -111,7 +116,8 @@ impl AskArgs {
     pub fn settings(&self) -> impl Iterator<Item = String> {
         let one = |key: &str, list: &[String]| (!list.is_empty()).then(|| format!("{key}={}", serde_json::Value::from(list)));
         let commands = [one("check.lint", &self.lint), one("check.test", &self.test)];
-        commands.into_iter().flatten().chain(self.sampling.settings())
+        let cost = self.max_cost.as_ref().map(|usd| format!("model.max_cost={usd}"));
+        commands.into_iter().flatten().chain(cost).chain(self.sampling.settings())
     }
 
     /// Whether any flag of a message was given.
@@ -175,6 +181,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         (_, true) => Until::Written,
         _ => Until::Committed,
     };
+    // Providers that are down are kept there; without it, for this message.
+    let mut index = index.or_else(|| ctx.open_index(&ws).ok());
     let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
     let clock = Arc::clone(&ws.clock);
     let finished = {
@@ -191,7 +199,13 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
                 message.start = Start { parent: Some(summed.commit), session: Some(summed.session), name: None, replaces: None };
             }
             let reviewer = person.as_mut().map(|person| person as &mut dyn Reviewer);
-            let run = exchange::run(&ws, &message, &model, until, &mut frame, reviewer, &mut interrupt);
+            let mut memory = InMemory::default();
+            let breakers: &mut dyn BreakerStore = match &mut index {
+                Some(index) => index,
+                None => &mut memory,
+            };
+            let asked = Asked { model: &model, breakers };
+            let run = exchange::run(&ws, &message, asked, until, &mut frame, reviewer, &mut interrupt);
             // Nobody waits while a person is asked to paste: the line would stand between theirs.
             let ticks = ctx.ui.shows_progress() && model.id.provider != "manual";
             block_on(with_ticks(run, ticks.then_some((&ctx.ui, &*clock))))?

@@ -34,12 +34,24 @@ pub(crate) struct Reply {
     /// Before chunk k, a message of the gate is awaited; a gate that is dropped closes the connection.
     gates: BTreeMap<usize, Receiver<()>>,
     cut: bool,
+    /// Whether the connection closes without a word.
+    silent: bool,
 }
 
 impl Reply {
     /// A reply with this status and content type, sent in these chunks.
     pub(crate) fn new(status: u16, content_type: &str, chunks: Vec<Vec<u8>>) -> Self {
         Self { status, headers: vec![("Content-Type".into(), content_type.into())], chunks, ..Self::default() }
+    }
+
+    /// The connection closes without a word.
+    pub(crate) fn hang_up() -> Self {
+        Self { silent: true, ..Self::default() }
+    }
+
+    /// 200 with an event stream of these payloads.
+    pub(crate) fn payloads<T: AsRef<str>>(payloads: &[T]) -> Self {
+        Self::stream(payloads.iter().map(|json| format!("data: {}\n\n", json.as_ref()).into_bytes()).collect())
     }
 
     /// 200 with an event stream.
@@ -87,6 +99,9 @@ impl Reply {
     }
 
     fn send(self, stream: &mut TcpStream) -> io::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         write!(stream, "HTTP/1.1 {} Scripted\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n", self.status)?;
         for (name, value) in &self.headers {
             write!(stream, "{name}: {value}\r\n")?;

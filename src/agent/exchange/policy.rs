@@ -1,0 +1,259 @@
+//! Who is asked, and whether at all: the models that stand in for another, providers that are left alone, what may be spent.
+//!
+//! Invariants
+//! - A request goes to the model that the user chose, or to one that they named to stand in for it, and it is said which.
+//! - Nothing is sent that could take the exchange over its limit, as far as prices are known.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens, Usd};
+use crate::base::options::CallOption;
+use crate::llm::breaker::{self, Admission, BreakerStore, Ended};
+use crate::llm::{LlmError, TokioTimer};
+use crate::session::event::Event;
+use crate::session::request::Part;
+use crate::session::stream::Usage;
+use crate::vcs::durable::Lock;
+
+use super::super::machine::Input;
+use super::super::models::{self, Model, Special};
+use super::super::open::Place;
+use super::super::slots::Slots;
+use super::super::store::Begins;
+use super::super::{Error, prepare};
+use super::{Driver, Progress};
+
+/// Who is asked, and what is known of providers that are down.
+pub struct Asked<'a> {
+    pub model: &'a Model,
+    pub breakers: &'a mut dyn BreakerStore,
+}
+
+/// The model that is asked now.
+#[derive(Clone)]
+pub(super) enum Chosen<'a> {
+    Given(&'a Model),
+    Instead(Rc<Model>),
+}
+
+impl Deref for Chosen<'_> {
+    type Target = Model;
+
+    fn deref(&self) -> &Model {
+        match self {
+            Self::Given(model) => model,
+            Self::Instead(model) => model,
+        }
+    }
+}
+
+/// What decides who is asked.
+pub(super) struct Policy<'a> {
+    breakers: &'a mut dyn BreakerStore,
+    /// Models that may still stand in, by name.
+    left: VecDeque<String>,
+    /// The one that does so next.
+    next: Option<Next>,
+    /// What the exchange has cost, as far as it is known.
+    spent: Usd,
+    said_unpriced: bool,
+}
+
+/// A request that goes to another model.
+struct Next {
+    model: Rc<Model>,
+    parts: Vec<Part>,
+    tokens: Tokens,
+    why: String,
+}
+
+impl<'a> Policy<'a> {
+    pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String]) -> Self {
+        let left = fallback.iter().cloned().collect();
+        Self { breakers, left, next: None, spent: Usd::default(), said_unpriced: false }
+    }
+
+    pub(super) fn spend(&mut self, cost: Option<Usd>) {
+        self.spent = self.spent + cost.unwrap_or_default();
+    }
+}
+
+impl Driver<'_> {
+    /// Sees to it that the first model is one that is asked just now.
+    pub(super) fn admit(&mut self) -> Result<(), Error> {
+        let Err(refused) = self.may_ask(&self.model.clone()) else { return Ok(()) };
+        let Some(model) = self.stand_in(None)? else { return Err(refused) };
+        let why = refused.to_string();
+        self.note(self.fell_back(&model, &why));
+        self.observer.observe(&Progress::Fallback { from: &self.model.id, to: &model, why: &why, turn: None, tokens: None });
+        self.model = Chosen::Instead(Rc::new(model));
+        Ok(())
+    }
+
+    /// Whether the model's provider is asked just now; if it is, somebody will say how that ended.
+    fn may_ask(&mut self, model: &Model) -> Result<(), Error> {
+        let Some(place) = &model.place else { return Ok(()) };
+        let now = self.ws.now();
+        match breaker::admit(self.policy.breakers, place, model.breaker, now) {
+            Admission::Ask | Admission::Try => Ok(()),
+            Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now }),
+        }
+    }
+
+    /// Keeps what the end of a call says of the provider; `None`: it was stopped here.
+    pub(super) fn note_end(&mut self, result: Option<Result<(), &LlmError>>) {
+        let how = match result {
+            Some(Ok(())) => Ended::Up,
+            Some(Err(error)) => Ended::of(error.fault),
+            None => Ended::Unknown,
+        };
+        if let Some(place) = &self.model.place {
+            breaker::ended(self.policy.breakers, place, how, self.ws.now());
+        }
+    }
+
+    /// What a failed call comes to: another model is asked if there is one that can answer.
+    pub(super) fn failed(&mut self, error: &LlmError) -> Result<Input, Error> {
+        if !error.is_of_the_provider() {
+            return Ok(Input::Failed);
+        }
+        let parts = self.parts()?;
+        let tokens = parts.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
+        let Some(model) = self.stand_in(Some(tokens))? else { return Ok(Input::Failed) };
+        let why = error.to_string();
+        self.note(self.fell_back(&model, &why));
+        self.policy.next = Some(Next { model: Rc::new(model), parts, tokens, why });
+        Ok(Input::Down)
+    }
+
+    /// The next of the models that may stand in and can be asked; `tokens` is how long the request is.
+    fn stand_in(&mut self, tokens: Option<Tokens>) -> Result<Option<Model>, Error> {
+        while let Some(name) = self.policy.left.pop_front() {
+            let opened = models::parse(self.ws, &name).and_then(|id| models::open(self.ws, id, Special::default()));
+            match opened.and_then(|model| self.may_stand_in(&model, tokens).map(|()| model)) {
+                Ok(model) => return Ok(Some(model)),
+                Err(why) => {
+                    let why = why.to_string();
+                    self.note(Event::new(self.ws.now(), "fallback-left-out").with("model", &name).with("why", &why));
+                    self.observer.observe(&Progress::LeftOut { model: &name, why: &why });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn may_stand_in(&mut self, model: &Model, tokens: Option<Tokens>) -> Result<(), Error> {
+        if model.id == self.model.id {
+            return Err(Error::SameModel);
+        }
+        if let (Some(tokens), Some(window)) = (tokens, model.info.largest_request())
+            && tokens > window
+        {
+            return Err(Error::WindowTooSmall { tokens, window });
+        }
+        if let Some(tokens) = tokens {
+            self.afford(model, tokens)?;
+        }
+        self.may_ask(model)
+    }
+
+    fn fell_back(&self, to: &Model, why: &str) -> Event {
+        let why = self.ws.redactor.redact(why);
+        Event::new(self.ws.now(), "fallback").with("from", &self.model.id).with("to", &to.id).with("why", why)
+    }
+
+    /// Keeps an event in the turn that is open, or in the next one.
+    pub(super) fn note(&mut self, event: Event) {
+        match &mut self.open {
+            Some(open) => open.turn.turn.events.push(event),
+            None => self.hooked.events.push(event),
+        }
+    }
+
+    /// Opens the turn that puts the same request to the next model.
+    pub(super) fn open_fallback(&mut self) -> Result<Input, Error> {
+        let (Some(Next { model, parts, tokens, why }), Some((_, appended))) = (self.policy.next.take(), &self.last) else {
+            return Err(Error::Bug("there is no model to ask instead".to_owned()));
+        };
+        let (parent, session) = (appended.commit, appended.session);
+        let before = std::mem::replace(&mut self.model, Chosen::Instead(model));
+        self.error = None;
+        let call = self.model.encode(parts)?;
+        let header = self.header(Some(session), Some(parent))?;
+        let (from, turn) = (&before.id, Some(&header));
+        self.observer.observe(&Progress::Fallback { from, to: &self.model, why: &why, turn, tokens: Some(tokens) });
+        self.note_left_out();
+        self.open_turn(header, Place::new(Some(parent), Begins::Nothing), None, call)
+    }
+
+    /// Keeps which options the model does not take in the turn that is opened next.
+    pub(super) fn note_left_out(&mut self) {
+        let now = self.ws.now();
+        for models::LeftOut { option, value, why } in &self.model.left_out {
+            let event = Event::new(now, "option-left-out").with("option", option).with("value", value).with("why", why);
+            self.hooked.events.push(event);
+        }
+    }
+
+    /// Refuses a request of so many tokens that could take the exchange over its limit.
+    pub(super) fn within_budget(&mut self, tokens: Tokens) -> Result<(), Error> {
+        self.afford(&self.model.clone(), tokens)
+    }
+
+    fn afford(&mut self, model: &Model, tokens: Tokens) -> Result<(), Error> {
+        let Some(limit) = self.ws.config.settings().model.max_cost else { return Ok(()) };
+        let now = self.ws.now();
+        let Some(price) = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now) else {
+            if !std::mem::replace(&mut self.policy.said_unpriced, true) {
+                self.note(Event::new(now, "unpriced").with("model", &model.id));
+                self.observer.observe(&Progress::Unpriced { model: &model.id, limit });
+            }
+            return Ok(());
+        };
+        let output = model.options.whole(CallOption::MaxTokens).map_or(Tokens(0), Tokens);
+        let next = price.cost(&Usage { input: tokens, output, ..Usage::default() });
+        let spent = self.policy.spent;
+        if spent + next > limit { Err(Error::OverBudget { limit, spent, next }) } else { Ok(()) }
+    }
+
+    /// Waits until the provider may have one more call; `None`: the user stopped it meanwhile.
+    #[expect(clippy::option_option, reason = "most providers have no limit, so there is nothing to hold")]
+    pub(super) async fn slot(
+        &mut self,
+        interrupt: &mut (dyn Future<Output = ()> + Unpin),
+    ) -> Result<Option<Option<Lock>>, Error> {
+        // From here on a signal is heard, not the end of the process.
+        if poll_fn(|cx| Poll::Ready(Pin::new(&mut *interrupt).poll(cx))).await.is_ready() {
+            return Ok(None);
+        }
+        let limit = self.model.concurrency;
+        if limit == 0 {
+            return Ok(Some(None));
+        }
+        let (provider, directory) = (&self.model.id.provider, self.ws.config.home().join("run").join("slots"));
+        let slots = Slots::new(&directory, provider, limit);
+        let failed = |source| Error::Slots { path: directory.clone(), source };
+        if let Some(lock) = slots.attempt().map_err(failed)? {
+            return Ok(Some(Some(lock)));
+        }
+        self.observer.observe(&Progress::Waiting { provider, limit });
+        tokio::select! {
+            lock = slots.wait(&TokioTimer) => Ok(Some(Some(lock.map_err(failed)?))),
+            () = interrupt => Ok(None),
+        }
+    }
+
+    /// Builds the first request of the exchange.
+    pub(super) fn build(&mut self) -> Result<Input, Error> {
+        self.admit()?;
+        let prepared = prepare::first(self.ws, self.message, &self.hooked.extra, &self.model)?;
+        self.within_budget(prepared.tokens)?;
+        self.prepared = Some(prepared);
+        Ok(Input::Passed)
+    }
+}
