@@ -22,6 +22,7 @@ mod hostile_repositories;
 mod landing;
 mod model;
 mod private;
+mod providers;
 mod repositories;
 mod review;
 mod running;
