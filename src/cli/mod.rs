@@ -18,6 +18,7 @@ mod reference;
 mod render;
 mod review;
 mod sampling;
+mod support;
 
 use std::ffi::OsString;
 use std::io::Write as _;

@@ -68,6 +68,13 @@ impl Asked {
         self
     }
 
+    /// What it cost, by the price list of the model that was asked.
+    fn priced(&self, priced: bool) -> &Self {
+        let row = self.world.rt(&["log", "--json"]).ok().json().remove(0);
+        assert_eq!(row["cost"].as_str().is_some_and(|cost| cost.starts_with("0.00")), priced, "{row}");
+        self
+    }
+
     /// What is on record: who answered, and the tokens as `[input, from the cache, written]`.
     fn counted(&self, served: &str, tokens: [u64; 3]) {
         counted(&self.world, served, tokens);
@@ -90,14 +97,14 @@ fn gemini_makes_a_committed_edit() {
     let vars = [("GEMINI_API_KEY", KEY), ("RT__PROVIDERS__GEMINI__BASE_URL", "URL")];
     let asked = asked(Speech::Gemini, "flash", &vars);
     asked.at("/v1beta/models/gemini-flash-latest:streamGenerateContent?alt=sse").with_key("x-goog-api-key", "KEY");
-    asked.counted("gemini-3.7-flash", [1000, 200, 35]);
+    asked.priced(true).counted("gemini-3.7-flash", [1000, 200, 35]);
 }
 
 #[test]
 fn anthropic_makes_a_committed_edit() {
     let vars = [("ANTHROPIC_API_KEY", KEY), ("RT__PROVIDERS__ANTHROPIC__BASE_URL", "URL")];
     let asked = asked(Speech::Anthropic, "sonnet", &vars);
-    asked.at("/v1/messages").with_key("x-api-key", "KEY").counted("claude-fake-1", [1000, 200, 35]);
+    asked.at("/v1/messages").with_key("x-api-key", "KEY").priced(true).counted("claude-fake-1", [1000, 200, 35]);
     assert_eq!(asked.request.headers["anthropic-version"], "2023-06-01");
     assert!(asked.request.text().starts_with(r#"{"model":"claude-sonnet-5-5","max_tokens":"#), "{}", asked.request.text());
 }
@@ -110,7 +117,7 @@ fn openai_makes_a_committed_edit() {
         ("RT__PROVIDERS__OPENAI__KIND", "responses"),
     ];
     let asked = asked(Speech::Responses, "openai/gpt-6-luna", &vars);
-    asked.at("/v1/responses").with_key("authorization", "Bearer KEY").counted("gpt-fake-1", [1000, 200, 35]);
+    asked.at("/v1/responses").with_key("authorization", "Bearer KEY").priced(true).counted("gpt-fake-1", [1000, 200, 35]);
     assert!(asked.request.text().contains(r#""store":false"#));
 }
 
@@ -119,14 +126,14 @@ fn xai_makes_a_committed_edit() {
     let vars =
         [("XAI_API_KEY", KEY), ("RT__PROVIDERS__XAI__BASE_URL", "URL/v1"), ("RT__PROVIDERS__XAI__KIND", "responses")];
     let asked = asked(Speech::Responses, "grok", &vars);
-    asked.at("/v1/responses").with_key("authorization", "Bearer KEY").counted("gpt-fake-1", [1000, 200, 35]);
+    asked.at("/v1/responses").with_key("authorization", "Bearer KEY").priced(true).counted("gpt-fake-1", [1000, 200, 35]);
     assert!(asked.request.text().contains(r#""model":"grok-4.7""#));
 }
 
 #[test]
 fn ollama_makes_a_committed_edit() {
     let asked = asked(Speech::Ollama, "ollama/fake:1b", &[("RT__PROVIDERS__OLLAMA__BASE_URL", "URL")]);
-    asked.at("/api/chat").without_key().counted("fake:1b", [1200, 0, 35]);
+    asked.at("/api/chat").without_key().priced(false).counted("fake:1b", [1200, 0, 35]);
     assert!(asked.request.text().contains(r#""num_ctx":"#));
 }
 
@@ -134,7 +141,7 @@ fn ollama_makes_a_committed_edit() {
 fn a_server_with_chat_completions_makes_a_committed_edit() {
     let vars = [("RT__PROVIDERS__LLAMA__KIND", "openai"), ("RT__PROVIDERS__LLAMA__BASE_URL", "URL/v1")];
     let asked = asked(Speech::Chat, "llama/fake", &vars);
-    asked.at("/v1/chat/completions").without_key().counted("fake-1", [1000, 200, 35]);
+    asked.at("/v1/chat/completions").without_key().priced(false).counted("fake-1", [1000, 200, 35]);
 }
 
 /// A program of this name on the path, which keeps what it is given and writes these frames.
