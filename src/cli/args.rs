@@ -65,6 +65,7 @@ pub enum Command {
     Files(commands::files::FilesArgs),
     Prompt(commands::prompt::PromptArgs),
     Config(commands::config::ConfigArgs),
+    Model(commands::model::ModelArgs),
     Init(commands::init::InitArgs),
     Trust(commands::trust::TrustArgs),
     Index(commands::index::IndexArgs),

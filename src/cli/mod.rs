@@ -128,6 +128,7 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Files(args) => commands::files::run(ctx, args),
         Command::Prompt(args) => commands::prompt::run(ctx, args),
         Command::Config(args) => commands::config::run(ctx, args),
+        Command::Model(args) => commands::model::run(ctx, args),
         Command::Init(args) => commands::init::run(ctx, args),
         Command::Trust(args) => commands::trust::run(ctx, args),
         Command::Index(args) => commands::index::run(ctx, args),

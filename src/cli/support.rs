@@ -77,7 +77,8 @@ mod tests {
     fn no_cell_is_blank_and_every_option_is_somewhere() {
         let text = markdown();
         for line in text.lines().filter(|line| line.starts_with('|')).filter(|line| !line.starts_with("| |")) {
-            assert!(line.split('|').skip(1).rev().skip(1).all(|cell| !cell.trim().is_empty()), "{line}");
+            let cells = line.trim_matches('|').split('|');
+            assert!(cells.clone().count() > 1 && cells.into_iter().all(|cell| !cell.trim().is_empty()), "{line}");
         }
         let rows = |name: &str| text.lines().filter(|line| line.starts_with(&format!("| {name} |"))).count();
         for ability in Ability::ALL {

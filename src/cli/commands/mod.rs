@@ -17,6 +17,7 @@ pub mod index;
 pub mod init;
 pub mod log;
 pub mod man;
+pub mod model;
 pub mod prompt;
 pub mod redo;
 pub mod retry;
