@@ -68,6 +68,9 @@ pub enum Error {
     /// A project's settings name it, and they are not those that were trusted.
     #[error("the model's command does not run: {0}")]
     NotTrusted(String),
+    /// Without what it printed.
+    #[error("the key_command of {provider} {how}")]
+    KeyCommand { provider: String, how: String },
     #[error("{provider} needs a key, and none of these variables is set: {}", names.join(", "))]
     NoKey { provider: String, names: Vec<String> },
     /// `manual` without someone to paste.

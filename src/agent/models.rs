@@ -3,22 +3,28 @@
 //! Invariants
 //! - A request goes to the provider that the user chose, and to no other. `auto` takes the first one that is set up, in a
 //!   fixed order, else a server of this machine ([`discover`]), and the caller says which.
-//! - Keys come from variables of the process only and are never part of an error.
+//! - A key comes from a variable, from the user's own command or from where the user keeps it, in this order, and is never part
+//!   of an error.
+//! - A model whose key only a command has can be looked at without one; [`super::keys::unlock`] comes before it is asked.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use crate::base::clock::Timestamp;
+use crate::base::clock::{Entropy, Timestamp};
 use crate::base::media::MediaType;
 use crate::base::money::Tokens;
 use crate::base::options::{CallOption, CallOptions};
 use crate::config::schema::BUILT_IN_PROVIDERS;
-use crate::config::{Protocol, ProviderSettings, Settings};
+use crate::config::secret::Secret;
+use crate::config::{Config, KeySource, Protocol, ProviderSettings, Settings};
 use crate::llm::{
     Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
-    WireCall, breaker, catalog::ModelInfo, local::Paste,
+    WireCall, breaker,
+    catalog::{Catalog, ModelInfo},
+    local::Paste,
 };
 use crate::net::{Client, Options};
 use crate::session::request::{ModelId, ModelRequest, Part, Traits};
@@ -26,7 +32,7 @@ use crate::session::stream::Usage;
 use crate::session::turn::Price;
 
 use super::Error;
-use super::workspace::Workspace;
+use super::workspace::{Workspace, scratch_below};
 
 /// How long a local server may take to be reached, and to say which models it has.
 const REACHED_WITHIN: Duration = Duration::from_millis(300);
@@ -123,8 +129,12 @@ impl Model {
 
     /// What the model that `served` an answer costs at `at`; `None` when it is not known.
     pub fn price(&self, ws: &Workspace, served: Option<&str>, usage: &Usage, at: Timestamp) -> Option<Price> {
+        self.price_in(ws.catalog().ok()?, served, usage, at)
+    }
+
+    /// The same by this catalogue.
+    pub fn price_in(&self, catalog: &Catalog, served: Option<&str>, usage: &Usage, at: Timestamp) -> Option<Price> {
         let prompt = usage.input + usage.cache_read + usage.cache_write;
-        let catalog = ws.catalog().ok()?;
         // An alias such as `flash` has no price; what it stands for has.
         let named = |model: &str| catalog.price(&self.id.provider, model, prompt, at);
         served.and_then(named).or_else(|| named(&self.full))
@@ -150,35 +160,62 @@ pub struct Special {
     pub paste: Option<Box<Paste>>,
 }
 
+/// What a model is found and opened with; no repository is among it.
+pub struct Setup<'a> {
+    pub config: &'a Config,
+    pub env: &'a BTreeMap<String, String>,
+    pub catalog: &'a Catalog,
+    /// Keys that were got by a command, by provider.
+    pub keys: &'a BTreeMap<String, Secret>,
+    /// For the name of the directory that a program runs in.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl<'a> Setup<'a> {
+    fn of(ws: &'a Workspace) -> Result<Self, Error> {
+        Ok(Self { config: &ws.config, env: &ws.env, catalog: ws.catalog()?, keys: &ws.keys, entropy: &*ws.entropy })
+    }
+
+    fn key(&self, provider: &str) -> Option<Secret> {
+        self.config.key_for(provider, self.env).or_else(|| self.keys.get(provider).cloned())
+    }
+}
+
 /// Reads a model's name: `provider/model`, or one of the short names.
 pub fn parse(ws: &Workspace, name: &str) -> Result<ModelId, Error> {
     if ws.redactor.holds(name.as_bytes()) {
         return Err(Error::KeepsSecret);
     }
+    parse_with(&Setup::of(ws)?, name)
+}
+
+/// The same without a workspace.
+pub fn parse_with(setup: &Setup<'_>, name: &str) -> Result<ModelId, Error> {
     // It stands in a line of the user's commit, as co-author. A fetched session may have kept any text.
     if name.contains(char::is_control) {
         return Err(Error::UnknownModel(name.to_owned()));
     }
     let model = |provider: &str, model: &str| ModelId { provider: provider.to_owned(), model: model.to_owned() };
     match name {
-        "auto" => auto(ws),
+        "auto" => auto(setup),
         "echo" | "manual" | "replay" => Ok(model(name, name)),
         _ => {
-            if let Some(full) = ws.catalog()?.alias(name) {
+            if let Some(full) = setup.catalog.alias(name) {
                 return Ok(model(&full.provider, name));
             }
             let id: ModelId = name.parse().map_err(|_| Error::UnknownModel(name.to_owned()))?;
-            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str()) || settings_of(ws, &id.provider).is_some();
+            let known = ["echo", "manual", "replay"].contains(&id.provider.as_str());
+            let known = known || settings_of(setup.config, &id.provider).is_some();
             if known { Ok(id) } else { Err(Error::UnknownProvider(id.provider)) }
         }
     }
 }
 
 /// The first provider with a key, in the order of the manual, with the model that it is asked for by itself.
-fn auto(ws: &Workspace) -> Result<ModelId, Error> {
+fn auto(setup: &Setup<'_>) -> Result<ModelId, Error> {
     for (provider, _) in BUILT_IN_PROVIDERS {
-        if ws.config.key_for(provider, &ws.env).is_some()
-            && let Some(model) = ws.catalog()?.default_of(provider)
+        if setup.config.key_source(provider, setup.env).is_some()
+            && let Some(model) = setup.catalog.default_of(provider)
         {
             return Ok(ModelId { provider: provider.to_owned(), model: model.to_owned() });
         }
@@ -187,8 +224,8 @@ fn auto(ws: &Workspace) -> Result<ModelId, Error> {
 }
 
 /// What is known of a provider: as it is configured, else as one of the servers of this machine.
-fn settings_of<'a>(ws: &'a Workspace, provider: &str) -> Option<&'a ProviderSettings> {
-    let settings = ws.config.settings();
+pub fn settings_of<'a>(config: &'a Config, provider: &str) -> Option<&'a ProviderSettings> {
+    let settings = config.settings();
     let local = || settings.model.local_servers.iter().find(|(name, _)| name == provider).map(|(_, settings)| settings);
     match settings.providers.get(provider) {
         Some(known) if known.base_url.is_none() => local().or(Some(known)),
@@ -199,7 +236,11 @@ fn settings_of<'a>(ws: &'a Workspace, provider: &str) -> Option<&'a ProviderSett
 /// The first model of the first server that answers on this machine: those that are configured, then the usual places.
 /// Nothing is sent but the question for its models.
 pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
-    let settings = ws.config.settings();
+    discover_with(ws.config.settings()).await
+}
+
+/// The same without a workspace.
+pub async fn discover_with(settings: &Settings) -> Result<ModelId, Error> {
     let usual = settings
         .model
         .local_servers
@@ -213,7 +254,7 @@ pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
     let asked = ask_all(servers.iter().map(|(_, address)| address.clone())).await;
     let mut tried = Vec::new();
     for ((name, address), found) in servers.into_iter().zip(asked) {
-        match found {
+        match found.and_then(first) {
             Ok(model) => return Ok(ModelId { provider: name.clone(), model }),
             Err(None) => tried.push(address),
             Err(Some(why)) => tried.push(format!("{address} ({why})")),
@@ -228,6 +269,15 @@ pub struct Server {
     pub name: String,
     /// Its first model; else why it has none, when it is there at all.
     pub model: Result<String, Option<&'static str>>,
+    /// All of its models.
+    pub models: Vec<String>,
+}
+
+/// Why a server has no model, when it is there at all.
+type NoModel = Option<&'static str>;
+
+fn first(models: Vec<String>) -> Result<String, NoModel> {
+    models.into_iter().next().ok_or(Some("it has no model"))
 }
 
 /// Asks each server of this machine in `model.local_servers` for its models, and nobody else for anything.
@@ -235,7 +285,11 @@ pub async fn local_servers(settings: &Settings) -> Vec<Server> {
     let servers = &settings.model.local_servers;
     let addresses = servers.iter().map(|(_, settings)| address_of(settings).unwrap_or_default());
     let asked = ask_all(addresses).await;
-    servers.iter().zip(asked).map(|((name, _), model)| Server { name: name.clone(), model }).collect()
+    let server = |name: &String, asked: Result<Vec<String>, NoModel>| {
+        let models = asked.clone().unwrap_or_default();
+        Server { name: name.clone(), model: asked.and_then(first), models }
+    };
+    servers.iter().zip(asked).map(|((name, _), asked)| server(name, asked)).collect()
 }
 
 /// The address up to and with `/v1`: Ollama lists its models there as the others do.
@@ -245,17 +299,17 @@ fn address_of(settings: &ProviderSettings) -> Option<String> {
     Some(if bare { format!("{base}/v1") } else { base.to_owned() })
 }
 
-async fn ask_all(addresses: impl Iterator<Item = String>) -> Vec<Result<String, Option<&'static str>>> {
+async fn ask_all(addresses: impl Iterator<Item = String>) -> Vec<Result<Vec<String>, NoModel>> {
     let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
     let asked = addresses.map(|address| {
         let client = &client;
-        async move { first_model(client, &address).await }
+        async move { models_at(client, &address).await }
     });
     futures_util::future::join_all(asked).await
 }
 
-/// The first model that a server lists; else why it has none, when it is there at all.
-async fn first_model(client: &Client, address: &str) -> Result<String, Option<&'static str>> {
+/// The models that a server lists; else why it has none, when it is there at all.
+async fn models_at(client: &Client, address: &str) -> Result<Vec<String>, NoModel> {
     let ask = async {
         let response = client.get_local(&format!("{}/models", address.trim_end_matches('/'))).await.map_err(|_| None)?;
         if response.status != 200 {
@@ -270,14 +324,20 @@ async fn first_model(client: &Client, address: &str) -> Result<String, Option<&'
             }
         }
         let list: serde_json::Value = serde_json::from_slice(&raw).map_err(|_| Some("it is no model server"))?;
-        let model = list["data"][0]["id"].as_str().filter(|id| !id.is_empty() && !id.contains(char::is_control));
-        model.map(str::to_owned).ok_or(Some("it has no model"))
+        let is_name = |id: &&str| !id.is_empty() && !id.contains(char::is_control);
+        let ids = list["data"].as_array().into_iter().flatten().filter_map(|model| model["id"].as_str());
+        Ok(ids.filter(is_name).map(str::to_owned).collect())
     };
     tokio::time::timeout(LISTED_WITHIN, ask).await.unwrap_or(Err(Some("it does not answer")))
 }
 
 /// The model with this name, ready to be asked.
 pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Error> {
+    open_with(&Setup::of(ws)?, id, special)
+}
+
+/// The same without a workspace.
+pub fn open_with(setup: &Setup<'_>, id: ModelId, special: Special) -> Result<Model, Error> {
     let plain = |provider: Box<dyn Provider>| Model { id: id.clone(), ..Model::plain(provider) };
     match id.provider.as_str() {
         "echo" => return Ok(plain(Box::new(Echo))),
@@ -288,9 +348,10 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
         "replay" => return Ok(plain(Box::new(Replay::new(special.recordings)?))),
         _ => {}
     }
-    let settings = settings_of(ws, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
-    let key = ws.config.key_for(&id.provider, &ws.env);
-    let via = key.as_ref().map(|k| k.name().to_owned()).or_else(|| settings.base_url.clone());
+    let settings = settings_of(setup.config, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
+    let source = setup.config.key_source(&id.provider, setup.env);
+    let via = source.as_ref().map(ToString::to_string).or_else(|| settings.base_url.clone());
+    let key = setup.key(&id.provider);
     let retry = settings.retry;
     let policy = RetryPolicy { max: retry.max, base: retry.base, cap: retry.cap, idle: settings.timeout };
     if settings.kind == Protocol::Command {
@@ -298,24 +359,25 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
             return Err(Error::NoCommand(id.provider.clone()));
         }
         let keys = ["command", "kind"].map(|key| format!("providers.{}.{key}", id.provider));
-        if let Err(why) = ws.config.may_run(&keys.each_ref().map(String::as_str))? {
+        if let Err(why) = setup.config.may_run(&keys.each_ref().map(String::as_str))? {
             return Err(Error::NotTrusted(why));
         }
         let provider = Box::new(Program {
             name: id.provider.clone(),
             argv: settings.command.clone(),
             output: settings.output,
-            directory: ws.scratch(),
+            directory: scratch_below(setup.config.home(), setup.entropy),
         });
-        return known(ws, Model { via: settings.command.first().cloned(), policy, ..Model::plain(provider) }, id);
+        return known(setup, Model { via: settings.command.first().cloned(), policy, ..Model::plain(provider) }, id);
     }
     let own = own_address(&id.provider, settings.kind);
-    if key.is_none() && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
+    let locked = source == Some(KeySource::Command);
+    if key.is_none() && !locked && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
         return Err(missing_key(&id.provider, settings.key_env.as_deref()));
     }
     let base_url = settings.base_url.clone().or_else(|| own.map(str::to_owned));
     let base_url = base_url.ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
-    let client = Arc::new(Client::new(net_options(ws)));
+    let client = Arc::new(Client::new(net_options(setup.env)));
     let endpoint = Endpoint { name: id.provider.clone(), base_url, key, client };
     let provider: Box<dyn Provider> = match settings.kind {
         Protocol::Gemini => Box::new(Gemini::new(endpoint)),
@@ -325,23 +387,22 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
         Protocol::Ollama => Box::new(Ollama::new(endpoint.without_version())),
         Protocol::Command => return Err(Error::Bug("a command has no address".to_owned())),
     };
-    known(ws, Model { policy, via, ..Model::plain(provider) }, id)
+    known(setup, Model { policy, via, ..Model::plain(provider) }, id)
 }
 
 /// The same with its name, what is known about it, and how it is to be asked.
-fn known(ws: &Workspace, model: Model, id: ModelId) -> Result<Model, Error> {
-    let catalog = ws.catalog()?;
-    let full = catalog.full_name(&id.provider, &id.model).to_owned();
-    let info = catalog.find(&id.provider, &full).cloned().unwrap_or_default();
-    let settings = settings_of(ws, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
-    let limits = settings.breaker;
-    let breaker = breaker::Rules { failures: limits.failures, cooldown: limits.cooldown };
+fn known(setup: &Setup<'_>, model: Model, id: ModelId) -> Result<Model, Error> {
+    let full = setup.catalog.full_name(&id.provider, &id.model).to_owned();
+    let info = setup.catalog.find(&id.provider, &full).cloned().unwrap_or_default();
+    let sampling = setup.config.settings().sampling.clone();
+    let settings = settings_of(setup.config, &id.provider).ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
+    let breaker = breaker::Rules { failures: settings.breaker.failures, cooldown: settings.breaker.cooldown };
     let place = Some(breaker::Place { provider: id.provider.clone(), address: settings.base_url.clone().unwrap_or_default() });
-    Ok(Model { id, full, info, place, breaker, concurrency: settings.concurrency, ..model }.with_options(ws.config.settings().sampling.clone()))
+    Ok(Model { id, full, info, place, breaker, concurrency: settings.concurrency, ..model }.with_options(sampling))
 }
 
 /// Where a provider is that has no address of its own in the settings.
-fn own_address(provider: &str, kind: Protocol) -> Option<&'static str> {
+pub fn own_address(provider: &str, kind: Protocol) -> Option<&'static str> {
     match (provider, kind) {
         ("gemini", _) | (_, Protocol::Gemini) => Some(Gemini::BASE_URL),
         ("anthropic", _) | (_, Protocol::Anthropic) => Some(Anthropic::BASE_URL),
@@ -357,17 +418,17 @@ fn missing_key(provider: &str, named: Option<&str>) -> Error {
 }
 
 /// Proxies and certificates as the usual variables set them up.
-fn net_options(ws: &Workspace) -> Options {
+fn net_options(env: &BTreeMap<String, String>) -> Options {
     let either = |name: &str| {
         let upper = name.to_ascii_uppercase();
-        [name, upper.as_str()].iter().find_map(|n| ws.env.get(*n)).filter(|v| !v.is_empty()).cloned()
+        [name, upper.as_str()].iter().find_map(|n| env.get(*n)).filter(|v| !v.is_empty()).cloned()
     };
     let all = either("all_proxy");
     Options {
-        http_proxy: ws.env.get("http_proxy").filter(|v| !v.is_empty()).cloned().or_else(|| all.clone()),
+        http_proxy: env.get("http_proxy").filter(|v| !v.is_empty()).cloned().or_else(|| all.clone()),
         https_proxy: either("https_proxy").or(all),
         no_proxy: either("no_proxy").unwrap_or_default(),
-        ca_file: ws.env.get("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(Into::into),
+        ca_file: env.get("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(Into::into),
         ..Options::default()
     }
 }

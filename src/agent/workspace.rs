@@ -37,6 +37,8 @@ pub struct Workspace {
     pub entropy: Arc<dyn Entropy>,
     pub faults: Faults,
     pub redactor: Redactor,
+    /// Keys that were got by a command, by provider.
+    pub(super) keys: BTreeMap<String, Secret>,
     pub templates: Templates,
     pub pipeline: Pipeline,
     /// The directory that the user is in, inside the repository; `None` at its root.
@@ -65,6 +67,24 @@ fn credentials(backend: &Git) -> Vec<Secret> {
     out
 }
 
+/// What is known about models: by the program, and by the user's own file beside the settings in `home`.
+pub fn catalog_of(home: &Path) -> Result<Catalog, Error> {
+    let path = home.join("models.json");
+    let built_in = Catalog::built_in();
+    match std::fs::read_to_string(&path) {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(built_in),
+        Err(source) => Err(Error::Read { what: path.display().to_string(), source }),
+        Ok(text) => built_in.with(&text).map_err(|source| Error::Catalog { path: path.display().to_string(), source }),
+    }
+}
+
+/// A directory below `home` that nobody else uses; it does not exist yet.
+pub fn scratch_below(home: &Path, entropy: &dyn Entropy) -> PathBuf {
+    let mut name = [0; 8];
+    entropy.fill(&mut name);
+    home.join("run").join(format!("{:016x}", u64::from_le_bytes(name)))
+}
+
 impl Workspace {
     /// A workspace for someone who is in `directory`.
     pub fn new(parts: Parts, directory: &Path) -> Result<Self, Error> {
@@ -86,6 +106,7 @@ impl Workspace {
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
         Ok(Self {
             redactor: Redactor::new(config.secrets(&env).into_iter().chain(credentials(&backend))),
+            keys: BTreeMap::new(),
             templates: Templates::new(&overrides)?,
             backend: Box::new(backend),
             config,
@@ -104,13 +125,7 @@ impl Workspace {
         if let Some(known) = self.catalog.get() {
             return Ok(known);
         }
-        let path = self.config.home().join("models.json");
-        let built_in = Catalog::built_in();
-        let known = match std::fs::read_to_string(&path) {
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => built_in,
-            Err(source) => return Err(Error::Read { what: path.display().to_string(), source }),
-            Ok(text) => built_in.with(&text).map_err(|source| Error::Catalog { path: path.display().to_string(), source })?,
-        };
+        let known = catalog_of(self.config.home())?;
         Ok(self.catalog.get_or_init(|| known))
     }
 
@@ -127,13 +142,6 @@ impl Workspace {
     pub fn author(&self) -> Result<Signature, Error> {
         let now = self.now();
         Ok(self.backend.author(now, self.clock.offset(now))?)
-    }
-
-    /// A directory that nobody else uses, below retort's own; it does not exist yet.
-    pub fn scratch(&self) -> PathBuf {
-        let mut name = [0; 8];
-        self.entropy.fill(&mut name);
-        self.config.home().join("run").join(format!("{:016x}", u64::from_le_bytes(name)))
     }
 
     pub fn new_key(&self) -> TurnKey {

@@ -129,6 +129,19 @@ impl Context {
         }
     }
 
+    /// The source of randomness that the settings name.
+    pub fn entropy(config: &Config) -> Arc<dyn Entropy> {
+        match config.settings().debug.seed {
+            Some(seed) => Arc::new(SeededEntropy::new(seed)),
+            None => Arc::new(SystemEntropy),
+        }
+    }
+
+    /// From now on, nothing that is written holds one of these secrets.
+    pub fn hide(&self, redactor: &Redactor) {
+        self.secrets.set(redactor.clone());
+    }
+
     /// `ui.color` outweighs what the terminal says; `auto` leaves it.
     pub fn set_color(&self, config: &Config) {
         match config.settings().ui.color {
@@ -179,11 +192,7 @@ impl Context {
             config.warnings().iter().for_each(|warning| self.ui.warn(warning));
         }
         let debug = &config.settings().debug;
-        let clock = Self::clock(&config);
-        let entropy: Arc<dyn Entropy> = match debug.seed {
-            Some(seed) => Arc::new(SeededEntropy::new(seed)),
-            None => Arc::new(SystemEntropy),
-        };
+        let (clock, entropy) = (Self::clock(&config), Self::entropy(&config));
         let faults = Faults::new(debug.fault.as_deref().unwrap_or_default());
         let backend = probe.with_faults(faults.clone());
         let backend = match &self.home {

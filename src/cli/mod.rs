@@ -18,6 +18,7 @@ mod reference;
 mod render;
 mod review;
 mod sampling;
+mod support;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -125,9 +126,9 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Status(_) => commands::status::run(ctx),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Files(args) => commands::files::run(ctx, args),
-        Command::Model(args) => commands::model::run(ctx, args),
         Command::Prompt(args) => commands::prompt::run(ctx, args),
         Command::Config(args) => commands::config::run(ctx, args),
+        Command::Model(args) => commands::model::run(ctx, args),
         Command::Init(args) => commands::init::run(ctx, args),
         Command::Trust(args) => commands::trust::run(ctx, args),
         Command::Index(args) => commands::index::run(ctx, args),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::credentials;
 use super::file::{self, Setting};
 use super::schema::{self, KEYS, Scope};
 use super::secret::{self, Secret};
@@ -92,6 +93,27 @@ pub struct Template {
     pub path: PathBuf,
 }
 
+/// Where the key of a provider comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// The variable of this name.
+    Variable(String),
+    /// What `key_command` prints.
+    Command,
+    /// Kept by `rt model login`.
+    Stored,
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => f.write_str(name),
+            Self::Command => f.write_str("key_command"),
+            Self::Stored => f.write_str(credentials::STORED),
+        }
+    }
+}
+
 /// Merged settings.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -101,6 +123,8 @@ pub struct Config {
     trust: Status,
     home: PathBuf,
     project: Option<PathBuf>,
+    /// Keys that the user keeps, by provider.
+    stored: BTreeMap<String, Secret>,
 }
 
 /// Everything that is wrong with a configuration, in the order of the layers.
@@ -163,17 +187,35 @@ impl Config {
         })
     }
 
-    /// The key of a provider, from the variable that its settings name or else the well-known ones.
+    /// The key of a provider: from the variable that its settings name or else the well-known ones, or as it is kept. Where a
+    /// command gives it there is none here: nothing is run.
     pub fn key_for(&self, provider: &str, env: &BTreeMap<String, String>) -> Option<Secret> {
+        match self.key_source(provider, env)? {
+            KeySource::Variable(_) => self.key_in(provider, env),
+            KeySource::Command => None,
+            KeySource::Stored => self.stored.get(provider).cloned(),
+        }
+    }
+
+    fn key_in(&self, provider: &str, env: &BTreeMap<String, String>) -> Option<Secret> {
         let named = self.settings.providers.get(provider).and_then(|p| p.key_env.as_deref());
         secret::key_for(provider, env, named)
+    }
+
+    /// Where the key of a provider comes from, when it has one.
+    pub fn key_source(&self, provider: &str, env: &BTreeMap<String, String>) -> Option<KeySource> {
+        let variable = self.key_in(provider, env).map(|key| KeySource::Variable(key.name().to_owned()));
+        let command = self.settings.providers.get(provider).filter(|settings| !settings.key_command.is_empty());
+        let stored = || self.stored.contains_key(provider).then_some(KeySource::Stored);
+        variable.or_else(|| command.map(|_| KeySource::Command)).or_else(stored)
     }
 
     /// Everything that must never be stored or sent: secrets in variables and in addresses, and the keys of all providers.
     pub fn secrets(&self, env: &BTreeMap<String, String>) -> Vec<Secret> {
         let mut found = secret::secrets_in_env(env);
         found.extend(self.entries.iter().flat_map(|entry| secret::secrets_in_urls(&entry.key, &entry.value.to_string())));
-        found.extend(self.settings.providers.keys().filter_map(|name| self.key_for(name, env)));
+        found.extend(self.settings.providers.keys().filter_map(|name| self.key_in(name, env)));
+        found.extend(self.stored.values().cloned());
         found
     }
 
@@ -212,6 +254,10 @@ struct Layers<'a> {
 
 fn gather(sources: &Sources) -> Result<(Config, Vec<ConfigError>), ConfigError> {
     let mut layers = Layers { sources, set: BTreeMap::new(), problems: Vec::new(), warnings: Vec::new() };
+    let stored = credentials::read(&sources.home).unwrap_or_else(|problem| {
+        layers.problems.push(problem);
+        BTreeMap::new()
+    });
     for setting in layers.files(&sources.home, Layer::User)? {
         layers.put(setting, &sources.home);
     }
@@ -251,7 +297,7 @@ fn gather(sources: &Sources) -> Result<(Config, Vec<ConfigError>), ConfigError> 
             key,
         })
         .collect();
-    Ok((Config { settings, entries, warnings, trust, home: sources.home.clone(), project }, problems))
+    Ok((Config { settings, entries, warnings, trust, home: sources.home.clone(), project, stored }, problems))
 }
 
 fn same_dir(a: &Path, b: &Path) -> bool {

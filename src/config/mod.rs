@@ -8,8 +8,9 @@
 //! - A value that could run a command, choose where a prompt is sent, or read a file outside the project never comes
 //!   from a project that is not trusted, nor from a session, which may have been fetched from someone else.
 //! - Files are read and written here and nowhere above; the home directory and the variables are handed in.
-//! - No secret is held in a [`Config`], and none can be printed by accident ([`secret::Secret`]).
+//! - No secret that is held can be printed by accident ([`secret::Secret`]).
 
+pub mod credentials;
 mod error;
 mod file;
 mod load;
@@ -23,7 +24,7 @@ mod write;
 
 pub use error::ConfigError;
 pub use file::parse;
-pub use load::{Config, Entry, Layer, Origin, Sources, Template, check};
+pub use load::{Config, Entry, KeySource, Layer, Origin, Sources, Template, check};
 pub use settings::{
     BreakerSettings, CheckSettings, Color, CommitMode, CompactMode, ContextSettings, DebugSettings, DirtyMode, EditFormat,
     HookCommand, HookSettings, MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings,

@@ -121,6 +121,8 @@ pub const KEYS: &[Key] = &[
         "The protocol that the provider speaks; needed for a provider with a name of your own. `openai` is chat completions, which most servers speak; `openai` and `xai` themselves speak `responses`, unless they have an address of their own."),
     key("providers.<name>.key_env", Text, "", Trusted, "WORK_GEMINI_KEY",
         "The variable that holds the key. Unset: `GEMINI_API_KEY` then `GOOGLE_API_KEY` for gemini, `ANTHROPIC_API_KEY`, `OPENAI_API_KEY`, `XAI_API_KEY` for those, none for others."),
+    key("providers.<name>.key_command", Command, "", Trusted, "pass show work/gemini",
+        "A command that prints the key; it runs when the key is needed and no variable has it. Without either, the key is the one that `rt model login` keeps."),
     key("providers.<name>.base_url", Url, "", Trusted, "http://127.0.0.1:8080/v1",
         "Where requests go. Unset: the provider's own address."),
     key("providers.<name>.command", Command, "", Trusted, "my-model --name {model}",

@@ -156,6 +156,12 @@ impl Redactor {
         Self { secrets, starts }
     }
 
+    /// The same with one more.
+    #[must_use]
+    pub fn with(&self, secret: Secret) -> Self {
+        Self::new(self.secrets.iter().cloned().chain([secret]))
+    }
+
     /// The first secret in `bytes`.
     pub fn find(&self, bytes: &[u8]) -> Option<&Secret> {
         self.find_from(bytes, 0).map(|(_, secret)| secret)

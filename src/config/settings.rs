@@ -200,6 +200,8 @@ pub struct ProviderSettings {
     pub kind: Protocol,
     /// The variable with its key, if not the well-known one.
     pub key_env: Option<String>,
+    /// What prints its key, where no variable has it; empty for none.
+    pub key_command: Vec<String>,
     /// Its address, if not its own. Set for every provider that is not built in.
     pub base_url: Option<String>,
     /// How long to wait without data.
@@ -501,6 +503,7 @@ impl Merged<'_> {
         ProviderSettings {
             kind: self.text(&key("kind")).and_then(|word| Protocol::from_word(&word)).unwrap_or(own_kind),
             key_env: self.text(&key("key_env")),
+            key_command: self.argv(&key("key_command")).unwrap_or_default(),
             base_url,
             timeout: self.time(&key("timeout")),
             retry: RetrySettings {

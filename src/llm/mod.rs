@@ -9,6 +9,7 @@
 //!   appended. Framing is written in few, repeating runs, because each distinct run is stored once.
 //! - A credential is only ever in [`WireCall::secret_headers`]; it is not shown, not stored, and cut out of error bodies.
 
+pub mod ability;
 pub mod answer;
 pub mod anthropic;
 pub mod ask;

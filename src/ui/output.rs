@@ -372,6 +372,11 @@ impl Ui {
         Ok((read > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned()))
     }
 
+    /// Lets the input be read in a way of one's own.
+    pub(super) fn with_input<T>(&self, read: impl FnOnce(&mut dyn BufRead) -> T) -> T {
+        read(&mut *self.state().streams.input)
+    }
+
     /// All that is left of the input.
     pub fn read_input(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -26,6 +26,7 @@ mod local_models;
 mod model;
 mod policy;
 mod private;
+mod providers;
 mod repositories;
 mod review;
 mod running;

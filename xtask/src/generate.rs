@@ -17,7 +17,7 @@ pub(crate) enum Mode {
     Check,
 }
 
-const DOCS: [&str; 3] = ["cli.md", "config.md", "config.schema.json"];
+const DOCS: [&str; 4] = ["cli.md", "config.md", "config.schema.json", "providers.md"];
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "rt.bash"), ("zsh", "_rt"), ("fish", "rt.fish")];
 /// Directories that hold nothing but generated files, so a file that is no longer generated is stale.
 const WHOLE: [&str; 2] = ["completions", "man"];

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::base::id::is_letters;
 use crate::config::trust::Status;
-use crate::config::{Config, ConfigError, Origin, secret};
+use crate::config::{Config, ConfigError, KeySource, Origin, secret};
 use crate::index::Index;
 use crate::process::Spec;
 use crate::session::codec::FORMAT;
@@ -225,12 +225,16 @@ fn models(given: &Given<'_>) -> Vec<Check> {
     let settings = config.settings();
     let (mut said, mut keys) = (Vec::new(), 0);
     for (name, provider) in &settings.providers {
-        let found = config.key_for(name, given.env);
+        let found = config.key_source(name, given.env);
         let names = secret::key_names(name, provider.key_env.as_deref());
         said.push(match (found, names.is_empty()) {
-            (Some(key), _) => {
+            (Some(source), _) => {
                 keys += 1;
-                format!("{name} has {}", key.name())
+                match source {
+                    KeySource::Variable(variable) => format!("{name} has {variable}"),
+                    KeySource::Command => format!("{name} has a key_command"),
+                    KeySource::Stored => format!("{name} has a key that rt model login keeps"),
+                }
             }
             (None, true) => format!("{name} needs none"),
             (None, false) => format!("{name} has none of {}", names.join(", ")),

@@ -12,7 +12,7 @@ use crate::agent::prepare::{self, Extra, Message, Start};
 use crate::agent::review::Reviewer;
 use crate::agent::store::{Appended, Link};
 use crate::agent::workspace::Workspace;
-use crate::agent::{Error, compact, undo};
+use crate::agent::{Error, compact, keys, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
 use crate::edit::EditFormat;
@@ -137,7 +137,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
-    let ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
+    let mut ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
     let mut special = Special::default();
     let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
     let name = match wanted.strip_prefix("replay/") {
@@ -154,6 +154,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     if id.provider == "manual" {
         special.paste = Some(super::super::manual::paste(ctx)?);
     }
+    block_on(keys::unlock(&mut ws, &id.provider))??;
+    ctx.hide(&ws.redactor);
     let model = models::open(&ws, id, special)?;
     let mut files = Vec::new();
     for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {

@@ -19,7 +19,7 @@ use crate::session::stream::ModelEvent;
 
 use super::super::context::Context;
 use super::super::error::Failure;
-use super::super::reference;
+use super::super::{reference, support};
 
 /// Look at the values between the steps
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub struct DebugArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum DebugCommand {
-    /// Print a generated document: cli.md, config.md or config.schema.json
+    /// Print a generated document: cli.md, config.md, config.schema.json or providers.md
     Gen {
         /// Which one
         what: String,
@@ -90,11 +90,12 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
         DebugCommand::Gen { what } => match what.as_str() {
             "cli.md" => Ok(ctx.ui.out(reference::markdown())?),
             "config.md" => Ok(ctx.ui.out(schema::markdown())?),
+            "providers.md" => Ok(ctx.ui.out(support::markdown())?),
             "config.schema.json" => {
                 let text = serde_json::to_string_pretty(&schema::json_schema()).unwrap_or_default();
                 Ok(ctx.ui.line(text)?)
             }
-            other => Err(Failure::usage(format!("there is no document {other:?}")).hint("cli.md, config.md, config.schema.json")),
+            other => Err(Failure::usage(format!("there is no document {other:?}")).hint("cli.md, config.md, config.schema.json, providers.md")),
         },
         DebugCommand::Edits => {
             for (at, line) in std::io::stdin().lock().lines().enumerate() {

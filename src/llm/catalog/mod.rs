@@ -125,6 +125,12 @@ impl Catalog {
         self.aliases.get(name).cloned()
     }
 
+    /// The short name of a provider's model, when it has one.
+    pub fn alias_of(&self, provider: &str, model: &str) -> Option<&str> {
+        let is_it = |id: &ModelId| id.provider == provider && id.model == model;
+        self.aliases.iter().find(|(_, id)| is_it(id)).map(|(alias, _)| alias.as_str())
+    }
+
     /// The name that `provider` knows `model` by: a short name is written out where it is this provider's, and `models/`
     /// is taken off.
     pub fn full_name<'a>(&'a self, provider: &str, model: &'a str) -> &'a str {

@@ -27,13 +27,13 @@ fn policy() -> RetryPolicy {
 
 /// Waits between attempts pass at once; waiting for data takes for ever until `expire` is notified.
 #[derive(Default)]
-struct Hand {
+pub(super) struct Hand {
     slept: Mutex<Vec<Duration>>,
     expire: Arc<tokio::sync::Notify>,
 }
 
 impl Hand {
-    fn waits(&self) -> Vec<u128> {
+    pub(super) fn waits(&self) -> Vec<u128> {
         self.slept.lock().expect("lock").iter().filter(|d| is_wait(**d)).map(Duration::as_millis).collect()
     }
 
@@ -59,10 +59,10 @@ impl Timer for Hand {
 }
 
 #[derive(Default)]
-struct Log {
+pub(super) struct Log {
     lines: Vec<String>,
-    raw: Vec<u8>,
-    text: String,
+    pub(super) raw: Vec<u8>,
+    pub(super) text: String,
     full_after: Option<usize>,
 }
 
@@ -97,13 +97,13 @@ impl Sink for Log {
     }
 }
 
-struct Asked {
-    result: Result<Answer, AskError>,
-    log: Log,
-    timer: Hand,
+pub(super) struct Asked {
+    pub(super) result: Result<Answer, AskError>,
+    pub(super) log: Log,
+    pub(super) timer: Hand,
 }
 
-fn asked(provider: &dyn Provider) -> Asked {
+pub(super) fn asked(provider: &dyn Provider) -> Asked {
     let (mut log, timer) = (Log::default(), Hand::default());
     let call = provider.encode(&hello()).expect("body");
     let result = run(ask(provider, &call, &policy(), &Most, &timer, &mut log));

@@ -1,6 +1,7 @@
 //! The providers as a whole: recorded streams at every split, exact bodies, and asking against a server on loopback.
 
 mod asking;
+mod conformance;
 mod decoding;
 mod encoding;
 

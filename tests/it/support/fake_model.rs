@@ -6,6 +6,10 @@
 //! - A request that the script does not expect is answered with 400 and a text that says so, so it fails without a retry.
 #![allow(dead_code, reason = "it is compiled into several test crates, and each uses a part of it")]
 
+// It is compiled from two places, so its own place must be said.
+#[path = "spoken.rs"]
+pub(crate) mod spoken;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+
+use spoken::{Said, Speech};
 
 /// A request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +75,19 @@ impl Reply {
         Self::stream(gemini_chunks(&split(text, pieces)))
     }
 
-    /// OpenAI's stream for `text`, cut into about `pieces` chunks.
+    /// The stream of chat completions for `text`, cut into about `pieces` chunks.
     pub(crate) fn openai(text: &str, pieces: usize) -> Self {
-        Self::stream(openai_chunks(&split(text, pieces)))
+        Self::said(Speech::Chat, &Said { cached: 200, ..Said::text(text, pieces) })
+    }
+
+    /// An answer in the bytes of `speech`.
+    pub(crate) fn said(speech: Speech, said: &Said) -> Self {
+        Self::new(200, speech.content_type(), speech.frames(said))
+    }
+
+    /// A failing status with a body as `speech` has it.
+    pub(crate) fn failed(speech: Speech, status: u16, message: &str) -> Self {
+        Self::error(status, &speech.failure(status, message))
     }
 
     /// The same with one more header.
@@ -238,44 +254,9 @@ pub(crate) fn split(text: &str, pieces: usize) -> Vec<String> {
     chars.chunks(chars.len().div_ceil(pieces.max(1)).max(1)).map(|piece| piece.iter().collect()).collect()
 }
 
-/// Gemini's recorded framing: CRLF, counts on each chunk, and the end on an empty text with a signature.
+/// Gemini's stream for these pieces of text, with thinking that is not shown.
 pub(crate) fn gemini_chunks(pieces: &[String]) -> Vec<Vec<u8>> {
-    let chunk = |part: String, finish: &str, written: usize| {
-        format!(
-            "data: {{\"candidates\": [{{\"content\": {{\"parts\": [{part}],\"role\": \"model\"}},{finish}\"index\": 0}}],\
-             \"usageMetadata\": {{\"promptTokenCount\": 1200,\"candidatesTokenCount\": {written},\"totalTokenCount\": {},\
-             \"promptTokensDetails\": [{{\"modality\": \"TEXT\",\"tokenCount\": 1200}}],\"thoughtsTokenCount\": 30,\
-             \"serviceTier\": \"standard\"}},\"modelVersion\": \"gemini-3.7-flash\",\"responseId\": \"fake\"}}\r\n\r\n",
-            1230 + written
-        )
-        .into_bytes()
-    };
-    let texts = pieces.iter().enumerate().map(|(at, piece)| chunk(format!("{{\"text\": \"{}\"}}", escape(piece)), "", at + 1));
-    let end = "{\"text\": \"\",\"thoughtSignature\": \"RmFrZVNpZ25hdHVyZQ==\"}".to_owned();
-    texts.chain([chunk(end, "\"finishReason\": \"STOP\",", pieces.len())]).collect()
-}
-
-/// OpenAI's recorded framing: a role, the text, the reason to finish, the counts, `[DONE]`.
-pub(crate) fn openai_chunks(pieces: &[String]) -> Vec<Vec<u8>> {
-    let chunk = |rest: &str| {
-        format!(
-            "data: {{\"id\":\"chatcmpl-fake\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"fake-1\",{rest}}}\n\n"
-        )
-    };
-    let choice = |delta: &str, finish: &str| {
-        chunk(&format!("\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}],\"usage\":null"))
-    };
-    let mut out = vec![choice("{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}", "null")];
-    out.extend(pieces.iter().map(|piece| choice(&format!("{{\"content\":\"{}\"}}", escape(piece)), "null")));
-    out.push(choice("{}", "\"stop\""));
-    out.push(chunk(&format!(
-        "\"choices\":[],\"usage\":{{\"prompt_tokens\":1200,\"completion_tokens\":{},\"total_tokens\":{},\
-         \"prompt_tokens_details\":{{\"cached_tokens\":200}}}}",
-        pieces.len(),
-        1200 + pieces.len()
-    )));
-    out.push("data: [DONE]\n\n".to_owned());
-    out.into_iter().map(String::into_bytes).collect()
+    Speech::Gemini.frames(&Said { text: pieces.to_vec(), thinking: 30, ..Said::default() })
 }
 
 fn escape(text: &str) -> String {
