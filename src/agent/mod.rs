@@ -25,6 +25,7 @@ pub mod recover;
 pub mod review;
 mod scrub;
 pub mod sessions;
+pub mod spend;
 pub mod steps;
 pub mod store;
 mod tap;

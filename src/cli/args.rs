@@ -60,6 +60,7 @@ pub enum Command {
     Log(commands::log::LogArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Cost(commands::cost::CostArgs),
     Status(commands::status::StatusArgs),
     Session(commands::session::SessionArgs),
     Files(commands::files::FilesArgs),

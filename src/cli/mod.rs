@@ -122,6 +122,7 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
         Command::Log(args) => commands::log::run(ctx, args),
         Command::Show(args) => commands::show::run(ctx, args),
         Command::Diff(args) => commands::diff::run(ctx, args),
+        Command::Cost(args) => commands::cost::run(ctx, args),
         Command::Status(_) => commands::status::run(ctx),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Files(args) => commands::files::run(ctx, args),

@@ -19,6 +19,7 @@ mod read;
 mod resolve;
 mod rows;
 mod schema;
+mod spent;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use copy::{Copied, Probe};
 pub use read::{EventRow, Hit, QueueRow, SessionRow, Sessions, Span};
 pub use resolve::{Candidate, Place, ResolveError};
 pub use rows::TurnRow;
+pub use spent::{Spending, Spent};
 pub use sync::SyncReport;
 
 use crate::vcs::{Backend, VcsError};

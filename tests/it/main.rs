@@ -5,6 +5,7 @@ mod answers;
 mod ask;
 mod checks;
 mod cli;
+mod cost;
 mod crash;
 mod demo;
 mod doctor;

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod ask;
 pub mod completions;
 pub mod config;
+pub mod cost;
 pub mod debug;
 pub mod demo;
 pub mod diff;
