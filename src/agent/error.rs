@@ -37,6 +37,12 @@ pub enum Error {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Llm(#[from] LlmError),
+    /// It is a note, or applied edits.
+    #[error("turn {} asked no model", .0.short())]
+    AskedNothing(TurnKey),
+    /// A secret was taken out of it later.
+    #[error("the stored request of turn {} is not what was sent: something was taken out of it", .0.short())]
+    NotAsSent(TurnKey),
     /// An unfinished turn's directory cannot be written or read.
     #[error("{path}: {source}")]
     Unfinished { path: String, source: io::Error },

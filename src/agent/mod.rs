@@ -22,6 +22,7 @@ pub mod models;
 pub mod open;
 pub mod prepare;
 pub mod recover;
+pub mod replay;
 pub mod review;
 mod scrub;
 pub mod sessions;

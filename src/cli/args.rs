@@ -55,6 +55,7 @@ pub struct Global {
 pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Retry(commands::retry::RetryArgs),
+    Replay(commands::replay::ReplayArgs),
     Undo(commands::undo::UndoArgs),
     Redo(commands::redo::RedoArgs),
     Log(commands::log::LogArgs),

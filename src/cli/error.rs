@@ -230,6 +230,9 @@ impl From<Error> for Failure {
                 ))
             }
             Error::NoCommand(name) => user().hint(format!("rt config set providers.{name}.command '[\"program\", \"argument\"]'")),
+            Error::NotAsSent(_) => {
+                user().hint("another model can be sent what is left of it: rt replay TURN --model provider/model")
+            }
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

@@ -117,6 +117,7 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Apply(args) => commands::apply::run(ctx, args),
         Command::Retry(args) => commands::retry::run(ctx, args),
+        Command::Replay(args) => commands::replay::run(ctx, args),
         Command::Undo(args) => commands::undo::run(ctx, args),
         Command::Redo(args) => commands::redo::run(ctx, args),
         Command::Log(args) => commands::log::run(ctx, args),

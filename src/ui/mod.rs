@@ -10,6 +10,7 @@
 mod diff;
 mod human;
 mod output;
+mod sides;
 mod stream;
 mod style;
 mod table;
@@ -17,6 +18,7 @@ mod table;
 pub use diff::diff;
 pub use human::{age, bytes, count, elapsed};
 pub use output::{ColorChoice, Options, OutputError, Report, Streams, Terminal, Ui, Veil};
+pub use sides::side_by_side;
 pub use stream::{Neutraliser, Stream};
 pub use style::{Style, Text};
 pub use table::Table;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::agent::exchange::{self, Until};
 use crate::agent::machine::End;
-use crate::agent::models::{self, Special};
+use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message, Start};
 use crate::agent::review::Reviewer;
 use crate::agent::store::Link;
@@ -132,23 +132,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
     let ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
-    let mut special = Special::default();
-    let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
-    let name = match wanted.strip_prefix("replay/") {
-        Some(address) => {
-            special.recordings = recordings(ctx, &ws, address)?;
-            "replay".to_owned()
-        }
-        None => wanted,
-    };
-    let id = match models::parse(&ws, &name) {
-        Err(Error::NoModel { .. }) => block_on(models::discover(&ws))??,
-        known => known?,
-    };
-    if id.provider == "manual" {
-        special.paste = Some(super::super::manual::paste(ctx)?);
-    }
-    let model = models::open(&ws, id, special)?;
+    let model = model(ctx, &ws, args.model.as_deref().unwrap_or(&ws.config.settings().model.default))?;
     let mut files = Vec::new();
     for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {
         for path in list {
@@ -230,6 +214,26 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     }
 }
 
+/// The model with this name, ready to be asked.
+pub fn model(ctx: &Context, ws: &Workspace, wanted: &str) -> Result<Model, Failure> {
+    let mut special = Special::default();
+    let name = match wanted.strip_prefix("replay/") {
+        Some(address) => {
+            special.recordings = recordings(ctx, ws, address)?;
+            "replay"
+        }
+        None => wanted,
+    };
+    let id = match models::parse(ws, name) {
+        Err(Error::NoModel { .. }) => block_on(models::discover(ws))??,
+        known => known?,
+    };
+    if id.provider == "manual" {
+        special.paste = Some(super::super::manual::paste(ctx)?);
+    }
+    Ok(models::open(ws, id, special)?)
+}
+
 /// After the answer was used: while a check or a hook ran.
 fn interrupted_later(hint: &str) -> Failure {
     Failure::user("what came after the edits was interrupted").hint(hint).code(INTERRUPTED)
@@ -279,7 +283,7 @@ pub async fn interrupted(ui: &Ui) {
 }
 
 /// Runs a future, and draws the progress line several times a second meanwhile.
-async fn with_ticks<T>(future: impl Future<Output = T>, ticks: Option<(&Ui, &dyn Clock)>) -> T {
+pub async fn with_ticks<T>(future: impl Future<Output = T>, ticks: Option<(&Ui, &dyn Clock)>) -> T {
     let Some((ui, clock)) = ticks else { return future.await };
     let mut timer = tokio::time::interval(TICK);
     tokio::pin!(future);

@@ -20,6 +20,7 @@ pub mod log;
 pub mod man;
 pub mod prompt;
 pub mod redo;
+pub mod replay;
 pub mod retry;
 pub mod session;
 pub mod show;
