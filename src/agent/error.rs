@@ -38,6 +38,12 @@ pub enum Error {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Llm(#[from] LlmError),
+    /// It is a note, or applied edits.
+    #[error("turn {} asked no model", .0.short())]
+    AskedNothing(TurnKey),
+    /// A secret was taken out of it later.
+    #[error("the stored request of turn {} is not what was sent: something was taken out of it", .0.short())]
+    NotAsSent(TurnKey),
     /// An unfinished turn's directory cannot be written or read.
     #[error("{path}: {source}")]
     Unfinished { path: String, source: io::Error },
@@ -85,7 +91,9 @@ pub enum Error {
     #[error("the request has {tokens} tokens, and it takes {window}")]
     WindowTooSmall { tokens: Tokens, window: Tokens },
     /// `model.max_cost`.
-    #[error("the next request costs about ${next}, and the exchange ${spent} so far: together that is more than model.max_cost allows (${limit})")]
+    #[error(
+        "the next request costs about ${next}, and the exchange ${spent} so far: together that is more than model.max_cost allows (${limit})"
+    )]
     OverBudget { limit: Usd, spent: Usd, next: Usd },
     /// `providers.<name>.concurrency`.
     #[error("the calls that run at once cannot be counted: {}: {source}", path.display())]

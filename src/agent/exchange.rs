@@ -4,6 +4,7 @@
 //! - Every turn is read from refs and written to its ref; between two turns of an exchange only the held edits are carried.
 //! - Whoever watches is told everything through one [`Observer`]; it cannot change the course.
 
+mod again;
 mod answer;
 mod checks;
 mod command;
@@ -39,6 +40,7 @@ use super::review::{Reviewed, Reviewer};
 use super::store::{Appended, Begins};
 use super::tap::Tap;
 use super::workspace::Workspace;
+pub use again::{Question, again};
 use command::Hooked;
 pub use policy::Asked;
 use policy::{Chosen, Policy};

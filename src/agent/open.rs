@@ -47,6 +47,8 @@ pub struct Place {
     pub in_files: BTreeSet<RepoPath>,
     /// Where the worktree stood when the turn opened.
     pub stood: Option<Cursor>,
+    /// Whether the worktree stays there.
+    pub aside: bool,
 }
 
 /// The file that names a command which runs.
@@ -109,11 +111,13 @@ impl OpenTurn {
         self.wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))
     }
 
-    /// Records the turn, moves the cursor to it and removes the directory.
+    /// Records the turn, moves the cursor to it (unless it stands aside) and removes the directory.
     pub fn close(mut self, ws: &Workspace) -> Result<(Turn, Appended), Error> {
         let appended = record(ws, &mut self.turn, &self.place)?;
-        let cursor = Cursor { session: appended.session, turn: Some(self.turn.header.key), redo: Vec::new() };
-        ws.store().set_cursor(&cursor)?;
+        if !self.place.aside {
+            let cursor = Cursor { session: appended.session, turn: Some(self.turn.header.key), redo: Vec::new() };
+            ws.store().set_cursor(&cursor)?;
+        }
         ws.faults.point("close.cursor");
         self.wal.close().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
         ws.faults.point("close.after");
@@ -184,7 +188,7 @@ pub fn annotate(ws: &Workspace, appended: &Appended, place: &Place) -> Result<()
 impl Place {
     /// Behind `parent`, with nothing to say about sessions.
     pub const fn new(parent: Option<Oid>, begins: Begins) -> Self {
-        Self { parent, begins, name: None, replaces: None, in_files: BTreeSet::new(), stood: None }
+        Self { parent, begins, name: None, replaces: None, in_files: BTreeSet::new(), stood: None, aside: false }
     }
 
     /// The bytes that go with the turn, with the name of the worktree that it was made in.
@@ -201,6 +205,9 @@ impl Place {
         }
         if let Some(cursor) = &self.stood {
             value["stood"] = json!(String::from_utf8_lossy(&cursor.encode()));
+        }
+        if self.aside {
+            value["aside"] = json!(true);
         }
         if let Some(name) = &self.name {
             value["name"] = json!(name);
@@ -227,6 +234,7 @@ impl Place {
                 .filter_map(|p| RepoPath::new(percent_decode(p.as_str()?)).ok())
                 .collect(),
             stood: place["stood"].as_str().and_then(|raw| Cursor::decode(raw.as_bytes()).ok()),
+            aside: place["aside"] == json!(true),
         };
         (read, text(&place["worktree"]))
     }

@@ -341,7 +341,7 @@ fn restore(
 /// Moves the cursor as the dead process would have, unless somebody moved it since.
 fn move_cursor(ws: &Workspace, appended: &Appended, key: TurnKey, place: &Place, whose: Owner) -> Result<(), Error> {
     let store = ws.store();
-    if whose == Owner::Us && store.cursor()? == place.stood {
+    if whose == Owner::Us && !place.aside && store.cursor()? == place.stood {
         store.set_cursor(&Cursor { session: appended.session, turn: Some(key), redo: Vec::new() })?;
     }
     Ok(())

@@ -16,7 +16,7 @@ use crate::session::codec::{self, DecodeError, FORMAT};
 use crate::session::cursor::Cursor;
 use crate::session::meta::{Fact, Meta, RECORDS, Record};
 use crate::session::refs;
-use crate::session::request::{Manifest, MissingPart, Part};
+use crate::session::request::{Manifest, MissingPart, Part, WireBody};
 use crate::session::turn::{ForkPoint, Header, Outcome, SessionState, Turn, TurnKind};
 use crate::vcs::{Backend, CommitDraft, Expected, RawCommit, Signature, VcsError, durable};
 
@@ -204,6 +204,14 @@ impl<'a> Store<'a> {
         let Some(request) = &turn.request else { return Ok(None) };
         let incomplete = |source| StoreError::Incomplete { turn: link.header.key, source };
         request.manifest.assemble(|label| parts.get(label)).map(Some).map_err(incomplete)
+    }
+
+    /// The same as the segments that it was put together from.
+    pub fn wire_body(self, link: &Link) -> Result<Option<WireBody>, StoreError> {
+        let (Some(_), Some((turn, parts))) = (link.header.request, self.request(link)?) else { return Ok(None) };
+        let Some(request) = &turn.request else { return Ok(None) };
+        let incomplete = |source| StoreError::Incomplete { turn: link.header.key, source };
+        request.manifest.body(|label| parts.get(label)).map(Some).map_err(incomplete)
     }
 
     /// The parts of this turn's request, in order, without the provider's framing.

@@ -55,11 +55,13 @@ pub struct Global {
 pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Retry(commands::retry::RetryArgs),
+    Replay(commands::replay::ReplayArgs),
     Undo(commands::undo::UndoArgs),
     Redo(commands::redo::RedoArgs),
     Log(commands::log::LogArgs),
     Show(commands::show::ShowArgs),
     Diff(commands::diff::DiffArgs),
+    Cost(commands::cost::CostArgs),
     Status(commands::status::StatusArgs),
     Session(commands::session::SessionArgs),
     Files(commands::files::FilesArgs),

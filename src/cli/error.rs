@@ -227,9 +227,8 @@ impl From<Error> for Failure {
             Error::NoKey { provider, .. } => user()
                 .hint("set one of them, or choose another model: --model, rt config set model.default")
                 .hint(format!("or keep a key here: rt model login {provider}")),
-            Error::KeyCommand { provider, .. } => {
-                user().hint(format!("the command: rt config get providers.{provider}.key_command   docs/keys.md says what it may do"))
-            }
+            Error::KeyCommand { provider, .. } => user()
+                .hint(format!("the command: rt config get providers.{provider}.key_command   docs/keys.md says what it may do")),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
             }
@@ -243,14 +242,16 @@ impl From<Error> for Failure {
                 user().hint("the conversation is as it was; another model may do it: rt session compact --model").code(PROVIDER)
             }
             Error::NotShown { .. } => user().hint("choose another model: --model   or leave the file out: rt files rm PATH"),
+            Error::NotAsSent(_) => {
+                user().hint("another model can be sent what is left of it: rt replay TURN --model provider/model")
+            }
             Error::NoPerson => user().hint("rt -m \"…\" --show-prompt prints the request; rt apply FILE takes an answer"),
             Error::LeftAlone { ref provider, .. } => user()
                 .hint(format!("nothing was sent; ask all the same: --config providers.{provider}.breaker.failures=0"))
                 .hint("ask another model: --model, or by itself from now on: rt config set model.fallback provider/model")
                 .code(PROVIDER),
-            Error::OverBudget { .. } => {
-                user().hint("this request was not sent; allow more: --max-cost USD   or send less: fewer files, a new session (rt -n)")
-            }
+            Error::OverBudget { .. } => user()
+                .hint("this request was not sent; allow more: --max-cost USD   or send less: fewer files, a new session (rt -n)"),
             Error::Slots { source, .. } => no_room(user(), &source).hint("without a limit: providers.NAME.concurrency = 0"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

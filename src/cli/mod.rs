@@ -118,11 +118,13 @@ fn one(ctx: &Context, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Apply(args) => commands::apply::run(ctx, args),
         Command::Retry(args) => commands::retry::run(ctx, args),
+        Command::Replay(args) => commands::replay::run(ctx, args),
         Command::Undo(args) => commands::undo::run(ctx, args),
         Command::Redo(args) => commands::redo::run(ctx, args),
         Command::Log(args) => commands::log::run(ctx, args),
         Command::Show(args) => commands::show::run(ctx, args),
         Command::Diff(args) => commands::diff::run(ctx, args),
+        Command::Cost(args) => commands::cost::run(ctx, args),
         Command::Status(_) => commands::status::run(ctx),
         Command::Session(args) => commands::session::run(ctx, args),
         Command::Files(args) => commands::files::run(ctx, args),

@@ -21,7 +21,7 @@ pub fn file(stat: &FileStat) -> Value {
     json!({ "path": stat.path.to_string(), "status": stat.status.letter().to_string(), "added": stat.lines.added, "removed": stat.lines.removed })
 }
 
-fn usage(u: &Usage) -> Value {
+pub fn usage(u: &Usage) -> Value {
     json!({ "input": u.input.0, "cache_read": u.cache_read.0, "cache_write": u.cache_write.0, "output": u.output.0, "reasoning": u.reasoning.0 })
 }
 

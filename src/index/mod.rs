@@ -20,6 +20,7 @@ mod read;
 mod resolve;
 mod rows;
 mod schema;
+mod spent;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use copy::{Copied, Probe};
 pub use read::{EventRow, Hit, QueueRow, SessionRow, Sessions, Span};
 pub use resolve::{Candidate, Place, ResolveError};
 pub use rows::TurnRow;
+pub use spent::{Spending, Spent};
 pub use sync::SyncReport;
 
 use crate::vcs::{Backend, VcsError};

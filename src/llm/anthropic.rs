@@ -17,8 +17,9 @@ use serde_json::value::RawValue;
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
-use crate::session::request::{Encoding, ModelRequest, Role};
+use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
@@ -160,6 +161,10 @@ impl Provider for Anthropic {
         }
         let body = self.body(request, &talk).finish();
         Ok(self.0.call(Protocol::Anthropic, "/v1/messages", &[("anthropic-version", VERSION)], body))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        self.0.again(Protocol::Anthropic, envelope, body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

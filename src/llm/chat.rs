@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
-use crate::session::request::{Encoding, ModelRequest, ToolSpec};
+use crate::session::request::{Encoding, ModelRequest, ToolSpec, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
@@ -180,6 +181,10 @@ impl Provider for Chat {
         }
         let body = self.body(request, &talk).finish();
         Ok(self.0.call(Protocol::OpenAi, "/chat/completions", &[], body))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        self.0.again(Protocol::OpenAi, envelope, body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

@@ -51,6 +51,24 @@ impl Endpoint {
         }
     }
 
+    /// The call that sends a stored body again. Its address must be one of this provider's as it is set up today: whoever wrote
+    /// the turn does not choose where the key goes.
+    pub(super) fn again(&self, protocol: Protocol, stored: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        same_protocol(&self.name, protocol.as_str(), stored)?;
+        let path = stored.url.strip_prefix(self.base_url.trim_end_matches('/'));
+        // A path that goes up would leave what the address was given for.
+        let Some(path) = path.filter(|path| path.starts_with('/') && !path.contains("..") && !path.contains('\\')) else {
+            let why = format!(
+                "the request was sent to {}, and {} is at {} now; --model {}/MODEL asks it there",
+                stored.url, self.name, self.base_url, self.name
+            );
+            return Err(LlmError::new(Fault::BadRequest, &self.name, why));
+        };
+        let own = |name: &str| matches!(name, "content-type" | "anthropic-version" | "anthropic-beta");
+        let headers: Vec<_> = stored.headers.iter().filter(|(name, _)| own(name)).map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        Ok(self.call(protocol, path, &headers, body))
+    }
+
     /// The address of `path`.
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url.trim_end_matches('/'))
@@ -64,6 +82,17 @@ impl Endpoint {
     pub(super) fn no_message(&self) -> LlmError {
         LlmError::new(Fault::BadRequest, &self.name, "the request has no message")
     }
+}
+
+/// Refuses a stored call that the provider would not understand today.
+pub(super) fn same_protocol(provider: &str, protocol: &str, stored: &Envelope) -> Result<(), LlmError> {
+    if stored.protocol == protocol {
+        return Ok(());
+    }
+    let was = if stored.protocol.is_empty() { &stored.provider } else { &stored.protocol };
+    let why =
+        format!("the request was written for {was}, and {provider} speaks {protocol} now; --model {provider}/MODEL writes it anew");
+    Err(LlmError::new(Fault::BadRequest, provider, why))
 }
 
 /// How `protocol` wants to be given a key.

@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
-use crate::session::request::{Encoding, ModelRequest, Role};
+use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
@@ -147,6 +148,10 @@ impl Provider for Gemini {
         }
         let path = format!("/v1beta/models/{model}:streamGenerateContent?alt=sse");
         Ok(self.0.call(Protocol::Gemini, &path, &[], self.body(request, &talk).finish()))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        self.0.again(Protocol::Gemini, envelope, body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

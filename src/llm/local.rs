@@ -35,6 +35,10 @@ impl Provider for Echo {
         Ok(plain_call(self.name(), request))
     }
 
+    fn again(&self, _: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        Ok(local_call(self.name(), body))
+    }
+
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
         let theirs = || call.body.segments.iter().rev().filter(|s| s.role == Some(Role::User));
         let last = theirs().find(|s| s.kind.name() == "message").or_else(|| theirs().next());
@@ -69,6 +73,10 @@ impl Provider for Manual {
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
         Ok(plain_call(self.name(), request))
+    }
+
+    fn again(&self, _: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        Ok(local_call(self.name(), body))
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
@@ -165,6 +173,12 @@ impl Provider for Replay {
         Ok(call)
     }
 
+    fn again(&self, _: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        let mut call = local_call(self.name(), body);
+        call.envelope.url = format!("{REPLAYED}{}", self.format);
+        Ok(call)
+    }
+
     fn open<'a>(&'a self, _call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
         let next = self.recordings.get(self.next.fetch_add(1, Ordering::Relaxed));
         let response = next.map(|r| respond(r.status, r.raw.clone()));
@@ -181,8 +195,12 @@ fn respond(status: u16, raw: Vec<u8>) -> RawResponse {
 }
 
 fn plain_call(provider: &str, request: &ModelRequest) -> WireCall {
+    local_call(provider, plain_body(request))
+}
+
+fn local_call(provider: &str, body: WireBody) -> WireCall {
     let envelope = Envelope { provider: provider.to_owned(), method: "LOCAL".to_owned(), ..Envelope::default() };
-    WireCall { envelope, secret_headers: Vec::new(), body: plain_body(request) }
+    WireCall { envelope, secret_headers: Vec::new(), body }
 }
 
 /// The conversation as text for a person: a line before each message that says whose it is.

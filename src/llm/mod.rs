@@ -93,6 +93,13 @@ pub trait Provider: Send + Sync {
     /// The exact bytes to send. Pure.
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError>;
 
+    /// The call that sends a stored body again, byte for byte. It goes to where the provider is today, with the credentials of
+    /// today: a stored call may come from anybody. Pure.
+    fn again(&self, envelope: &Envelope, _body: WireBody) -> Result<WireCall, LlmError> {
+        let why = format!("a stored request of {} cannot be sent again as it is", envelope.provider);
+        Err(LlmError::new(Fault::BadRequest, self.name(), why))
+    }
+
     /// Makes one attempt. A failing status is a response, not an error.
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>>;
 

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::base::options::CallOption;
 use crate::config::Protocol;
-use crate::session::request::{Encoding, ModelRequest, Part};
+use crate::session::request::{Encoding, ModelRequest, Part, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
@@ -163,6 +164,10 @@ impl Provider for Ollama {
         }
         let body = self.body(request, &talk).finish();
         Ok(self.0.call(Protocol::Ollama, "/api/chat", &[], body))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        self.0.again(Protocol::Ollama, envelope, body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

@@ -20,6 +20,7 @@ use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
 use crate::session::turn::Envelope;
 
+use super::endpoint::same_protocol;
 use super::error::{Fault, LlmError, from_response};
 use super::local::PlainDecoder;
 use super::talk::{NOT_RUN, Piece, Talk};
@@ -58,6 +59,21 @@ impl Program {
 
     fn takes_system(&self) -> bool {
         self.argv.iter().any(|arg| arg.contains("{system}"))
+    }
+
+    fn call(&self, model: &str, body: WireBody) -> WireCall {
+        let shown: Vec<String> = self.argv.iter().map(|arg| arg.replace("{model}", model)).collect();
+        WireCall {
+            envelope: Envelope {
+                provider: self.name.clone(),
+                protocol: self.output.as_str().to_owned(),
+                method: "RUN".to_owned(),
+                url: format!("run:{}", shown.join(" ")),
+                headers: [("model".to_owned(), model.to_owned())].into(),
+            },
+            secret_headers: Vec::new(),
+            body,
+        }
     }
 
     /// The arguments and the input for a body.
@@ -113,19 +129,12 @@ impl Provider for Program {
                 }
             }
         }
-        let model = &request.model.model;
-        let shown: Vec<String> = self.argv.iter().map(|arg| arg.replace("{model}", model)).collect();
-        Ok(WireCall {
-            envelope: Envelope {
-                provider: self.name.clone(),
-                protocol: self.output.as_str().to_owned(),
-                method: "RUN".to_owned(),
-                url: format!("run:{}", shown.join(" ")),
-                headers: [("model".to_owned(), model.clone())].into(),
-            },
-            secret_headers: Vec::new(),
-            body: body.finish(),
-        })
+        Ok(self.call(&request.model.model, body.finish()))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        same_protocol(&self.name, self.output.as_str(), envelope)?;
+        Ok(self.call(envelope.headers.get("model").map_or("", String::as_str), body))
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

@@ -16,8 +16,9 @@ use crate::base::hash::Sha256;
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
-use crate::session::request::{Encoding, ModelRequest, Role};
+use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
+use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
@@ -175,6 +176,10 @@ impl Provider for Responses {
         }
         let body = self.body(request, &talk).finish();
         Ok(self.0.call(Protocol::Responses, "/responses", &[], body))
+    }
+
+    fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
+        self.0.again(Protocol::Responses, envelope, body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {

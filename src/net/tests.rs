@@ -133,7 +133,9 @@ fn server_with_tls() -> std::net::SocketAddr {
         let mut request = [0; 4096];
         // Whoever does not trust it hangs up.
         if stream.read(&mut request).is_ok() {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe").and_then(|()| stream.flush());
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe")
+                .and_then(|()| stream.flush());
         }
     });
     address

@@ -331,6 +331,15 @@ impl Manifest {
         Ok(out)
     }
 
+    /// The body as the segments that it is the record of.
+    pub fn body<'a>(&self, mut part: impl FnMut(&Sha256) -> Option<&'a [u8]>) -> Result<WireBody, MissingPart> {
+        let segment = |Entry { label, role, kind, encoding, .. }: &Entry| {
+            let bytes = part(label).ok_or(MissingPart(*label))?.to_vec();
+            Ok(Segment { role: *role, kind: kind.clone(), encoding: *encoding, bytes })
+        };
+        Ok(WireBody { segments: self.entries.iter().map(segment).collect::<Result<_, _>>()? })
+    }
+
     /// The conversation that the body carried, without the provider's framing.
     pub fn parts<'a>(&self, mut part: impl FnMut(&Sha256) -> Option<&'a [u8]>) -> Result<Vec<Part>, MissingPart> {
         let mut out = Vec::new();
@@ -366,6 +375,7 @@ mod tests {
         let manifest = body.manifest();
         let find = |label: &Sha256| body.segments.iter().map(|s| &s.bytes[..]).find(|b| Sha256::of(b) == *label);
         assert_eq!(manifest.assemble(find), Ok(body.bytes()));
+        assert_eq!(manifest.body(find), Ok(body.clone()));
         assert_eq!(manifest.parts(find), Ok(vec![part]));
         assert!(manifest.assemble(|_| None).is_err());
     }

@@ -67,7 +67,8 @@ fn recorded(path: &str) -> Box<dyn FnMut() -> Reply + Send> {
     streams(&text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>())
 }
 
-const STARTED: &str = r#"{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}"#;
+const STARTED: &str =
+    r#"{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}"#;
 const BLOCK: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
 const WORDS: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Some words"}}"#;
 const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -86,7 +87,12 @@ fn beginnings() -> Vec<(&'static str, Vec<&'static str>)> {
 fn a_wrong_key_is_not_tried_again() {
     let llama = r#"{"error":{"code":401,"message":"Invalid API Key","type":"authentication_error"}}"#;
     fails(vec![
-        ("gemini", says(400, fixture("gemini/error-bad-key.json")), 1, "gemini: HTTP 400: API key not valid. Please pass a valid API key."),
+        (
+            "gemini",
+            says(400, fixture("gemini/error-bad-key.json")),
+            1,
+            "gemini: HTTP 400: API key not valid. Please pass a valid API key.",
+        ),
         ("anthropic", says(401, fixture("anthropic/error-bad-key.json")), 1, "anthropic: HTTP 401: invalid x-api-key"),
         (
             "openai",
@@ -198,7 +204,8 @@ fn an_overloaded_provider_is_tried_again_and_then_said() {
 
 #[test]
 fn a_rate_limit_is_waited_out_and_then_said() {
-    let anthropic = r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your rate limit."}}"#;
+    let anthropic =
+        r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your rate limit."}}"#;
     let long: Box<dyn FnMut() -> Reply + Send> = Box::new(|| Reply::error(429, "{}").with_header("Retry-After", "301"));
     fails(vec![
         ("anthropic", says(429, anthropic), 3, "anthropic: HTTP 429: This request would exceed your rate limit."),
@@ -210,7 +217,8 @@ fn a_rate_limit_is_waited_out_and_then_said() {
 #[test]
 fn a_provider_says_how_long_to_wait() {
     let info = fixture("gemini/429-retry-info.json").replace("34.4s", "0.005s");
-    let text = r#"{"error":{"message":"Rate limit reached. Please try again in 7ms.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let text =
+        r#"{"error":{"message":"Rate limit reached. Please try again in 7ms.","type":"tokens","code":"rate_limit_exceeded"}}"#;
     let replies: Vec<(&str, Reply, Reply, u64)> = vec![
         ("gemini", Reply::error(429, &info), Reply::gemini("Fine.", 1), 5),
         ("anthropic", Reply::error(529, OVERLOADED).with_header("retry-after-ms", "6"), Reply::payloads(&answer()), 6),
@@ -291,7 +299,8 @@ fn an_answer_that_reaches_its_limit_is_said() {
     let (tokens, window) = (delta("max_tokens"), delta("model_context_window_exceeded"));
     let stopped = r#"{"type":"message_stop"}"#;
     let words = r#"{"type":"response.output_text.delta","item_id":"i","delta":"Some words"}"#;
-    let incomplete = r#"{"type":"response.incomplete","response":{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"}}}"#;
+    let incomplete =
+        r#"{"type":"response.incomplete","response":{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"}}}"#;
     let chat = r#"{"choices":[{"index":0,"delta":{"content":"Some"},"finish_reason":"length"}]}"#;
     fails(vec![
         ("gemini", streams(&[gemini]), 1, SAID),

@@ -70,7 +70,10 @@ fn one_can_go_on_with_what_the_other_model_said() {
     ask(&world, &[]).ok();
     world.rt(&["-c", "-m", "go on"]).ok();
     assert!(other.requests()[1].text().contains("Other words."));
-    assert_eq!(gemini.requests()[1].text().matches("change a.txt").count(), other.requests()[0].text().matches("change a.txt").count());
+    assert_eq!(
+        gemini.requests()[1].text().matches("change a.txt").count(),
+        other.requests()[0].text().matches("change a.txt").count()
+    );
 }
 
 #[test]
@@ -189,7 +192,12 @@ fn a_provider_that_is_down_is_left_alone_until_one_call_gets_through() {
 
 #[test]
 fn a_provider_that_is_left_alone_can_be_asked_all_the_same() {
-    let model = FakeModel::script(vec![Reply::error(503, BUSY), Reply::error(503, BUSY), Reply::gemini("Fine.", 1), Reply::gemini("Fine.", 1)]);
+    let model = FakeModel::script(vec![
+        Reply::error(503, BUSY),
+        Reply::error(503, BUSY),
+        Reply::gemini("Fine.", 1),
+        Reply::gemini("Fine.", 1),
+    ]);
     let world = cautious(&model);
     at(&world, 0, &[]).code(4);
     at(&world, 1, &[]).code(4);

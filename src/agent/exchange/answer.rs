@@ -81,6 +81,6 @@ impl Driver<'_> {
     }
 }
 
-fn unreadable(source: io::Error) -> Error {
+pub(super) fn unreadable(source: io::Error) -> Error {
     Error::Read { what: "a file that the answer edits".to_owned(), source }
 }

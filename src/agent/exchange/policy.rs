@@ -223,10 +223,7 @@ impl Driver<'_> {
 
     /// Waits until the provider may have one more call; `None`: the user stopped it meanwhile.
     #[expect(clippy::option_option, reason = "most providers have no limit, so there is nothing to hold")]
-    pub(super) async fn slot(
-        &mut self,
-        interrupt: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<Option<Option<Lock>>, Error> {
+    pub(super) async fn slot(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Option<Option<Lock>>, Error> {
         // From here on a signal is heard, not the end of the process.
         if poll_fn(|cx| Poll::Ready(Pin::new(&mut *interrupt).poll(cx))).await.is_ready() {
             return Ok(None);

@@ -138,25 +138,8 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let (start, base) = start(ctx, &ws, args)?;
     let settings = kept_settings(&ws, base.as_ref())?;
     let mut ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
-    let mut special = Special::default();
     let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
-    let name = match wanted.strip_prefix("replay/") {
-        Some(address) => {
-            special.recordings = recordings(ctx, &ws, address)?;
-            "replay".to_owned()
-        }
-        None => wanted,
-    };
-    let id = match models::parse(&ws, &name) {
-        Err(Error::NoModel { .. }) => block_on(models::discover(&ws))??,
-        known => known?,
-    };
-    if id.provider == "manual" {
-        special.paste = Some(super::super::manual::paste(ctx)?);
-    }
-    block_on(keys::unlock(&mut ws, &id.provider))??;
-    ctx.hide(&ws.redactor);
-    let model = models::open(&ws, id, special)?;
+    let model = model(ctx, &mut ws, &wanted)?;
     let mut files = Vec::new();
     for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {
         for path in list {
@@ -266,6 +249,28 @@ pub fn summed(
     };
     let (_, appended) = block_on(compact::run(ws, start, weak.as_ref().unwrap_or(model), frame, interrupt))??;
     Ok(appended)
+}
+
+/// The model with this name, ready to be asked.
+pub fn model(ctx: &Context, ws: &mut Workspace, wanted: &str) -> Result<Model, Failure> {
+    let mut special = Special::default();
+    let name = match wanted.strip_prefix("replay/") {
+        Some(address) => {
+            special.recordings = recordings(ctx, ws, address)?;
+            "replay"
+        }
+        None => wanted,
+    };
+    let id = match models::parse(ws, name) {
+        Err(Error::NoModel { .. }) => block_on(models::discover(ws))??,
+        known => known?,
+    };
+    if id.provider == "manual" {
+        special.paste = Some(super::super::manual::paste(ctx)?);
+    }
+    block_on(keys::unlock(ws, &id.provider))??;
+    ctx.hide(&ws.redactor);
+    Ok(models::open(ws, id, special)?)
 }
 
 /// After the answer was used: while a check or a hook ran.

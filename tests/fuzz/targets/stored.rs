@@ -288,6 +288,7 @@ pub fn unfinished_seeds() -> Vec<Vec<u8>> {
         replaces: Some((session, key)),
         in_files: [RepoPath::new(&b"a/\xfe%"[..]).expect("a path")].into(),
         stood: Some(cursor.clone()),
+        aside: true,
     };
     let place = place.encode("main%20tree");
     let mut seeds = vec![[place.as_slice(), &[BETWEEN], &cursor.encode()].concat()];
