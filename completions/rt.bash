@@ -25,6 +25,9 @@ _rt() {
             rt,config)
                 cmd="rt__subcmd__config"
                 ;;
+            rt,cost)
+                cmd="rt__subcmd__cost"
+                ;;
             rt,debug)
                 cmd="rt__subcmd__debug"
                 ;;
@@ -66,6 +69,9 @@ _rt() {
                 ;;
             rt,redo)
                 cmd="rt__subcmd__redo"
+                ;;
+            rt,replay)
+                cmd="rt__subcmd__replay"
                 ;;
             rt,retry)
                 cmd="rt__subcmd__retry"
@@ -133,6 +139,9 @@ _rt() {
             rt__subcmd__config__subcmd__help,show)
                 cmd="rt__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            rt__subcmd__debug,body)
+                cmd="rt__subcmd__debug__subcmd__body"
+                ;;
             rt__subcmd__debug,edits)
                 cmd="rt__subcmd__debug__subcmd__edits"
                 ;;
@@ -150,6 +159,9 @@ _rt() {
                 ;;
             rt__subcmd__debug,wire)
                 cmd="rt__subcmd__debug__subcmd__wire"
+                ;;
+            rt__subcmd__debug__subcmd__help,body)
+                cmd="rt__subcmd__debug__subcmd__help__subcmd__body"
                 ;;
             rt__subcmd__debug__subcmd__help,edits)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__edits"
@@ -202,6 +214,9 @@ _rt() {
             rt__subcmd__help,config)
                 cmd="rt__subcmd__help__subcmd__config"
                 ;;
+            rt__subcmd__help,cost)
+                cmd="rt__subcmd__help__subcmd__cost"
+                ;;
             rt__subcmd__help,debug)
                 cmd="rt__subcmd__help__subcmd__debug"
                 ;;
@@ -244,6 +259,9 @@ _rt() {
             rt__subcmd__help,redo)
                 cmd="rt__subcmd__help__subcmd__redo"
                 ;;
+            rt__subcmd__help,replay)
+                cmd="rt__subcmd__help__subcmd__replay"
+                ;;
             rt__subcmd__help,retry)
                 cmd="rt__subcmd__help__subcmd__retry"
                 ;;
@@ -283,6 +301,9 @@ _rt() {
             rt__subcmd__help__subcmd__config,show)
                 cmd="rt__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            rt__subcmd__help__subcmd__debug,body)
+                cmd="rt__subcmd__help__subcmd__debug__subcmd__body"
+                ;;
             rt__subcmd__help__subcmd__debug,edits)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__edits"
                 ;;
@@ -316,6 +337,12 @@ _rt() {
             rt__subcmd__help__subcmd__model,bench)
                 cmd="rt__subcmd__help__subcmd__model__subcmd__bench"
                 ;;
+            rt__subcmd__help__subcmd__model,list)
+                cmd="rt__subcmd__help__subcmd__model__subcmd__list"
+                ;;
+            rt__subcmd__help__subcmd__model,login)
+                cmd="rt__subcmd__help__subcmd__model__subcmd__login"
+                ;;
             rt__subcmd__help__subcmd__model,ps)
                 cmd="rt__subcmd__help__subcmd__model__subcmd__ps"
                 ;;
@@ -325,8 +352,14 @@ _rt() {
             rt__subcmd__help__subcmd__model,serve)
                 cmd="rt__subcmd__help__subcmd__model__subcmd__serve"
                 ;;
+            rt__subcmd__help__subcmd__model,show)
+                cmd="rt__subcmd__help__subcmd__model__subcmd__show"
+                ;;
             rt__subcmd__help__subcmd__model,stop)
                 cmd="rt__subcmd__help__subcmd__model__subcmd__stop"
+                ;;
+            rt__subcmd__help__subcmd__model,test)
+                cmd="rt__subcmd__help__subcmd__model__subcmd__test"
                 ;;
             rt__subcmd__help__subcmd__prompt,show)
                 cmd="rt__subcmd__help__subcmd__prompt__subcmd__show"
@@ -382,6 +415,12 @@ _rt() {
             rt__subcmd__model,help)
                 cmd="rt__subcmd__model__subcmd__help"
                 ;;
+            rt__subcmd__model,list)
+                cmd="rt__subcmd__model__subcmd__list"
+                ;;
+            rt__subcmd__model,login)
+                cmd="rt__subcmd__model__subcmd__login"
+                ;;
             rt__subcmd__model,ps)
                 cmd="rt__subcmd__model__subcmd__ps"
                 ;;
@@ -391,14 +430,26 @@ _rt() {
             rt__subcmd__model,serve)
                 cmd="rt__subcmd__model__subcmd__serve"
                 ;;
+            rt__subcmd__model,show)
+                cmd="rt__subcmd__model__subcmd__show"
+                ;;
             rt__subcmd__model,stop)
                 cmd="rt__subcmd__model__subcmd__stop"
+                ;;
+            rt__subcmd__model,test)
+                cmd="rt__subcmd__model__subcmd__test"
                 ;;
             rt__subcmd__model__subcmd__help,bench)
                 cmd="rt__subcmd__model__subcmd__help__subcmd__bench"
                 ;;
             rt__subcmd__model__subcmd__help,help)
                 cmd="rt__subcmd__model__subcmd__help__subcmd__help"
+                ;;
+            rt__subcmd__model__subcmd__help,list)
+                cmd="rt__subcmd__model__subcmd__help__subcmd__list"
+                ;;
+            rt__subcmd__model__subcmd__help,login)
+                cmd="rt__subcmd__model__subcmd__help__subcmd__login"
                 ;;
             rt__subcmd__model__subcmd__help,ps)
                 cmd="rt__subcmd__model__subcmd__help__subcmd__ps"
@@ -409,8 +460,14 @@ _rt() {
             rt__subcmd__model__subcmd__help,serve)
                 cmd="rt__subcmd__model__subcmd__help__subcmd__serve"
                 ;;
+            rt__subcmd__model__subcmd__help,show)
+                cmd="rt__subcmd__model__subcmd__help__subcmd__show"
+                ;;
             rt__subcmd__model__subcmd__help,stop)
                 cmd="rt__subcmd__model__subcmd__help__subcmd__stop"
+                ;;
+            rt__subcmd__model__subcmd__help,test)
+                cmd="rt__subcmd__model__subcmd__help__subcmd__test"
                 ;;
             rt__subcmd__prompt,help)
                 cmd="rt__subcmd__prompt__subcmd__help"
@@ -491,7 +548,7 @@ _rt() {
 
     case "${cmd}" in
         rt)
-            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --show-prompt --dry-run --no-commit --review --max-tokens --effort --temperature --top-p --top-k --min-p --seed --presence-penalty --frequency-penalty --repeat-penalty --mirostat --mirostat-tau --mirostat-eta --stop --config --json --quiet --yes --help --version apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help"
+            opts="-m -F -e -s -c -n -q -y -h -V --message --from-file --edit --session --continue --new --model --edit-format --file --read --test --lint --max-cost --show-prompt --dry-run --no-commit --review --max-tokens --effort --temperature --top-p --top-k --min-p --seed --presence-penalty --frequency-penalty --repeat-penalty --mirostat --mirostat-tau --mirostat-eta --stop --config --json --quiet --yes --help --version apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -542,6 +599,10 @@ _rt() {
                     return 0
                     ;;
                 --lint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -922,13 +983,69 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rt__subcmd__debug)
-            opts="-q -y -h --config --json --quiet --yes --help gen edits reply wire turn help"
+        rt__subcmd__cost)
+            opts="-q -y -h --by --since --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "session model day" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug)
+            opts="-q -y -h --config --json --quiet --yes --help gen edits reply wire body turn help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__body)
+            opts="-q -y -h --provider --sample --model --answer --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample)
+                    COMPREPLY=($(compgen -W "text tools schema document everything" -- "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -977,8 +1094,22 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug__subcmd__help)
-            opts="gen edits reply wire turn help"
+            opts="gen edits reply wire body turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__help__subcmd__body)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1359,7 +1490,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help)
-            opts="apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help"
+            opts="apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1512,9 +1643,37 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        rt__subcmd__help__subcmd__debug)
-            opts="gen edits reply wire turn"
+        rt__subcmd__help__subcmd__cost)
+            opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug)
+            opts="gen edits reply wire body turn"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug__subcmd__body)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1807,7 +1966,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__model)
-            opts="scan serve stop ps bench"
+            opts="list show test login scan serve stop ps bench"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1821,6 +1980,34 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__model__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__model__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__model__subcmd__login)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1876,7 +2063,35 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__help__subcmd__model__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__help__subcmd__model__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__model__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1919,6 +2134,20 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__redo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2323,7 +2552,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__model)
-            opts="-q -y -h --config --json --quiet --yes --help scan serve stop ps bench help"
+            opts="-q -y -h --config --json --quiet --yes --help list show test login scan serve stop ps bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2371,7 +2600,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__model__subcmd__help)
-            opts="scan serve stop ps bench help"
+            opts="list show test login scan serve stop ps bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2399,6 +2628,34 @@ _rt() {
             return 0
             ;;
         rt__subcmd__model__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__help__subcmd__login)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2454,6 +2711,20 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__model__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__model__subcmd__help__subcmd__stop)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2461,6 +2732,56 @@ _rt() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__list)
+            opts="-q -y -h --all --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__login)
+            opts="-q -y -h --remove --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2542,6 +2863,24 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__model__subcmd__show)
+            opts="-q -y -h --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__model__subcmd__stop)
             opts="-q -y -h --all --grace --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2553,6 +2892,24 @@ _rt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__model__subcmd__test)
+            opts="-q -y -h --all --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2625,7 +2982,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__prompt__subcmd__show)
-            opts="-q -y -h --config --json --quiet --yes --help"
+            opts="-q -y -h --count --config --json --quiet --yes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2649,6 +3006,32 @@ _rt() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__replay)
+            opts="-q -y -h --model --edit-format --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --edit-format)
+                    COMPREPLY=($(compgen -W "auto search-replace whole-file unified-diff patch" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rt_global_optspecs
-    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= show-prompt dry-run no-commit review max-tokens= effort= temperature= top-p= top-k= min-p= seed= presence-penalty= frequency-penalty= repeat-penalty= mirostat= mirostat-tau= mirostat-eta= stop= config= json q/quiet y/yes h/help V/version
+    string join \n m/message= F/from-file= e/edit s/session= c/continue n/new model= edit-format= file= read= test= lint= max-cost= show-prompt dry-run no-commit review max-tokens= effort= temperature= top-p= top-k= min-p= seed= presence-penalty= frequency-penalty= repeat-penalty= mirostat= mirostat-tau= mirostat-eta= stop= config= json q/quiet y/yes h/help V/version
 end
 
 function __fish_rt_needs_command
@@ -37,6 +37,7 @@ complete -c rt -n "__fish_rt_needs_command" -l file -d 'Send a file that may be 
 complete -c rt -n "__fish_rt_needs_command" -l read -d 'Send a file for reference only; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l test -d 'Run a command when the edits are written, and let the model mend what fails; may be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -l lint -d 'The same before those, with the edited files where `{files}` stands; may be repeated' -r
+complete -c rt -n "__fish_rt_needs_command" -l max-cost -d 'The most that this message may cost, in dollars; no request is sent that could take it over' -r
 complete -c rt -n "__fish_rt_needs_command" -l max-tokens -d 'The most tokens that the answer may have' -r
 complete -c rt -n "__fish_rt_needs_command" -l effort -d 'How much the model thinks: none, minimal, low, medium, high, xhigh or max' -r
 complete -c rt -n "__fish_rt_needs_command" -l temperature -d 'How freely the next token is chosen; 0 takes the likeliest' -r
@@ -66,17 +67,19 @@ complete -c rt -n "__fish_rt_needs_command" -s h -l help -d 'Print help'
 complete -c rt -n "__fish_rt_needs_command" -s V -l version -d 'Print version'
 complete -c rt -n "__fish_rt_needs_command" -f -a "apply" -d 'Take an answer from anywhere: read its edits, apply and commit them'
 complete -c rt -n "__fish_rt_needs_command" -f -a "retry" -d 'Apply and commit stored edits again, without asking the model'
+complete -c rt -n "__fish_rt_needs_command" -f -a "replay" -d 'Ask the exact same thing again and compare the answers'
 complete -c rt -n "__fish_rt_needs_command" -f -a "undo" -d 'Take the last exchange back: its commit, its files and its place in the conversation'
 complete -c rt -n "__fish_rt_needs_command" -f -a "redo" -d 'Bring the last undone exchange back'
 complete -c rt -n "__fish_rt_needs_command" -f -a "log" -d 'Read turns like commits, the newest first'
 complete -c rt -n "__fish_rt_needs_command" -f -a "show" -d 'Show a turn: the message, the answer and what came of it'
 complete -c rt -n "__fish_rt_needs_command" -f -a "diff" -d 'Show what a turn changed, as a diff'
+complete -c rt -n "__fish_rt_needs_command" -f -a "cost" -d 'Say what models have cost'
 complete -c rt -n "__fish_rt_needs_command" -f -a "status" -d 'Show the session of this worktree, its files, and edits that wait'
 complete -c rt -n "__fish_rt_needs_command" -f -a "session" -d 'List, choose, name and share sessions'
 complete -c rt -n "__fish_rt_needs_command" -f -a "files" -d 'Choose the files that go along with every message of the session'
-complete -c rt -n "__fish_rt_needs_command" -f -a "model" -d 'Find models on this machine, start and stop servers for them, measure them'
 complete -c rt -n "__fish_rt_needs_command" -f -a "prompt" -d 'See what the next message would send'
 complete -c rt -n "__fish_rt_needs_command" -f -a "config" -d 'Read and change settings'
+complete -c rt -n "__fish_rt_needs_command" -f -a "model" -d 'See which models there are, whether they answer, and run servers for those of this machine'
 complete -c rt -n "__fish_rt_needs_command" -f -a "init" -d 'Make `.retort/` in the project, for settings that belong to it'
 complete -c rt -n "__fish_rt_needs_command" -f -a "trust" -d 'Allow this repository\'s own configuration to set commands, addresses, keys and templates'
 complete -c rt -n "__fish_rt_needs_command" -f -a "index" -d 'Make the search database anew, or check it'
@@ -108,6 +111,17 @@ complete -c rt -n "__fish_rt_using_subcommand retry" -l json -d 'Print results, 
 complete -c rt -n "__fish_rt_using_subcommand retry" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand retry" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand retry" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand replay" -l model -d 'Ask this model instead' -r
+complete -c rt -n "__fish_rt_using_subcommand replay" -l edit-format -d 'How edits are read in both answers' -r -f -a "auto\t''
+search-replace\t''
+whole-file\t''
+unified-diff\t''
+patch\t''"
+complete -c rt -n "__fish_rt_using_subcommand replay" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand replay" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand replay" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand replay" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c rt -n "__fish_rt_using_subcommand undo" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand undo" -l keep-code -d 'Leave files and branch as they are'
 complete -c rt -n "__fish_rt_using_subcommand undo" -l keep-chat -d 'Leave the conversation as it is'
@@ -143,6 +157,15 @@ complete -c rt -n "__fish_rt_using_subcommand diff" -l json -d 'Print results, o
 complete -c rt -n "__fish_rt_using_subcommand diff" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand diff" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand cost" -l by -d 'What the sums are of' -r -f -a "session\t''
+model\t''
+day\t''"
+complete -c rt -n "__fish_rt_using_subcommand cost" -l since -d 'Only calls since a date (2026-01-31), a time (2026-01-31T09:30:00Z) or so long ago (7d, 12h)' -r
+complete -c rt -n "__fish_rt_using_subcommand cost" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand cost" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand cost" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand cost" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand cost" -s h -l help -d 'Print help'
 complete -c rt -n "__fish_rt_using_subcommand status" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand status" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand status" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -250,61 +273,6 @@ complete -c rt -n "__fish_rt_using_subcommand files; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand files; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Take files out of the session'
 complete -c rt -n "__fish_rt_using_subcommand files; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the session\'s files'
 complete -c rt -n "__fish_rt_using_subcommand files; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "scan" -d 'List the model files and the running servers of this machine'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "ps" -d 'List the servers that `rt model serve` has started'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
-complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from scan serve stop ps bench help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l port -d 'The port it listens on, on this machine only' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l ctx -d 'How many tokens of context; as a rule 16384, or what the model was trained on if that is less' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l ngl -d 'How many layers go to the graphics card: a number, `auto` or `all`' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l flash-attn -d 'Whether flash attention is used' -r -f -a "on\t''
-off\t''
-auto\t''"
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l threads -d 'How many threads it computes with' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l force -d 'Start it even if the memory does not seem to suffice'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l grace -d 'How many seconds a server may take to end by itself before it is killed' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l all -d 'All of them'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l model -d 'A model as `provider/model`, of a provider with an address of its own' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l tokens -d 'How many tokens an answer has' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l runs -d 'How often it is asked' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "scan" -d 'List the model files and the running servers of this machine'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "ps" -d 'List the servers that `rt model serve` has started'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
-complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcommand_from show help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcommand_from show help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -313,6 +281,7 @@ complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcom
 complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show the parts of the next request with their tokens'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and __fish_seen_subcommand_from show" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand prompt; and __fish_seen_subcommand_from show" -l count -d 'Let the provider count the whole; it is sent the request, and answers with the number only'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and __fish_seen_subcommand_from show" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand prompt; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer every question with yes'
@@ -377,6 +346,92 @@ complete -c rt -n "__fish_rt_using_subcommand config; and __fish_seen_subcommand
 complete -c rt -n "__fish_rt_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print where your own configuration file is'
 complete -c rt -n "__fish_rt_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print a JSON schema for editors'
 complete -c rt -n "__fish_rt_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "list" -d 'List the models that can be asked: those of providers that have a key, and of servers that run'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "show" -d 'Show everything that is known about a model, and how it would be asked'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "test" -d 'Ask models a small question, to see whether they answer'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "login" -d 'Keep the key of a provider, for you alone'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "scan" -d 'List the model files and the running servers of this machine'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "ps" -d 'List the servers that `rt model serve` has started'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
+complete -c rt -n "__fish_rt_using_subcommand model; and not __fish_seen_subcommand_from list show test login scan serve stop ps bench help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -l all -d 'The models of providers without a key, too'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from show" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from show" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -l all -d 'Try tools, schemas and pictures, too; one more question for each'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -l remove -d 'Forget the key that is kept'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from scan" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l port -d 'The port it listens on, on this machine only' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l ctx -d 'How many tokens of context; as a rule 16384, or what the model was trained on if that is less' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l ngl -d 'How many layers go to the graphics card: a number, `auto` or `all`' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l flash-attn -d 'Whether flash attention is used' -r -f -a "on\t''
+off\t''
+auto\t''"
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l threads -d 'How many threads it computes with' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l force -d 'Start it even if the memory does not seem to suffice'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l grace -d 'How many seconds a server may take to end by itself before it is killed' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l all -d 'All of them'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from ps" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l model -d 'A model as `provider/model`, of a provider with an address of its own' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l tokens -d 'How many tokens an answer has' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l runs -d 'How often it is asked' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from bench" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the models that can be asked: those of providers that have a key, and of servers that run'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show everything that is known about a model, and how it would be asked'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "test" -d 'Ask models a small question, to see whether they answer'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "login" -d 'Keep the key of a provider, for you alone'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "scan" -d 'List the model files and the running servers of this machine'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "ps" -d 'List the servers that `rt model serve` has started'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
+complete -c rt -n "__fish_rt_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand init" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand init" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand init" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -437,17 +492,18 @@ complete -c rt -n "__fish_rt_using_subcommand man" -l json -d 'Print results, or
 complete -c rt -n "__fish_rt_using_subcommand man" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand man" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand man" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md, config.schema.json or providers.md'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -471,40 +527,56 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l provider -d 'The protocol, or the provider, as for `wire`' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l sample -d 'The conversation' -r -f -a "text\t''
+tools\t''
+schema\t''
+document\t''
+everything\t''"
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l model -d 'The model\'s name in it' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l answer -d 'Read the provider\'s response to it on standard input, and go on from there'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from turn" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "gen" -d 'Print a generated document: cli.md, config.md, config.schema.json or providers.md'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "apply" -d 'Take an answer from anywhere: read its edits, apply and commit them'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "retry" -d 'Apply and commit stored edits again, without asking the model'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "undo" -d 'Take the last exchange back: its commit, its files and its place in the conversation'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "redo" -d 'Bring the last undone exchange back'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "log" -d 'Read turns like commits, the newest first'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "show" -d 'Show a turn: the message, the answer and what came of it'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "diff" -d 'Show what a turn changed, as a diff'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "status" -d 'Show the session of this worktree, its files, and edits that wait'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "session" -d 'List, choose, name and share sessions'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "files" -d 'Choose the files that go along with every message of the session'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "model" -d 'Find models on this machine, start and stop servers for them, measure them'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "prompt" -d 'See what the next message would send'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "config" -d 'Read and change settings'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "init" -d 'Make `.retort/` in the project, for settings that belong to it'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "trust" -d 'Allow this repository\'s own configuration to set commands, addresses, keys and templates'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "index" -d 'Make the search database anew, or check it'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "fsck" -d 'Verify everything that retort stored in this repository'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "doctor" -d 'Say how this machine and this repository are set up, and what could go wrong'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "demo" -d 'See the whole loop on a scratch repository, with a recorded model: no key, no network'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "completions" -d 'Print a completion script'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "man" -d 'Print the manual page, or write all of them into a directory'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "debug" -d 'Look at the values between the steps'
-complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry undo redo log show diff status session files model prompt config init trust index fsck doctor demo completions man debug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "apply" -d 'Take an answer from anywhere: read its edits, apply and commit them'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "retry" -d 'Apply and commit stored edits again, without asking the model'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "replay" -d 'Ask the exact same thing again and compare the answers'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "undo" -d 'Take the last exchange back: its commit, its files and its place in the conversation'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "redo" -d 'Bring the last undone exchange back'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "log" -d 'Read turns like commits, the newest first'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "show" -d 'Show a turn: the message, the answer and what came of it'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "diff" -d 'Show what a turn changed, as a diff'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "cost" -d 'Say what models have cost'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "status" -d 'Show the session of this worktree, its files, and edits that wait'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "session" -d 'List, choose, name and share sessions'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "files" -d 'Choose the files that go along with every message of the session'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "prompt" -d 'See what the next message would send'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "config" -d 'Read and change settings'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "model" -d 'See which models there are, whether they answer, and run servers for those of this machine'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "init" -d 'Make `.retort/` in the project, for settings that belong to it'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "trust" -d 'Allow this repository\'s own configuration to set commands, addresses, keys and templates'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "index" -d 'Make the search database anew, or check it'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "fsck" -d 'Verify everything that retort stored in this repository'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "doctor" -d 'Say how this machine and this repository are set up, and what could go wrong'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "demo" -d 'See the whole loop on a scratch repository, with a recorded model: no key, no network'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "completions" -d 'Print a completion script'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "man" -d 'Print the manual page, or write all of them into a directory'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "debug" -d 'Look at the values between the steps'
+complete -c rt -n "__fish_rt_using_subcommand help; and not __fish_seen_subcommand_from apply retry replay undo redo log show diff cost status session files prompt config model init trust index fsck doctor demo completions man debug help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from session" -f -a "list" -d 'List sessions, the newest first'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from session" -f -a "new" -d 'Begin a session without a message'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from session" -f -a "checkout" -d 'Bring a turn\'s code and conversation into this worktree'
@@ -517,11 +589,6 @@ complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_f
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from files" -f -a "add" -d 'Add files to the session'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from files" -f -a "rm" -d 'Take files out of the session'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from files" -f -a "list" -d 'List the session\'s files'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "scan" -d 'List the model files and the running servers of this machine'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "ps" -d 'List the servers that `rt model serve` has started'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from prompt" -f -a "show" -d 'Show the parts of the next request with their tokens'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write a commented configuration file of your own'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "get" -d 'Print one setting\'s value'
@@ -530,10 +597,20 @@ complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_f
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check all configuration files'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Print where your own configuration file is'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "schema" -d 'Print a JSON schema for editors'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "list" -d 'List the models that can be asked: those of providers that have a key, and of servers that run'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "show" -d 'Show everything that is known about a model, and how it would be asked'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "test" -d 'Ask models a small question, to see whether they answer'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "login" -d 'Keep the key of a provider, for you alone'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "scan" -d 'List the model files and the running servers of this machine'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "serve" -d 'Start llama.cpp\'s server for a model, unless one runs already'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "stop" -d 'Stop servers that `rt model serve` has started, and no others'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "ps" -d 'List the servers that `rt model serve` has started'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "bench" -d 'Measure a server of this machine: time to the first word, tokens a second'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "rebuild" -d 'Make this repository\'s part anew from its refs'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from index" -f -a "check" -d 'Compare it with the refs, row by row'
-complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "gen" -d 'Print a generated document: cli.md, config.md or config.schema.json'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "gen" -d 'Print a generated document: cli.md, config.md, config.schema.json or providers.md'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "turn" -d 'Print the stored files of a turn as JSON'
