@@ -8,6 +8,7 @@ mod again;
 mod answer;
 mod checks;
 mod command;
+mod continuing;
 mod policy;
 mod request;
 
@@ -61,6 +62,11 @@ pub enum Progress<'a> {
         about: &'a str,
         tokens: Tokens,
         left: u32,
+    },
+    /// The answer reached the length limit, and the rest is asked for.
+    Continuing {
+        turn: &'a Header,
+        tokens: Tokens,
     },
     /// The conversation is summed up first.
     Compacting {
@@ -179,6 +185,7 @@ pub async fn run<'a>(
             Effect::Open { reflection: false } => driver.open_first()?,
             Effect::Open { reflection: true } => driver.open_reflection()?,
             Effect::OpenFallback => driver.open_fallback()?,
+            Effect::OpenContinuation => driver.open_continuation()?,
             Effect::Run(Handler::Builtin(builtin)) => driver.run(builtin, interrupt).await?,
             Effect::Run(Handler::Command(id)) => driver.command(id, machine.outcome(), interrupt).await?,
             Effect::Close(outcome) => driver.close(outcome)?,
@@ -226,6 +233,9 @@ struct Driver<'a> {
     last: Option<(Turn, Appended)>,
     error: Option<Error>,
     reflections_left: u32,
+    /// How often an answer may still go on, and what came of the one that does.
+    continuations_left: u32,
+    so_far: String,
     /// How edits are stored: `Written` when the next step writes them.
     stored_as: ChangeStatus,
     /// What follows when they are written.
@@ -281,6 +291,8 @@ impl<'a> Driver<'a> {
             last: None,
             error: None,
             reflections_left: reflections,
+            continuations_left: ws.config.settings().model.continuations,
+            so_far: String::new(),
         }
     }
 
@@ -348,6 +360,8 @@ impl<'a> Driver<'a> {
             self.gathered.asked_again();
             self.gathered = Gathered { given_up: std::mem::take(&mut self.gathered.given_up), ..Gathered::default() };
         }
+        // The next answer is one of its own.
+        self.so_far.clear();
         // What one answer was refused for is not what the next one comes to.
         (self.error, self.hooked.answer, self.hooked.message, self.hooked.written) = (None, None, None, false);
         let header = self.header(Some(session), Some(parent))?;
@@ -407,8 +421,15 @@ impl<'a> Driver<'a> {
         self.note_end(result.as_ref().map(|r| r.as_ref().map(drop).map_err(|e| &e.error)));
         let input = match result {
             Some(Ok(answer)) => {
+                let fits = self.fits(&answer.record.text);
                 let input = match &answer.record.stop {
+                    Some(Stop::Length) if self.goes_on(&answer.record.text) => Input::CutShort,
                     Some(Stop::Length) => {
+                        self.error = Some(Error::CutAtLimit);
+                        Input::Cut
+                    }
+                    // What does not go on where the last piece stopped is not the rest of it.
+                    _ if !fits => {
                         self.error = Some(Error::CutAtLimit);
                         Input::Cut
                     }
@@ -438,7 +459,7 @@ impl<'a> Driver<'a> {
                 Input::Interrupted
             }
         };
-        if matches!(input, Input::Cut | Input::Interrupted) {
+        if matches!(input, Input::Cut | Input::Interrupted) || (input == Input::Failed && !self.so_far.is_empty()) {
             self.keep_complete()?;
         }
         Ok(input)

@@ -22,6 +22,8 @@ pub enum Input {
     Opened,
     /// The model's answer is whole.
     Answered,
+    /// The answer was cut off at the token limit, and the model is asked for the rest.
+    CutShort,
     /// The answer was cut off, at the token limit or by the connection; complete edits in it must not be written alone.
     Cut,
     /// There is no answer.
@@ -82,6 +84,8 @@ pub enum Effect {
     Open { reflection: bool },
     /// Open a turn that puts the same request to the next model.
     OpenFallback,
+    /// Open a turn that asks for the rest of the answer.
+    OpenContinuation,
     /// Run a step.
     Run(Handler),
     /// Record the turn.
@@ -160,6 +164,7 @@ impl Machine {
             }
             Input::Blocked(objection) => self.blocked(objection),
             Input::Cut => self.close(Outcome::Interrupted, End::NoAnswer),
+            Input::CutShort => self.end(Outcome::Interrupted, Effect::OpenContinuation),
             Input::Failed => self.close(Outcome::Failed, End::NoAnswer),
             // It says nothing of edits, so it uses up none of the reflections.
             Input::Down => self.end(Outcome::Failed, Effect::OpenFallback),
@@ -344,7 +349,7 @@ mod tests {
             let effect = effects[effects.len() - 1];
             let input = match effect {
                 Effect::Finish(_) => return effects,
-                Effect::Open { .. } | Effect::OpenFallback => Input::Opened,
+                Effect::Open { .. } | Effect::OpenFallback | Effect::OpenContinuation => Input::Opened,
                 Effect::Close(_) => Input::Closed,
                 Effect::Run(Handler::Builtin(builtin)) => match builtin {
                     Builtin::Send => Input::Answered,
@@ -515,12 +520,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..21, 0..60)) {
+        fn files_are_never_written_before_they_are_stored(inputs in proptest::collection::vec(0usize..22, 0..60)) {
             let all = [
                 Input::Begin, Input::Opened, Input::Answered, Input::Cut, Input::Failed, Input::Interrupted, parsed(1, 0, 0), parsed(0, 0, 0),
                 parsed(1, 1, 0), Input::Stored, Input::Applied, Input::NotApplied, Input::Closed, Input::Checked, Input::Passed,
                 Input::Blocked(Objection::Mend), Input::Broken, Input::CheckFailed(Objection::Mend),
-                Input::StoredInPart, Input::Refused { reasons: true }, Input::Down,
+                Input::StoredInPart, Input::Refused { reasons: true }, Input::Down, Input::CutShort,
             ];
             let mut machine = Machine::new(Pipeline::default(), 2);
             let mut before = None;

@@ -402,6 +402,13 @@ impl Observer for Frame<'_> {
                 self.ui.status(Text::new().add(Style::Dim, text));
                 self.ui.begin_progress("waiting for the answer", self.clock.now());
             }
+            Progress::Continuing { turn, tokens } => {
+                self.turn = turn.key.short();
+                self.event("continue", json!({ "turn": turn.key.to_string(), "tokens": tokens.0 }));
+                let text = format!("the answer reached the length limit; asking for the rest · {tokens} tokens");
+                self.ui.status(Text::new().add(Style::Dim, text));
+                self.ui.begin_progress("waiting for the rest", self.clock.now());
+            }
             Progress::Compacting { turn, tokens } => {
                 let model = turn.model.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.event("compact", json!({ "turn": turn.key.to_string(), "model": model, "tokens": tokens.0 }));

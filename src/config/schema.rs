@@ -100,6 +100,8 @@ use Scope::{Anyone, Session, Trusted};
 pub const KEYS: &[Key] = &[
     key("model.default", Text, "auto", Session, "gemini/flash",
         "The model that answers, as `provider/model` or an alias; `auto` takes the first provider that has a key, Gemini first, else a server of this machine."),
+    key("model.continuations", Int(0, 10), "2", Anyone, "0",
+        "How often a model is asked for the rest of an answer that reached its length limit; each time is a turn of the same exchange."),
     key("model.weak", Text, "", Session, "flash-lite",
         "The model that sums up a session that has become too long. Unset: the one that is asked anyway."),
     key("model.edit_format", Choice(&["auto", "search-replace", "whole-file", "unified-diff", "patch"]), "auto", Anyone, "whole-file",

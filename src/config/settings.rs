@@ -175,6 +175,8 @@ pub struct Settings {
 pub struct ModelSettings {
     /// `provider/model`, an alias, or `auto`.
     pub default: String,
+    /// How often an answer that is cut off at the length limit goes on.
+    pub continuations: u32,
     /// The model for summaries, if not the one that is asked anyway.
     pub weak: Option<String>,
     /// Who is asked when it is down, in this order.
@@ -401,6 +403,7 @@ impl Merged<'_> {
         Settings {
             model: ModelSettings {
                 default: self.text("model.default").unwrap_or_default(),
+                continuations: self.small("model.continuations"),
                 weak: self.text("model.weak"),
                 fallback: self.list("model.fallback"),
                 max_cost: self.text("model.max_cost").and_then(|text| text.parse().ok()),

@@ -374,6 +374,7 @@ fn the_table_is_sound() {
                     "vcs.message" => s.vcs.message.as_str(),
                     "vcs.dirty" => s.vcs.dirty.as_str(),
                     "ui.color" => s.ui.color.as_str(),
+                    "context.compact" => s.context.compact.as_str(),
                     other => panic!("{other} has no typed setting"),
                 };
                 assert_eq!(chosen, *word);

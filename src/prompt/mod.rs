@@ -202,6 +202,12 @@ pub fn bare(inputs: &Inputs<'_>) -> Result<Prompt, PromptError> {
     finish(inputs.previous, vec![Part::text(Role::User, "message", inputs.message)], inputs.budget)
 }
 
+/// The prompt that asks for the rest of an answer that was cut off in this line.
+pub fn go_on(previous: &[Part], line: &str, budget: Budget<'_>, templates: &Templates) -> Result<Prompt, PromptError> {
+    let text = templates.render("continue", Line { line: line.trim_end_matches('\n') })?;
+    finish(previous, vec![Part::text(Role::User, "continue", text)], budget)
+}
+
 /// What a command of the user's adds, as the model reads it.
 pub fn context(templates: &Templates, name: &str, text: &str) -> Result<String, TemplateError> {
     templates.render("hook", Context { name, fence: file::fence(text), text: file::body(text) })
@@ -235,6 +241,11 @@ fn standing(inputs: &Inputs<'_>) -> Result<Vec<Part>, PromptError> {
 
 /// The kind of the rule about the commit's subject.
 const COMMIT_SUBJECT: &str = "format:commit-subject";
+
+#[derive(Serialize)]
+struct Line<'a> {
+    line: &'a str,
+}
 
 #[derive(Serialize)]
 struct Standing {

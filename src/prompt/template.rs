@@ -19,7 +19,7 @@ macro_rules! builtin {
     };
 }
 
-const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "compact" "file" "format-patch" "format-search-replace" "format-unified-diff"
+const BUILTIN: &[(&str, &str)] = builtin!["check" "commit-subject" "compact" "continue" "file" "format-patch" "format-search-replace" "format-unified-diff"
     "format-whole-file" "hook" "list" "media" "objection" "project" "request" "reflection" "refused" "stdin" "summary" "syntax" "system" "transcript"];
 
 /// Where a built-in template comes from, as errors say it.

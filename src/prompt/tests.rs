@@ -331,7 +331,7 @@ fn a_wrong_template_is_named_with_its_origin_and_line() {
     assert_eq!((error.name.as_str(), error.line), ("system", Some(2)));
     assert!(error.to_string().starts_with("template `system` (/p/.retort/templates/x.j2, line 2): syntax error"), "{error}");
     let error = overridden("sytem", "x").expect_err("no such name");
-    assert!(error.to_string().contains("commit-subject, file, format-patch, format-search-replace"), "{error}");
+    assert!(error.to_string().contains("format-patch, format-search-replace"), "{error}");
     let templates = overridden("stdin", "{{ fence }}\n\n{{ txt }}").expect("correct as a text");
     let error = build(&Inputs { stdin: Some("x"), ..inputs(&templates, "x") }).expect_err("an unknown value");
     let PromptError::Template(error) = error else { panic!("{error}") };

@@ -169,3 +169,73 @@ fn the_provider_counts_when_it_is_asked_to() {
     let none = world.rt(&["prompt", "show", "--count", "--config", "model.default=echo"]).code(1);
     assert!(none.err.contains("echo does not count tokens"), "{}", none.err);
 }
+
+/// Gemini's stream for a text that reaches the length limit.
+fn cut(text: &str) -> Reply {
+    let end = "\"finishReason\": \"STOP\"";
+    let chunks = crate::support::fake_model::gemini_chunks(&[text.to_owned()]);
+    let chunks =
+        chunks.into_iter().map(|chunk| String::from_utf8(chunk).expect("text").replace(end, "\"finishReason\": \"MAX_TOKENS\""));
+    Reply::stream(chunks.map(String::into_bytes).collect())
+}
+
+#[test]
+fn an_answer_that_is_cut_off_goes_on_and_is_written_whole() {
+    let (first, second) = (edit("a.txt", "a\n", "one\n"), edit("b.txt", "b\n", "two\nthree\n"));
+    let whole = format!("{first}\n{second}");
+    let at = whole.find("three").expect("there") + 3;
+    // The model begins the line anew, as it is told to.
+    let line = |at: usize| whole[..at].rfind('\n').map_or(0, |end| end + 1);
+    let pieces = [cut(&whole[..18]), cut(&whole[line(18)..at]), Reply::gemini(&whole[line(at)..], 3)];
+    let model = FakeModel::script(pieces.into());
+    let world = World::with(&[("a.txt", "a\n"), ("b.txt", "b\n")]).gemini(&model.url());
+    let ran = world.rt(&["-m", "change a.txt and b.txt"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("one\n", "two\nthree\n"), "{}", ran.out);
+    assert_eq!(ran.err.matches("asking for the rest").count(), 2, "{}", ran.err);
+    let last = model.requests()[2].text();
+    assert!(last.contains("in or behind this line:\\n\\nthr\\n"), "{last}");
+    let commits = world.git(&["log", "--oneline"]);
+    assert_eq!(commits.lines().count(), 2, "one commit for all of it: {commits}");
+    assert!(!world.rt(&["status"]).ok().out.contains("rt retry"));
+    world.rt(&["undo"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("a\n", "b\n"));
+    world.rt(&["fsck"]).ok();
+}
+
+#[test]
+fn an_answer_that_is_cut_off_too_often_is_kept_and_not_written() {
+    let whole = format!("{}\n{}", edit("a.txt", "a\n", "one\n"), edit("b.txt", "b\n", "two\n"));
+    let at = whole.find("b.txt").expect("there");
+    let model = FakeModel::script(vec![
+        cut(&whole[..30]),
+        cut(&whole[whole[..30].rfind('\n').expect("a line") + 1..at]),
+        Reply::error(400, "{\"error\":{\"message\":\"no\"}}"),
+    ]);
+    let world = World::with(&[("a.txt", "a\n"), ("b.txt", "b\n")]).gemini(&model.url());
+    let ran = world.rt(&["-m", "change a.txt and b.txt"]).code(4);
+    assert!(ran.err.contains("complete edits of 1 file are kept: rt retry"), "{}", ran.err);
+    assert_eq!(world.read("a.txt"), "a\n");
+    world.rt(&["retry", "--partial"]).ok();
+    assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("one\n", "b\n"));
+
+    let model = FakeModel::script(vec![cut(&whole[..at])]);
+    let world = World::with(&[("a.txt", "a\n"), ("b.txt", "b\n")]).gemini(&model.url());
+    let ran = world.rt(&["-m", "change a.txt and b.txt", "--config", "model.continuations=0"]).code(4);
+    assert!(ran.err.contains("reached the model's length limit"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[test]
+fn what_does_not_go_on_where_an_answer_stopped_is_not_put_behind_it() {
+    let whole = edit("a.txt", "a\n", "one\ntwo\n");
+    let at = whole.find("two").expect("there") + 2;
+    let model = FakeModel::script(vec![cut(&whole[..at]), Reply::gemini("two thirds\n>>>>>>> REPLACE\n```\n", 1)]);
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    world.rt(&["-m", "change a.txt"]).ok();
+    assert_eq!(world.read("a.txt"), "one\ntwo thirds\n", "it begins with the line that was cut");
+    let model = FakeModel::script(vec![cut(&whole[..at]), Reply::gemini("o thirds\n>>>>>>> REPLACE\n```\n", 1)]);
+    let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
+    let ran = world.rt(&["-m", "change a.txt"]).code(4);
+    assert!(ran.err.contains("reached the model's length limit"), "{}", ran.err);
+    assert_eq!(world.read("a.txt"), "a\n");
+}

@@ -132,7 +132,10 @@ impl Driver<'_> {
     pub(super) fn answer(&mut self) -> Result<String, Error> {
         match &self.hooked.answer {
             Some(text) => Ok(text.clone()),
-            None => Ok(self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default()),
+            None => {
+                let piece = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
+                Ok(self.with_earlier(piece))
+            }
         }
     }
 
