@@ -76,7 +76,9 @@ pub enum Error {
     #[error("the request has {tokens} tokens, and it takes {window}")]
     WindowTooSmall { tokens: Tokens, window: Tokens },
     /// `model.max_cost`.
-    #[error("the next request costs about ${next}, and the exchange ${spent} so far: together that is more than model.max_cost allows (${limit})")]
+    #[error(
+        "the next request costs about ${next}, and the exchange ${spent} so far: together that is more than model.max_cost allows (${limit})"
+    )]
     OverBudget { limit: Usd, spent: Usd, next: Usd },
     /// `providers.<name>.concurrency`.
     #[error("the calls that run at once cannot be counted: {}: {source}", path.display())]

@@ -327,7 +327,8 @@ fn known(ws: &Workspace, model: Model, id: ModelId) -> Result<Model, Error> {
     let limits = settings.breaker;
     let breaker = breaker::Rules { failures: limits.failures, cooldown: limits.cooldown };
     let place = Some(breaker::Place { provider: id.provider.clone(), address: settings.base_url.clone().unwrap_or_default() });
-    Ok(Model { id, full, info, place, breaker, concurrency: settings.concurrency, ..model }.with_options(ws.config.settings().sampling.clone()))
+    Ok(Model { id, full, info, place, breaker, concurrency: settings.concurrency, ..model }
+        .with_options(ws.config.settings().sampling.clone()))
 }
 
 /// Where a provider is that has no address of its own in the settings.

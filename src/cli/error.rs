@@ -238,9 +238,8 @@ impl From<Error> for Failure {
                 .hint(format!("nothing was sent; ask all the same: --config providers.{provider}.breaker.failures=0"))
                 .hint("ask another model: --model, or by itself from now on: rt config set model.fallback provider/model")
                 .code(PROVIDER),
-            Error::OverBudget { .. } => {
-                user().hint("this request was not sent; allow more: --max-cost USD   or send less: fewer files, a new session (rt -n)")
-            }
+            Error::OverBudget { .. } => user()
+                .hint("this request was not sent; allow more: --max-cost USD   or send less: fewer files, a new session (rt -n)"),
             Error::Slots { source, .. } => no_room(user(), &source).hint("without a limit: providers.NAME.concurrency = 0"),
             Error::HistoryTooLong { .. } => user().hint("begin a new session: rt -n -m \"…\"   or raise context.history_tokens"),
             Error::CutAtLimit => user().hint("ask for less at once, or go on: rt -c -m \"go on\"").code(PROVIDER),

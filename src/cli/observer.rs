@@ -208,8 +208,7 @@ impl<'a> Frame<'a> {
         let Some(turn) = turn else { return };
         (self.next_answer, self.turn) = (true, turn.key.short());
         let tokens = tokens.map(|tokens| tokens.0);
-        let mut request =
-            json!({ "turn": turn.key.to_string(), "fallback": true, "model": to.id.to_string(), "tokens": tokens });
+        let mut request = json!({ "turn": turn.key.to_string(), "fallback": true, "model": to.id.to_string(), "tokens": tokens });
         self.left_out(&to.left_out, &mut request);
         self.event("request", request);
         self.ui.begin_progress("waiting for the answer", self.clock.now());

@@ -25,9 +25,9 @@ pub use error::ConfigError;
 pub use file::parse;
 pub use load::{Config, Entry, Layer, Origin, Sources, Template, check};
 pub use settings::{
-    BreakerSettings, CheckSettings, Color, CommitMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookCommand, HookSettings,
-    MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings, SessionSettings, Settings,
-    StoreSettings, UiSettings, VcsSettings,
+    BreakerSettings, CheckSettings, Color, CommitMode, ContextSettings, DebugSettings, DirtyMode, EditFormat, HookCommand,
+    HookSettings, MessageSource, ModelSettings, OnFailure, OutputFormat, Protocol, ProviderSettings, RetrySettings,
+    SessionSettings, Settings, StoreSettings, UiSettings, VcsSettings,
 };
 pub use value::{Value, duration_text, parse_duration};
 pub use write::{changed, set};

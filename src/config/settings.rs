@@ -487,7 +487,10 @@ impl Merged<'_> {
                 base: self.time(&key("retry.base")),
                 cap: self.time(&key("retry.cap")),
             },
-            breaker: BreakerSettings { failures: self.small(&key("breaker.failures")), cooldown: self.time(&key("breaker.cooldown")) },
+            breaker: BreakerSettings {
+                failures: self.small(&key("breaker.failures")),
+                cooldown: self.time(&key("breaker.cooldown")),
+            },
             concurrency: self.small(&key("concurrency")),
             command: self
                 .argv(&key("command"))

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::llm::breaker::{Admission, Ended, InMemory, Rules, admit, ended};
 
-    const RULES: Rules = Rules { failures: 2, cooldown: Duration::from_secs(60) };
+    const RULES: Rules = Rules { failures: 2, cooldown: Duration::from_mins(1) };
 
     fn place(address: &str) -> Place {
         Place { provider: "gemini".to_owned(), address: address.to_owned() }

@@ -156,7 +156,7 @@ impl BreakerStore for InMemory {
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { failures: 3, cooldown: Duration::from_secs(60) };
+    const RULES: Rules = Rules { failures: 3, cooldown: Duration::from_mins(1) };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

@@ -133,7 +133,9 @@ fn server_with_tls() -> std::net::SocketAddr {
         let mut request = [0; 4096];
         // Whoever does not trust it hangs up.
         if stream.read(&mut request).is_ok() {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe").and_then(|()| stream.flush());
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsafe")
+                .and_then(|()| stream.flush());
         }
     });
     address
@@ -142,7 +144,7 @@ fn server_with_tls() -> std::net::SocketAddr {
 #[test]
 fn certificates_are_checked_and_ones_own_can_be_given() {
     let ask = |file: &str| {
-        let ca_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/").to_owned() + file).map(Into::into);
+        let ca_file = Some((concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/").to_owned() + file).into());
         let url = format!("https://{}/v1", server_with_tls());
         run(async { Ok(body(Client::new(Options { ca_file, ..Options::default() }).post(&url, &[], vec![]).await?).await) })
     };

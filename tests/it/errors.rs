@@ -33,8 +33,13 @@ fn error(ran: &Ran) -> &str {
     ran.err.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_else(|| panic!("no error:\n{}", ran.err))
 }
 
+/// Makes a provider's reply, each time.
+type Say = Box<dyn FnMut() -> Reply + Send>;
+/// A provider, its reply, how often it is asked, and what is said.
+type Case<'a> = (&'a str, Say, usize, &'a str);
+
 /// Each provider with its reply: how often it is asked, and what is said; the exit code is 4.
-fn fails(cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)>) {
+fn fails(cases: Vec<Case<'_>>) {
     for (provider, mut reply, attempts, said) in cases {
         let model = FakeModel::answering(move |_| reply());
         let world = world(provider, &model.url());
@@ -45,13 +50,13 @@ fn fails(cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)>) {
 }
 
 /// A failing status with this body, each time.
-fn says(status: u16, body: impl Into<String>) -> Box<dyn FnMut() -> Reply + Send> {
+fn says(status: u16, body: impl Into<String>) -> Say {
     let body = body.into();
     Box::new(move || Reply::error(status, &body))
 }
 
 /// A stream of these payloads, each time.
-fn streams(payloads: &[&str]) -> Box<dyn FnMut() -> Reply + Send> {
+fn streams(payloads: &[&str]) -> Say {
     let payloads: Vec<String> = payloads.iter().map(|json| (*json).to_owned()).collect();
     Box::new(move || Reply::payloads(&payloads))
 }
@@ -62,12 +67,13 @@ fn fixture(path: &str) -> String {
 }
 
 /// A recorded stream, one payload a line.
-fn recorded(path: &str) -> Box<dyn FnMut() -> Reply + Send> {
+fn recorded(path: &str) -> Say {
     let text = fixture(path);
     streams(&text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>())
 }
 
-const STARTED: &str = r#"{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}"#;
+const STARTED: &str =
+    r#"{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":3,"output_tokens":1}}}"#;
 const BLOCK: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
 const WORDS: &str = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Some words"}}"#;
 const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
@@ -86,7 +92,12 @@ fn beginnings() -> Vec<(&'static str, Vec<&'static str>)> {
 fn a_wrong_key_is_not_tried_again() {
     let llama = r#"{"error":{"code":401,"message":"Invalid API Key","type":"authentication_error"}}"#;
     fails(vec![
-        ("gemini", says(400, fixture("gemini/error-bad-key.json")), 1, "gemini: HTTP 400: API key not valid. Please pass a valid API key."),
+        (
+            "gemini",
+            says(400, fixture("gemini/error-bad-key.json")),
+            1,
+            "gemini: HTTP 400: API key not valid. Please pass a valid API key.",
+        ),
         ("anthropic", says(401, fixture("anthropic/error-bad-key.json")), 1, "anthropic: HTTP 401: invalid x-api-key"),
         (
             "openai",
@@ -129,7 +140,7 @@ fn a_request_that_is_too_long_is_not_tried_again() {
     let anthropic = |kind: &str, text: &str| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{text}"}}}}"#);
     let openai = r#"{"error":{"message":"Your input exceeds the context window of this model.","type":"invalid_request_error","param":"input","code":"context_length_exceeded"}}"#;
     let failed = r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"context_length_exceeded","message":"Your input exceeds the context window of this model."}}}"#;
-    let cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             "gemini",
             says(400, gemini),
@@ -198,8 +209,9 @@ fn an_overloaded_provider_is_tried_again_and_then_said() {
 
 #[test]
 fn a_rate_limit_is_waited_out_and_then_said() {
-    let anthropic = r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your rate limit."}}"#;
-    let long: Box<dyn FnMut() -> Reply + Send> = Box::new(|| Reply::error(429, "{}").with_header("Retry-After", "301"));
+    let anthropic =
+        r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your rate limit."}}"#;
+    let long: Say = Box::new(|| Reply::error(429, "{}").with_header("Retry-After", "301"));
     fails(vec![
         ("anthropic", says(429, anthropic), 3, "anthropic: HTTP 429: This request would exceed your rate limit."),
         // Longer than anybody waits at a terminal.
@@ -210,7 +222,8 @@ fn a_rate_limit_is_waited_out_and_then_said() {
 #[test]
 fn a_provider_says_how_long_to_wait() {
     let info = fixture("gemini/429-retry-info.json").replace("34.4s", "0.005s");
-    let text = r#"{"error":{"message":"Rate limit reached. Please try again in 7ms.","type":"tokens","code":"rate_limit_exceeded"}}"#;
+    let text =
+        r#"{"error":{"message":"Rate limit reached. Please try again in 7ms.","type":"tokens","code":"rate_limit_exceeded"}}"#;
     let replies: Vec<(&str, Reply, Reply, u64)> = vec![
         ("gemini", Reply::error(429, &info), Reply::gemini("Fine.", 1), 5),
         ("anthropic", Reply::error(529, OVERLOADED).with_header("retry-after-ms", "6"), Reply::payloads(&answer()), 6),
@@ -239,7 +252,7 @@ fn answer() -> [&'static str; 5] {
 
 #[test]
 fn a_provider_says_whether_to_try_again() {
-    let told = |status: u16, word: &'static str| -> Box<dyn FnMut() -> Reply + Send> {
+    let told = |status: u16, word: &'static str| -> Say {
         Box::new(move || Reply::error(status, OVERLOADED).with_header("x-should-retry", word))
     };
     fails(vec![
@@ -291,7 +304,8 @@ fn an_answer_that_reaches_its_limit_is_said() {
     let (tokens, window) = (delta("max_tokens"), delta("model_context_window_exceeded"));
     let stopped = r#"{"type":"message_stop"}"#;
     let words = r#"{"type":"response.output_text.delta","item_id":"i","delta":"Some words"}"#;
-    let incomplete = r#"{"type":"response.incomplete","response":{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"}}}"#;
+    let incomplete =
+        r#"{"type":"response.incomplete","response":{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"}}}"#;
     let chat = r#"{"choices":[{"index":0,"delta":{"content":"Some"},"finish_reason":"length"}]}"#;
     fails(vec![
         ("gemini", streams(&[gemini]), 1, SAID),
@@ -373,7 +387,7 @@ fn a_server_that_falls_silent_in_the_middle_is_not_asked_again() {
 
 #[test]
 fn what_is_not_in_the_providers_format_is_not_tried_again() {
-    let redirect: Box<dyn FnMut() -> Reply + Send> =
+    let redirect: Say =
         Box::new(|| Reply::new(302, "text/html", vec![b"moved".to_vec()]).with_header("Location", "http://elsewhere.invalid/"));
     fails(vec![(
         "gemini",

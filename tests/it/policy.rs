@@ -70,7 +70,10 @@ fn one_can_go_on_with_what_the_other_model_said() {
     ask(&world, &[]).ok();
     world.rt(&["-c", "-m", "go on"]).ok();
     assert!(other.requests()[1].text().contains("Other words."));
-    assert_eq!(gemini.requests()[1].text().matches("change a.txt").count(), other.requests()[0].text().matches("change a.txt").count());
+    assert_eq!(
+        gemini.requests()[1].text().matches("change a.txt").count(),
+        other.requests()[0].text().matches("change a.txt").count()
+    );
 }
 
 #[test]
@@ -189,7 +192,12 @@ fn a_provider_that_is_down_is_left_alone_until_one_call_gets_through() {
 
 #[test]
 fn a_provider_that_is_left_alone_can_be_asked_all_the_same() {
-    let model = FakeModel::script(vec![Reply::error(503, BUSY), Reply::error(503, BUSY), Reply::gemini("Fine.", 1), Reply::gemini("Fine.", 1)]);
+    let model = FakeModel::script(vec![
+        Reply::error(503, BUSY),
+        Reply::error(503, BUSY),
+        Reply::gemini("Fine.", 1),
+        Reply::gemini("Fine.", 1),
+    ]);
     let world = cautious(&model);
     at(&world, 0, &[]).code(4);
     at(&world, 1, &[]).code(4);
@@ -313,6 +321,14 @@ fn a_request_that_could_cost_too_much_is_not_sent() {
     assert!(said.ends_with("and the exchange $0 so far: together that is more than model.max_cost allows ($0.0001)"), "{said}");
     assert!(ran.err.contains("--max-cost USD"), "{}", ran.err);
     assert_eq!((model.requests().len(), world.git(&["for-each-ref", "refs/retort"])), (0, String::new()));
+    // As a setting it may be a number.
+    let config = world.top().join("home/.retort/config.toml");
+    std::fs::write(&config, "[model]\nmax_cost = 0.0001\n").expect("written");
+    let ran = ask(&world, &["--model", "gemini/m"]).code(1);
+    assert!(ran.err.contains("model.max_cost allows ($0.0001)"), "{}", ran.err);
+    let _ = world.rt(&["config", "set", "model.max_cost", "0.25"]).ok();
+    assert_eq!(world.rt(&["config", "get", "model.max_cost"]).ok().out.trim(), "0.25");
+    std::fs::remove_file(config).expect("it is there");
     // The longest answer counts, too, where it is known.
     ask(&world, &["--model", "gemini/m", "--max-cost", "0.5", "--max-tokens", "60000"]).code(1);
     ask(&world, &["--model", "gemini/m", "--max-cost", "0.5"]).ok();

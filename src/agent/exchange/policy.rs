@@ -87,7 +87,7 @@ impl Driver<'_> {
     /// Sees to it that the first model is one that is asked just now.
     pub(super) fn admit(&mut self) -> Result<(), Error> {
         let Err(refused) = self.may_ask(&self.model.clone()) else { return Ok(()) };
-        let Some(model) = self.stand_in(None)? else { return Err(refused) };
+        let Some(model) = self.stand_in(None) else { return Err(refused) };
         let why = refused.to_string();
         self.note(self.fell_back(&model, &why));
         self.observer.observe(&Progress::Fallback { from: &self.model.id, to: &model, why: &why, turn: None, tokens: None });
@@ -124,7 +124,7 @@ impl Driver<'_> {
         }
         let parts = self.parts()?;
         let tokens = parts.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
-        let Some(model) = self.stand_in(Some(tokens))? else { return Ok(Input::Failed) };
+        let Some(model) = self.stand_in(Some(tokens)) else { return Ok(Input::Failed) };
         let why = error.to_string();
         self.note(self.fell_back(&model, &why));
         self.policy.next = Some(Next { model: Rc::new(model), parts, tokens, why });
@@ -132,11 +132,11 @@ impl Driver<'_> {
     }
 
     /// The next of the models that may stand in and can be asked; `tokens` is how long the request is.
-    fn stand_in(&mut self, tokens: Option<Tokens>) -> Result<Option<Model>, Error> {
+    fn stand_in(&mut self, tokens: Option<Tokens>) -> Option<Model> {
         while let Some(name) = self.policy.left.pop_front() {
             let opened = models::parse(self.ws, &name).and_then(|id| models::open(self.ws, id, Special::default()));
             match opened.and_then(|model| self.may_stand_in(&model, tokens).map(|()| model)) {
-                Ok(model) => return Ok(Some(model)),
+                Ok(model) => return Some(model),
                 Err(why) => {
                     let why = why.to_string();
                     self.note(Event::new(self.ws.now(), "fallback-left-out").with("model", &name).with("why", &why));
@@ -144,7 +144,7 @@ impl Driver<'_> {
                 }
             }
         }
-        Ok(None)
+        None
     }
 
     fn may_stand_in(&mut self, model: &Model, tokens: Option<Tokens>) -> Result<(), Error> {
@@ -222,11 +222,7 @@ impl Driver<'_> {
     }
 
     /// Waits until the provider may have one more call; `None`: the user stopped it meanwhile.
-    #[expect(clippy::option_option, reason = "most providers have no limit, so there is nothing to hold")]
-    pub(super) async fn slot(
-        &mut self,
-        interrupt: &mut (dyn Future<Output = ()> + Unpin),
-    ) -> Result<Option<Option<Lock>>, Error> {
+    pub(super) async fn slot(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Option<Option<Lock>>, Error> {
         // From here on a signal is heard, not the end of the process.
         if poll_fn(|cx| Poll::Ready(Pin::new(&mut *interrupt).poll(cx))).await.is_ready() {
             return Ok(None);
