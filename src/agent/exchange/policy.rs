@@ -98,10 +98,10 @@ impl Driver<'_> {
     /// Whether the model's provider is asked just now; if it is, somebody will say how that ended.
     fn may_ask(&mut self, model: &Model) -> Result<(), Error> {
         let Some(place) = &model.place else { return Ok(()) };
-        let now = self.ws.now();
-        match breaker::admit(self.policy.breakers, place, model.breaker, now) {
+        let ws = self.ws;
+        match breaker::admit(self.policy.breakers, place, model.breaker, || ws.now()) {
             Admission::Ask | Admission::Try => Ok(()),
-            Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now }),
+            Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now: ws.now() }),
         }
     }
 
@@ -113,7 +113,7 @@ impl Driver<'_> {
             None => Ended::Unknown,
         };
         if let Some(place) = &self.model.place {
-            breaker::ended(self.policy.breakers, place, how, self.ws.now());
+            breaker::ended(self.policy.breakers, place, how, || self.ws.now());
         }
     }
 
@@ -193,9 +193,8 @@ impl Driver<'_> {
 
     /// Keeps which options the model does not take in the turn that is opened next.
     pub(super) fn note_left_out(&mut self) {
-        let now = self.ws.now();
         for models::LeftOut { option, value, why } in &self.model.left_out {
-            let event = Event::new(now, "option-left-out").with("option", option).with("value", value).with("why", why);
+            let event = Event::new(self.ws.now(), "option-left-out").with("option", option).with("value", value).with("why", why);
             self.hooked.events.push(event);
         }
     }
