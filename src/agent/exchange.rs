@@ -444,14 +444,14 @@ impl<'a> Driver<'a> {
         // Nothing that was used costs nothing, and is not known to cost anything.
         turn.header.price = price.filter(|_| answer.usage != Usage::default());
         turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
-        let cost = turn.header.cost;
+        let (price, cost) = (turn.header.price, turn.header.cost);
         for call in &answer.calls {
             turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
         }
         if answer.record.status != 0 || !answer.record.raw.is_empty() || answer.record.stop.is_some() {
             turn.response = Some(answer.record);
         }
-        self.policy.spend(cost);
+        self.policy.charge(&self.model.id, price, cost);
         Ok(())
     }
 

@@ -125,6 +125,12 @@ impl Model {
         served.and_then(named).or_else(|| named(&self.full))
     }
 
+    /// What a request of so many tokens may cost at most, where its own price is not known: an alias stands for some model of its
+    /// provider's.
+    pub fn dearest(&self, ws: &Workspace, prompt: Tokens, at: Timestamp) -> Option<Price> {
+        ws.catalog().ok()?.dearest(&self.id.provider, prompt, at)
+    }
+
     /// How many tokens a request may have, and what of these is for the answer; `None` when it is not known.
     pub fn window(&self) -> Option<Tokens> {
         self.info.window

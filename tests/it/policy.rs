@@ -335,6 +335,20 @@ fn a_request_that_could_cost_too_much_is_not_sent() {
     assert_eq!(model.requests().len(), 1);
 }
 
+/// The provider says which model it is with its answer; until then it may be any.
+#[test]
+fn a_name_that_stands_for_some_model_counts_as_the_dearest() {
+    let misfit = Reply::gemini(&edit("a.txt", "nothing like it\n", "1\n"), 2);
+    let model = FakeModel::script(vec![misfit, Reply::gemini(&change(), 2)]);
+    let world = World::with(&[("a.txt", "one\ntwo\n")]).gemini(&model.url());
+    let ran = ask(&world, &["--model", "gemini/flash", "--max-cost", "0.000001"]).code(1);
+    assert!(ran.err.contains("than model.max_cost allows"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 0);
+    let ran = ask(&world, &["--model", "gemini/flash", "--max-cost", "1"]).ok();
+    assert!(!ran.err.contains("no price"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 2);
+}
+
 #[test]
 fn what_the_exchange_has_cost_counts() {
     // Each answer is 1,200 tokens and some, which is a good cent.

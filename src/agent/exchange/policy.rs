@@ -16,8 +16,9 @@ use crate::base::options::CallOption;
 use crate::llm::breaker::{self, Admission, BreakerStore, Ended};
 use crate::llm::{LlmError, TokioTimer};
 use crate::session::event::Event;
-use crate::session::request::Part;
+use crate::session::request::{ModelId, Part};
 use crate::session::stream::Usage;
+use crate::session::turn::Price;
 use crate::vcs::durable::Lock;
 
 use super::super::machine::Input;
@@ -61,6 +62,8 @@ pub(super) struct Policy<'a> {
     next: Option<Next>,
     /// What the exchange has cost, as far as it is known.
     spent: Usd,
+    /// The price of the last answer, and of which model it was.
+    price: Option<(ModelId, Price)>,
     said_unpriced: bool,
 }
 
@@ -75,11 +78,13 @@ struct Next {
 impl<'a> Policy<'a> {
     pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String]) -> Self {
         let left = fallback.iter().cloned().collect();
-        Self { breakers, left, next: None, spent: Usd::default(), said_unpriced: false }
+        Self { breakers, left, next: None, spent: Usd::default(), price: None, said_unpriced: false }
     }
 
-    pub(super) fn spend(&mut self, cost: Option<Usd>) {
+    /// Counts what an answer of `model` has cost.
+    pub(super) fn charge(&mut self, model: &ModelId, price: Option<Price>, cost: Option<Usd>) {
         self.spent = self.spent + cost.unwrap_or_default();
+        self.price = price.map(|price| (model.clone(), price)).or(self.price.take());
     }
 }
 
@@ -207,7 +212,9 @@ impl Driver<'_> {
     fn afford(&mut self, model: &Model, tokens: Tokens) -> Result<(), Error> {
         let Some(limit) = self.ws.config.settings().model.max_cost else { return Ok(()) };
         let now = self.ws.now();
-        let Some(price) = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now) else {
+        let last = self.policy.price.as_ref().filter(|(id, _)| *id == model.id).map(|(_, price)| *price);
+        let own = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now);
+        let Some(price) = own.or(last).or_else(|| model.dearest(self.ws, tokens, now)) else {
             if !std::mem::replace(&mut self.policy.said_unpriced, true) {
                 self.note(Event::new(now, "unpriced").with("model", &model.id));
                 self.observer.observe(&Progress::Unpriced { model: &model.id, limit });
