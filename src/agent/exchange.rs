@@ -469,14 +469,14 @@ impl<'a> Driver<'a> {
         let (ws, model, now) = (self.ws, self.model.clone(), self.ws.now());
         let turn = &mut self.open()?.turn.turn;
         price_of(ws, turn, &model, &answer);
-        let cost = turn.header.cost;
+        let (price, cost) = (turn.header.price, turn.header.cost);
         for call in &answer.calls {
             turn.events.push(Event::new(now, "tool-call").with("name", &call.name).with("arguments", &call.arguments));
         }
         if answer.record.status != 0 || !answer.record.raw.is_empty() || answer.record.stop.is_some() {
             turn.response = Some(answer.record);
         }
-        self.policy.spend(cost);
+        self.policy.charge(&self.model.id, price, cost);
         Ok(())
     }
 

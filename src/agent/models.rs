@@ -145,6 +145,12 @@ impl Model {
         self.info.id.is_empty() || if media.is_image() { self.info.images } else { self.info.documents }
     }
 
+    /// What a request of so many tokens may cost at most, where its own price is not known: an alias stands for some model of its
+    /// provider's.
+    pub fn dearest(&self, ws: &Workspace, prompt: Tokens, at: Timestamp) -> Option<Price> {
+        ws.catalog().ok()?.dearest(&self.id.provider, prompt, at)
+    }
+
     /// How many tokens a request may have, and what of these is for the answer; `None` when it is not known.
     pub fn window(&self) -> Option<Tokens> {
         self.info.window

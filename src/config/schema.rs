@@ -109,7 +109,7 @@ pub const KEYS: &[Key] = &[
     key("model.fallback", List, "", Session, "anthropic/sonnet,llama-server/qwen",
         "The models that are asked, one after the other, when the provider of the one before is down, overloaded or has no quota left and nothing of an answer has come. One without a key, or that the request is too long for, is left out."),
     key("model.max_cost", Money, "", Session, "0.50",
-        "What one exchange may cost, in dollars: no request is sent that could take it over, counting what the exchange has cost so far, the request's tokens and, if `sampling.max_tokens` is set, the longest answer. A model without a known price is asked all the same, which is said once."),
+        "What one exchange may cost, in dollars: no request is sent that could take it over, counting what the exchange has cost so far, the request's tokens and, if `sampling.max_tokens` is set, the longest answer. A model without a known price counts as the dearest of its provider; where none has a price it is asked all the same, which is said once."),
     key("model.local_servers", List, "local=9931,llama-server=8080,ollama=11434,lmstudio=1234",
         Trusted, "llama-server=8080",
         "Servers of this machine with OpenAI's protocol, as `name=port`: with `auto` and no key the first one that answers is asked; as a model, `name/model`."),

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::llm::breaker::{Admission, Ended, InMemory, Rules, admit, ended};
 
-    const RULES: Rules = Rules { failures: 2, cooldown: Duration::from_secs(60) };
+    const RULES: Rules = Rules { failures: 2, cooldown: Duration::from_mins(1) };
 
     fn place(address: &str) -> Place {
         Place { provider: "gemini".to_owned(), address: address.to_owned() }
@@ -62,15 +62,15 @@ mod tests {
         let (here, there) = (place("http://here"), place("http://there"));
         assert_eq!(store.known(&here), State::default());
         let at = Timestamp::from_millis;
-        ended(store, &here, Ended::Down, at(1));
-        ended(store, &here, Ended::Down, at(2));
+        ended(store, &here, Ended::Down, || at(1));
+        ended(store, &here, Ended::Down, || at(2));
         assert_eq!(store.known(&here), State { failures: 2, since: Some(at(2)) });
         assert_eq!(store.known(&there), State::default());
-        ended(store, &here, Ended::Unknown, at(3));
+        ended(store, &here, Ended::Unknown, || at(3));
         assert_eq!(store.known(&here), State { failures: 2, since: None });
-        assert_eq!(admit(store, &here, RULES, at(4)), Admission::Try);
-        assert_eq!(admit(store, &here, RULES, at(5)), Admission::Wait(at(60_004)));
-        ended(store, &here, Ended::Up, at(6));
+        assert_eq!(admit(store, &here, RULES, || at(4)), Admission::Try);
+        assert_eq!(admit(store, &here, RULES, || at(5)), Admission::Wait(at(60_004)));
+        ended(store, &here, Ended::Up, || at(6));
         assert_eq!(store.known(&here), State::default());
     }
 
@@ -86,13 +86,13 @@ mod tests {
         let path = dir.path().join("x.db");
         conforms(&mut Index::open(&path).expect("opens").index);
         let mut index = Index::open(&path).expect("opens").index;
-        (1..3).for_each(|n| ended(&mut index, &place(""), Ended::Down, Timestamp::from_millis(n)));
+        (1..3).for_each(|n| ended(&mut index, &place(""), Ended::Down, || Timestamp::from_millis(n)));
         drop(index);
         let mut index = Index::open(&path).expect("opens").index;
         assert_eq!(index.known(&place("")).failures, 2);
         index.conn.execute_batch("DROP TABLE breaker").expect("dropped");
-        assert_eq!(admit(&mut index, &place(""), RULES, Timestamp::from_millis(9)), Admission::Ask);
-        ended(&mut index, &place(""), Ended::Down, Timestamp::from_millis(9));
+        assert_eq!(admit(&mut index, &place(""), RULES, || Timestamp::from_millis(9)), Admission::Ask);
+        ended(&mut index, &place(""), Ended::Down, || Timestamp::from_millis(9));
     }
 
     #[test]
@@ -100,13 +100,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("x.db");
         let mut index = Index::open(&path).expect("opens").index;
-        (1..3).for_each(|n| ended(&mut index, &place(""), Ended::Down, Timestamp::from_millis(n)));
+        (1..3).for_each(|n| ended(&mut index, &place(""), Ended::Down, || Timestamp::from_millis(n)));
         let tries = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..6 {
                 scope.spawn(|| {
                     let mut index = Index::open(&path).expect("opens").index;
-                    if admit(&mut index, &place(""), RULES, Timestamp::from_millis(100_000)) == Admission::Try {
+                    if admit(&mut index, &place(""), RULES, || Timestamp::from_millis(100_000)) == Admission::Try {
                         tries.fetch_add(1, Ordering::SeqCst);
                     }
                 });

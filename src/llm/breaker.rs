@@ -71,9 +71,13 @@ impl Ended {
 }
 
 impl State {
+    const fn is_open(self, rules: Rules) -> bool {
+        rules.failures > 0 && self.failures >= rules.failures
+    }
+
     /// Whether a call may be made at `now`; the state changes when it is a try.
     pub fn admit(self, rules: Rules, now: Timestamp) -> (Self, Admission) {
-        if rules.failures == 0 || self.failures < rules.failures {
+        if !self.is_open(rules) {
             return (self, Admission::Ask);
         }
         let cooldown = i64::try_from(rules.cooldown.as_millis()).unwrap_or(i64::MAX);
@@ -114,12 +118,13 @@ pub trait BreakerStore {
     fn change(&mut self, place: &Place, change: &mut dyn FnMut(State) -> State);
 }
 
-/// Whether this provider is asked at `now`.
-pub fn admit(store: &mut dyn BreakerStore, place: &Place, rules: Rules, now: Timestamp) -> Admission {
-    // While all is well, nothing is written.
-    if let (_, Admission::Ask) = store.known(place).admit(rules, now) {
+/// Whether this provider is asked at this moment.
+pub fn admit(store: &mut dyn BreakerStore, place: &Place, rules: Rules, now: impl FnOnce() -> Timestamp) -> Admission {
+    // While all is well, nothing is written, and nobody looks at the clock.
+    if !store.known(place).is_open(rules) {
         return Admission::Ask;
     }
+    let now = now();
     let mut said = Admission::Ask;
     store.change(place, &mut |state| {
         let (next, admission) = state.admit(rules, now);
@@ -129,10 +134,10 @@ pub fn admit(store: &mut dyn BreakerStore, place: &Place, rules: Rules, now: Tim
     said
 }
 
-/// Keeps how a call ended.
-pub fn ended(store: &mut dyn BreakerStore, place: &Place, how: Ended, now: Timestamp) {
-    let known = store.known(place);
-    if known.ended(how, now) != known {
+/// Keeps how a call ended at this moment.
+pub fn ended(store: &mut dyn BreakerStore, place: &Place, how: Ended, now: impl FnOnce() -> Timestamp) {
+    if how == Ended::Down || store.known(place) != State::default() {
+        let now = now();
         store.change(place, &mut |state| state.ended(how, now));
     }
 }
@@ -156,7 +161,7 @@ impl BreakerStore for InMemory {
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { failures: 3, cooldown: Duration::from_secs(60) };
+    const RULES: Rules = Rules { failures: 3, cooldown: Duration::from_mins(1) };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)
@@ -219,15 +224,15 @@ mod tests {
         }
         let place = Place { provider: "p".to_owned(), address: String::new() };
         let mut store = Counting(InMemory::default(), 0);
-        assert_eq!(admit(&mut store, &place, RULES, at(0)), Admission::Ask);
-        ended(&mut store, &place, Ended::Up, at(0));
+        assert_eq!(admit(&mut store, &place, RULES, || at(0)), Admission::Ask);
+        ended(&mut store, &place, Ended::Up, || at(0));
         assert_eq!(store.1, 0);
-        (0..3).for_each(|second| ended(&mut store, &place, Ended::Down, at(second)));
-        assert_eq!((admit(&mut store, &place, RULES, at(4)), store.1), (Admission::Wait(at(62)), 4));
+        (0..3).for_each(|second| ended(&mut store, &place, Ended::Down, || at(second)));
+        assert_eq!((admit(&mut store, &place, RULES, || at(4)), store.1), (Admission::Wait(at(62)), 4));
         let other = Place { address: "http://there".to_owned(), ..place.clone() };
-        assert_eq!(admit(&mut store, &other, RULES, at(4)), Admission::Ask);
-        assert_eq!(admit(&mut store, &place, RULES, at(70)), Admission::Try);
-        ended(&mut store, &place, Ended::Up, at(71));
+        assert_eq!(admit(&mut store, &other, RULES, || at(4)), Admission::Ask);
+        assert_eq!(admit(&mut store, &place, RULES, || at(70)), Admission::Try);
+        ended(&mut store, &place, Ended::Up, || at(71));
         assert_eq!(store.known(&place), State::default());
     }
 

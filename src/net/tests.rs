@@ -144,7 +144,7 @@ fn server_with_tls() -> std::net::SocketAddr {
 #[test]
 fn certificates_are_checked_and_ones_own_can_be_given() {
     let ask = |file: &str| {
-        let ca_file = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/").to_owned() + file).map(Into::into);
+        let ca_file = Some((concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/").to_owned() + file).into());
         let url = format!("https://{}/v1", server_with_tls());
         run(async { Ok(body(Client::new(Options { ca_file, ..Options::default() }).post(&url, &[], vec![]).await?).await) })
     };

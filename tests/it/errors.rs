@@ -33,8 +33,13 @@ fn error(ran: &Ran) -> &str {
     ran.err.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_else(|| panic!("no error:\n{}", ran.err))
 }
 
+/// Makes a provider's reply, each time.
+type Say = Box<dyn FnMut() -> Reply + Send>;
+/// A provider, its reply, how often it is asked, and what is said.
+type Case<'a> = (&'a str, Say, usize, &'a str);
+
 /// Each provider with its reply: how often it is asked, and what is said; the exit code is 4.
-fn fails(cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)>) {
+fn fails(cases: Vec<Case<'_>>) {
     for (provider, mut reply, attempts, said) in cases {
         let model = FakeModel::answering(move |_| reply());
         let world = world(provider, &model.url());
@@ -45,13 +50,13 @@ fn fails(cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)>) {
 }
 
 /// A failing status with this body, each time.
-fn says(status: u16, body: impl Into<String>) -> Box<dyn FnMut() -> Reply + Send> {
+fn says(status: u16, body: impl Into<String>) -> Say {
     let body = body.into();
     Box::new(move || Reply::error(status, &body))
 }
 
 /// A stream of these payloads, each time.
-fn streams(payloads: &[&str]) -> Box<dyn FnMut() -> Reply + Send> {
+fn streams(payloads: &[&str]) -> Say {
     let payloads: Vec<String> = payloads.iter().map(|json| (*json).to_owned()).collect();
     Box::new(move || Reply::payloads(&payloads))
 }
@@ -62,7 +67,7 @@ fn fixture(path: &str) -> String {
 }
 
 /// A recorded stream, one payload a line.
-fn recorded(path: &str) -> Box<dyn FnMut() -> Reply + Send> {
+fn recorded(path: &str) -> Say {
     let text = fixture(path);
     streams(&text.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>())
 }
@@ -135,7 +140,7 @@ fn a_request_that_is_too_long_is_not_tried_again() {
     let anthropic = |kind: &str, text: &str| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{text}"}}}}"#);
     let openai = r#"{"error":{"message":"Your input exceeds the context window of this model.","type":"invalid_request_error","param":"input","code":"context_length_exceeded"}}"#;
     let failed = r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"context_length_exceeded","message":"Your input exceeds the context window of this model."}}}"#;
-    let cases: Vec<(&str, Box<dyn FnMut() -> Reply + Send>, usize, &str)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             "gemini",
             says(400, gemini),
@@ -206,7 +211,7 @@ fn an_overloaded_provider_is_tried_again_and_then_said() {
 fn a_rate_limit_is_waited_out_and_then_said() {
     let anthropic =
         r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your rate limit."}}"#;
-    let long: Box<dyn FnMut() -> Reply + Send> = Box::new(|| Reply::error(429, "{}").with_header("Retry-After", "301"));
+    let long: Say = Box::new(|| Reply::error(429, "{}").with_header("Retry-After", "301"));
     fails(vec![
         ("anthropic", says(429, anthropic), 3, "anthropic: HTTP 429: This request would exceed your rate limit."),
         // Longer than anybody waits at a terminal.
@@ -247,7 +252,7 @@ fn answer() -> [&'static str; 5] {
 
 #[test]
 fn a_provider_says_whether_to_try_again() {
-    let told = |status: u16, word: &'static str| -> Box<dyn FnMut() -> Reply + Send> {
+    let told = |status: u16, word: &'static str| -> Say {
         Box::new(move || Reply::error(status, OVERLOADED).with_header("x-should-retry", word))
     };
     fails(vec![
@@ -382,7 +387,7 @@ fn a_server_that_falls_silent_in_the_middle_is_not_asked_again() {
 
 #[test]
 fn what_is_not_in_the_providers_format_is_not_tried_again() {
-    let redirect: Box<dyn FnMut() -> Reply + Send> =
+    let redirect: Say =
         Box::new(|| Reply::new(302, "text/html", vec![b"moved".to_vec()]).with_header("Location", "http://elsewhere.invalid/"));
     fails(vec![(
         "gemini",

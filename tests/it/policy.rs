@@ -321,10 +321,32 @@ fn a_request_that_could_cost_too_much_is_not_sent() {
     assert!(said.ends_with("and the exchange $0 so far: together that is more than model.max_cost allows ($0.0001)"), "{said}");
     assert!(ran.err.contains("--max-cost USD"), "{}", ran.err);
     assert_eq!((model.requests().len(), world.git(&["for-each-ref", "refs/retort"])), (0, String::new()));
+    // As a setting it may be a number.
+    let config = world.top().join("home/.retort/config.toml");
+    std::fs::write(&config, "[model]\nmax_cost = 0.0001\n").expect("written");
+    let ran = ask(&world, &["--model", "gemini/m"]).code(1);
+    assert!(ran.err.contains("model.max_cost allows ($0.0001)"), "{}", ran.err);
+    let _ = world.rt(&["config", "set", "model.max_cost", "0.25"]).ok();
+    assert_eq!(world.rt(&["config", "get", "model.max_cost"]).ok().out.trim(), "0.25");
+    std::fs::remove_file(config).expect("it is there");
     // The longest answer counts, too, where it is known.
     ask(&world, &["--model", "gemini/m", "--max-cost", "0.5", "--max-tokens", "60000"]).code(1);
     ask(&world, &["--model", "gemini/m", "--max-cost", "0.5"]).ok();
     assert_eq!(model.requests().len(), 1);
+}
+
+/// The provider says which model it is with its answer; until then it may be any.
+#[test]
+fn a_name_that_stands_for_some_model_counts_as_the_dearest() {
+    let misfit = Reply::gemini(&edit("a.txt", "nothing like it\n", "1\n"), 2);
+    let model = FakeModel::script(vec![misfit, Reply::gemini(&change(), 2)]);
+    let world = World::with(&[("a.txt", "one\ntwo\n")]).gemini(&model.url());
+    let ran = ask(&world, &["--model", "gemini/flash", "--max-cost", "0.000001"]).code(1);
+    assert!(ran.err.contains("than model.max_cost allows"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 0);
+    let ran = ask(&world, &["--model", "gemini/flash", "--max-cost", "1"]).ok();
+    assert!(!ran.err.contains("no price"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 2);
 }
 
 #[test]

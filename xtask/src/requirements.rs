@@ -35,15 +35,14 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     match mode {
         Mode::Count => print!("{}", count(&list)),
         Mode::Check => {
-            let faults = faults(&list, &|name| tests.contains(name) || root.join(name).is_file());
-            if !faults.is_empty() {
-                return Err(format!("{FILE}\n{}", faults.join("\n")));
-            }
+            let mut all = vec![(FILE, faults(&list, &|name| tests.contains(name) || root.join(name).is_file()))];
             for (file, columns) in TABLES {
-                let faults = table_faults(&shell::read(&root.join(file))?, columns, &|name| tests.contains(name));
-                if !faults.is_empty() {
-                    return Err(format!("{file}\n{}", faults.join("\n")));
-                }
+                all.push((file, table_faults(&shell::read(&root.join(file))?, columns, &|name| tests.contains(name))));
+            }
+            all.retain(|(_, faults)| !faults.is_empty());
+            if !all.is_empty() {
+                let told: Vec<String> = all.iter().map(|(file, faults)| format!("{file}\n{}", faults.join("\n"))).collect();
+                return Err(told.join("\n"));
             }
         }
     }

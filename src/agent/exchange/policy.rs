@@ -16,8 +16,9 @@ use crate::base::options::CallOption;
 use crate::llm::breaker::{self, Admission, BreakerStore, Ended};
 use crate::llm::{LlmError, TokioTimer};
 use crate::session::event::Event;
-use crate::session::request::Part;
+use crate::session::request::{ModelId, Part};
 use crate::session::stream::Usage;
+use crate::session::turn::Price;
 use crate::vcs::durable::Lock;
 
 use super::super::machine::Input;
@@ -61,6 +62,8 @@ pub(super) struct Policy<'a> {
     next: Option<Next>,
     /// What the exchange has cost, as far as it is known.
     spent: Usd,
+    /// The price of the last answer, and of which model it was.
+    price: Option<(ModelId, Price)>,
     said_unpriced: bool,
 }
 
@@ -75,11 +78,13 @@ struct Next {
 impl<'a> Policy<'a> {
     pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String]) -> Self {
         let left = fallback.iter().cloned().collect();
-        Self { breakers, left, next: None, spent: Usd::default(), said_unpriced: false }
+        Self { breakers, left, next: None, spent: Usd::default(), price: None, said_unpriced: false }
     }
 
-    pub(super) fn spend(&mut self, cost: Option<Usd>) {
+    /// Counts what an answer of `model` has cost.
+    pub(super) fn charge(&mut self, model: &ModelId, price: Option<Price>, cost: Option<Usd>) {
         self.spent = self.spent + cost.unwrap_or_default();
+        self.price = price.map(|price| (model.clone(), price)).or(self.price.take());
     }
 }
 
@@ -87,7 +92,7 @@ impl Driver<'_> {
     /// Sees to it that the first model is one that is asked just now.
     pub(super) fn admit(&mut self) -> Result<(), Error> {
         let Err(refused) = self.may_ask(&self.model.clone()) else { return Ok(()) };
-        let Some(model) = self.stand_in(None)? else { return Err(refused) };
+        let Some(model) = self.stand_in(None) else { return Err(refused) };
         let why = refused.to_string();
         self.note(self.fell_back(&model, &why));
         self.observer.observe(&Progress::Fallback { from: &self.model.id, to: &model, why: &why, turn: None, tokens: None });
@@ -98,10 +103,10 @@ impl Driver<'_> {
     /// Whether the model's provider is asked just now; if it is, somebody will say how that ended.
     fn may_ask(&mut self, model: &Model) -> Result<(), Error> {
         let Some(place) = &model.place else { return Ok(()) };
-        let now = self.ws.now();
-        match breaker::admit(self.policy.breakers, place, model.breaker, now) {
+        let ws = self.ws;
+        match breaker::admit(self.policy.breakers, place, model.breaker, || ws.now()) {
             Admission::Ask | Admission::Try => Ok(()),
-            Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now }),
+            Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now: ws.now() }),
         }
     }
 
@@ -113,7 +118,7 @@ impl Driver<'_> {
             None => Ended::Unknown,
         };
         if let Some(place) = &self.model.place {
-            breaker::ended(self.policy.breakers, place, how, self.ws.now());
+            breaker::ended(self.policy.breakers, place, how, || self.ws.now());
         }
     }
 
@@ -124,7 +129,7 @@ impl Driver<'_> {
         }
         let parts = self.parts()?;
         let tokens = parts.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
-        let Some(model) = self.stand_in(Some(tokens))? else { return Ok(Input::Failed) };
+        let Some(model) = self.stand_in(Some(tokens)) else { return Ok(Input::Failed) };
         let why = error.to_string();
         self.note(self.fell_back(&model, &why));
         self.policy.next = Some(Next { model: Rc::new(model), parts, tokens, why });
@@ -132,11 +137,11 @@ impl Driver<'_> {
     }
 
     /// The next of the models that may stand in and can be asked; `tokens` is how long the request is.
-    fn stand_in(&mut self, tokens: Option<Tokens>) -> Result<Option<Model>, Error> {
+    fn stand_in(&mut self, tokens: Option<Tokens>) -> Option<Model> {
         while let Some(name) = self.policy.left.pop_front() {
             let opened = models::parse(self.ws, &name).and_then(|id| models::open(self.ws, id, Special::default()));
             match opened.and_then(|model| self.may_stand_in(&model, tokens).map(|()| model)) {
-                Ok(model) => return Ok(Some(model)),
+                Ok(model) => return Some(model),
                 Err(why) => {
                     let why = why.to_string();
                     self.note(Event::new(self.ws.now(), "fallback-left-out").with("model", &name).with("why", &why));
@@ -144,7 +149,7 @@ impl Driver<'_> {
                 }
             }
         }
-        Ok(None)
+        None
     }
 
     fn may_stand_in(&mut self, model: &Model, tokens: Option<Tokens>) -> Result<(), Error> {
@@ -193,9 +198,8 @@ impl Driver<'_> {
 
     /// Keeps which options the model does not take in the turn that is opened next.
     pub(super) fn note_left_out(&mut self) {
-        let now = self.ws.now();
         for models::LeftOut { option, value, why } in &self.model.left_out {
-            let event = Event::new(now, "option-left-out").with("option", option).with("value", value).with("why", why);
+            let event = Event::new(self.ws.now(), "option-left-out").with("option", option).with("value", value).with("why", why);
             self.hooked.events.push(event);
         }
     }
@@ -208,7 +212,9 @@ impl Driver<'_> {
     fn afford(&mut self, model: &Model, tokens: Tokens) -> Result<(), Error> {
         let Some(limit) = self.ws.config.settings().model.max_cost else { return Ok(()) };
         let now = self.ws.now();
-        let Some(price) = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now) else {
+        let last = self.policy.price.as_ref().filter(|(id, _)| *id == model.id).map(|(_, price)| *price);
+        let own = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now);
+        let Some(price) = own.or(last).or_else(|| model.dearest(self.ws, tokens, now)) else {
             if !std::mem::replace(&mut self.policy.said_unpriced, true) {
                 self.note(Event::new(now, "unpriced").with("model", &model.id));
                 self.observer.observe(&Progress::Unpriced { model: &model.id, limit });
@@ -222,7 +228,6 @@ impl Driver<'_> {
     }
 
     /// Waits until the provider may have one more call; `None`: the user stopped it meanwhile.
-    #[expect(clippy::option_option, reason = "most providers have no limit, so there is nothing to hold")]
     pub(super) async fn slot(&mut self, interrupt: &mut (dyn Future<Output = ()> + Unpin)) -> Result<Option<Option<Lock>>, Error> {
         // From here on a signal is heard, not the end of the process.
         if poll_fn(|cx| Poll::Ready(Pin::new(&mut *interrupt).poll(cx))).await.is_ready() {

@@ -140,6 +140,12 @@ impl Catalog {
         }
     }
 
+    /// The price of the dearest model of a provider: what one whose own price is not known may cost.
+    pub fn dearest(&self, provider: &str, prompt: Tokens, at: Timestamp) -> Option<Price> {
+        let prices = self.models.get(provider)?.values().filter_map(|model| model.price(prompt, at));
+        prices.max_by_key(|price| (price.input, price.output))
+    }
+
     /// What the model costs at `at` for a prompt of `prompt` tokens, cached ones included.
     pub fn price(&self, provider: &str, model: &str, prompt: Tokens, at: Timestamp) -> Option<Price> {
         self.find(provider, model)?.price(prompt, at)
