@@ -353,7 +353,11 @@ pub fn open_with(setup: &Setup<'_>, id: ModelId, special: Special) -> Result<Mod
     }
     let own = own_address(&id.provider, settings.kind);
     let locked = source == Some(KeySource::Command);
-    if key.is_none() && !locked && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
+    if key.is_none()
+        && !locked
+        && (settings.base_url.is_none() || settings.kind == Protocol::Gemini)
+        && settings.kind != Protocol::Ollama
+    {
         return Err(missing_key(&id.provider, settings.key_env.as_deref()));
     }
     let base_url = settings.base_url.clone().or_else(|| own.map(str::to_owned));

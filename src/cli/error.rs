@@ -223,9 +223,8 @@ impl From<Error> for Failure {
             Error::NoKey { provider, .. } => user()
                 .hint("set one of them, or choose another model: --model, rt config set model.default")
                 .hint(format!("or keep a key here: rt model login {provider}")),
-            Error::KeyCommand { provider, .. } => {
-                user().hint(format!("the command: rt config get providers.{provider}.key_command   docs/keys.md says what it may do"))
-            }
+            Error::KeyCommand { provider, .. } => user()
+                .hint(format!("the command: rt config get providers.{provider}.key_command   docs/keys.md says what it may do")),
             Error::UnknownModel(_) => {
                 user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
             }

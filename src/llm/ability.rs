@@ -15,7 +15,7 @@ use crate::net::{Client, Options};
 use super::{Endpoint, Provider};
 
 use Ability::{
-    CachedTokens, Cost, Documents, Images, Native, Reasoning, Refusals, Retries, Streaming, Structured, StopReasons, Tokens,
+    CachedTokens, Cost, Documents, Images, Native, Reasoning, Refusals, Retries, StopReasons, Streaming, Structured, Tokens,
     ToolCalls, ToolResults,
 };
 use Speaker::{Anthropic, Chat, ClaudeCode, Codex, Echo, Gemini, GeminiCli, Manual, Ollama, OpenAi, Replay, Text, Xai};
@@ -212,8 +212,12 @@ impl Speaker {
             (Replay, Native) => No(NOTHING_SENT),
             (Replay, _) => Passes(REPLAYED),
             (Text | Echo | Manual, _) => No("its answer is plain text and nothing else"),
-            (_, ToolCalls) if self.is_program() => No("it runs its own tools and is started without any; it cannot be given others"),
-            (_, Native) if self.is_program() => No("what its model needs again stays in the program, which is started anew each time"),
+            (_, ToolCalls) if self.is_program() => {
+                No("it runs its own tools and is started without any; it cannot be given others")
+            }
+            (_, Native) if self.is_program() => {
+                No("what its model needs again stays in the program, which is started anew each time")
+            }
             (GeminiCli, Reasoning) => No("its lines hold no thinking"),
             (Codex | GeminiCli, StopReasons) => No("it says that it is done, and not why"),
             (Codex | GeminiCli, Refusals) => No("a refusal is a text like any other"),

@@ -111,11 +111,8 @@ fn anthropic_makes_a_committed_edit() {
 
 #[test]
 fn openai_makes_a_committed_edit() {
-    let vars = [
-        ("OPENAI_API_KEY", KEY),
-        ("RT__PROVIDERS__OPENAI__BASE_URL", "URL/v1"),
-        ("RT__PROVIDERS__OPENAI__KIND", "responses"),
-    ];
+    let vars =
+        [("OPENAI_API_KEY", KEY), ("RT__PROVIDERS__OPENAI__BASE_URL", "URL/v1"), ("RT__PROVIDERS__OPENAI__KIND", "responses")];
     let asked = asked(Speech::Responses, "openai/gpt-6-luna", &vars);
     asked.at("/v1/responses").with_key("authorization", "Bearer KEY").priced(true).counted("gpt-fake-1", [1000, 200, 35]);
     assert!(asked.request.text().contains(r#""store":false"#));
@@ -123,8 +120,7 @@ fn openai_makes_a_committed_edit() {
 
 #[test]
 fn xai_makes_a_committed_edit() {
-    let vars =
-        [("XAI_API_KEY", KEY), ("RT__PROVIDERS__XAI__BASE_URL", "URL/v1"), ("RT__PROVIDERS__XAI__KIND", "responses")];
+    let vars = [("XAI_API_KEY", KEY), ("RT__PROVIDERS__XAI__BASE_URL", "URL/v1"), ("RT__PROVIDERS__XAI__KIND", "responses")];
     let asked = asked(Speech::Responses, "grok", &vars);
     asked.at("/v1/responses").with_key("authorization", "Bearer KEY").priced(true).counted("gpt-fake-1", [1000, 200, 35]);
     assert!(asked.request.text().contains(r#""model":"grok-4.7""#));

@@ -131,7 +131,9 @@ impl Prober<'_> {
                 self.count(done, &answer);
                 let streamed = match self.speaker.can(Ability::Streaming) {
                     Support::No(why) => not(why),
-                    Support::Passes(_) if answer.record.text.trim().is_empty() => Verdict::DoesNot("the answer is empty".to_owned()),
+                    Support::Passes(_) if answer.record.text.trim().is_empty() => {
+                        Verdict::DoesNot("the answer is empty".to_owned())
+                    }
                     Support::Passes(_) if pieces < 2 => Verdict::DoesNot("the answer came in one piece".to_owned()),
                     Support::Passes(_) => Verdict::Works,
                 };
@@ -181,8 +183,9 @@ impl Prober<'_> {
             Ability::ToolCalls => request.tools.push(ToolSpec {
                 name: "note".to_owned(),
                 description: "Notes a word.".to_owned(),
-                schema: r#"{"type":"object","properties":{"word":{"type":"string"}},"required":["word"],"additionalProperties":false}"#
-                    .to_owned(),
+                schema:
+                    r#"{"type":"object","properties":{"word":{"type":"string"}},"required":["word"],"additionalProperties":false}"#
+                        .to_owned(),
             }),
             Ability::Structured => {
                 request.schema = Some(OutputSchema {

@@ -76,7 +76,8 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
                 let text = serde_json::to_string_pretty(&schema::json_schema()).unwrap_or_default();
                 Ok(ctx.ui.line(text)?)
             }
-            other => Err(Failure::usage(format!("there is no document {other:?}")).hint("cli.md, config.md, config.schema.json, providers.md")),
+            other => Err(Failure::usage(format!("there is no document {other:?}"))
+                .hint("cli.md, config.md, config.schema.json, providers.md")),
         },
         DebugCommand::Edits => {
             for (at, line) in std::io::stdin().lock().lines().enumerate() {

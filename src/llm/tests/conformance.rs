@@ -11,6 +11,7 @@ use super::asking::{Asked, asked};
 use super::*;
 use crate::base::media::base64;
 use crate::base::money::{Tokens, Usd};
+use crate::base::options::CallOption;
 use crate::config::OutputFormat;
 use crate::llm::ability::{Ability, Speaker, Support};
 use crate::net::fake_model::spoken::{Call, End, PROMPT, Said, Speech};
@@ -353,6 +354,18 @@ fn files(ability: Ability, name: &str, bytes: &[u8]) {
                 assert!(error.fault == Fault::BadRequest && error.message.contains(name), "{error}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_no_text_is_left_out_where_a_person_reads() {
+    for local in [&Echo as &dyn Provider, &Manual::new(Box::new(|_| Ok(Vec::new())))] {
+        let mut parts = hello().parts;
+        let bytes = b"\x89PNG\r\n\x1a\n\0";
+        parts.push(Part::media(Role::User, "a.png", bytes.to_vec()).expect("a picture"));
+        let body = local.encode(&request(parts)).expect("a body").body.bytes();
+        assert!(find(&body, b"hello") && !find(&body, bytes) && !find(&body, base64(bytes).as_bytes()));
+        assert!(CallOption::ALL.iter().all(|option| !local.takes(*option)));
     }
 }
 

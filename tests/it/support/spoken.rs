@@ -94,7 +94,9 @@ impl Speech {
         };
         match self {
             Self::Gemini => data(&format!("{{\"error\":{{\"code\":{code},\"message\":\"{message}\",\"status\":\"X\"}}}}")),
-            Self::Anthropic => event(&format!("{{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"{message}\"}}}}")),
+            Self::Anthropic => {
+                event(&format!("{{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"{message}\"}}}}"))
+            }
             Self::Responses => {
                 let code = if busy { "server_error" } else { "invalid_prompt" };
                 let error = format!("{{\"type\":\"{code}\",\"code\":\"{code}\",\"message\":\"{message}\",\"param\":null}}");
@@ -106,9 +108,9 @@ impl Speech {
                 "{{\"type\":\"result\",\"subtype\":\"error_during_execution\",\"is_error\":true,\"api_error_status\":{code},\"result\":\"{message}\"}}"
             )),
             Self::Codex => line(&format!("{{\"type\":\"turn.failed\",\"error\":{{\"message\":\"{message}\"}}}}")),
-            Self::GeminiCli => {
-                line(&format!("{{\"type\":\"result\",\"status\":\"error\",\"error\":{{\"type\":\"x\",\"message\":\"{message}\"}}}}"))
-            }
+            Self::GeminiCli => line(&format!(
+                "{{\"type\":\"result\",\"status\":\"error\",\"error\":{{\"type\":\"x\",\"message\":\"{message}\"}}}}"
+            )),
         }
     }
 
@@ -235,7 +237,9 @@ fn anthropic_events(said: &Said) -> Vec<String> {
 
 fn responses(said: &Said) -> Vec<Vec<u8>> {
     let response = |status: &str, more: &str| {
-        format!("{{\"id\":\"resp_fake\",\"object\":\"response\",\"status\":\"{status}\",\"error\":null,\"model\":\"gpt-fake-1\",{more}\"metadata\":{{}}}}")
+        format!(
+            "{{\"id\":\"resp_fake\",\"object\":\"response\",\"status\":\"{status}\",\"error\":null,\"model\":\"gpt-fake-1\",{more}\"metadata\":{{}}}}"
+        )
     };
     let none = "\"incomplete_details\":null,\"output\":[],\"usage\":null,";
     let mut out = vec![format!("{{\"type\":\"response.created\",\"response\":{}}}", response("in_progress", none))];
@@ -265,7 +269,9 @@ fn responses(said: &Said) -> Vec<Vec<u8>> {
         ));
     }
     if let End::Refused(why) = said.end {
-        out.push(format!("{{\"type\":\"response.refusal.delta\",\"item_id\":\"msg_fake\",\"output_index\":1,\"delta\":\"{why}\"}}"));
+        out.push(format!(
+            "{{\"type\":\"response.refusal.delta\",\"item_id\":\"msg_fake\",\"output_index\":1,\"delta\":\"{why}\"}}"
+        ));
         out.push(message(&format!("{{\"type\":\"refusal\",\"refusal\":\"{why}\"}}")));
     } else if !said.text.is_empty() {
         out.push(message(&format!("{{\"type\":\"output_text\",\"annotations\":[],\"text\":\"{}\"}}", escape(&said.text.concat()))));
@@ -312,7 +318,9 @@ fn chat(said: &Said) -> Vec<Vec<u8>> {
     out.extend(said.reasoning.iter().map(|t| choice(&format!("{{\"reasoning_content\":\"{}\"}}", escape(t)), "null")));
     out.extend(said.text.iter().map(|piece| choice(&format!("{{\"content\":\"{}\"}}", escape(piece)), "null")));
     for (at, Call { id, name, arguments }) in said.calls.iter().enumerate() {
-        let first = format!("{{\"index\":{at},\"id\":\"{id}\",\"type\":\"function\",\"function\":{{\"name\":\"{name}\",\"arguments\":\"\"}}}}");
+        let first = format!(
+            "{{\"index\":{at},\"id\":\"{id}\",\"type\":\"function\",\"function\":{{\"name\":\"{name}\",\"arguments\":\"\"}}}}"
+        );
         out.push(choice(&format!("{{\"tool_calls\":[{first}]}}"), "null"));
         for piece in split(arguments, 3) {
             let more = format!("{{\"index\":{at},\"function\":{{\"arguments\":\"{}\"}}}}", escape(&piece));
@@ -347,7 +355,9 @@ fn chat(said: &Said) -> Vec<Vec<u8>> {
 
 fn ollama(said: &Said) -> Vec<Vec<u8>> {
     let message = |fields: &str, rest: &str| {
-        line(&format!("{{\"model\":\"fake:1b\",\"created_at\":\"2026-08-05T08:11:13.0Z\",\"message\":{{\"role\":\"assistant\",{fields}}},{rest}}}"))
+        line(&format!(
+            "{{\"model\":\"fake:1b\",\"created_at\":\"2026-08-05T08:11:13.0Z\",\"message\":{{\"role\":\"assistant\",{fields}}},{rest}}}"
+        ))
     };
     let mut out: Vec<Vec<u8>> = Vec::new();
     for text in &said.reasoning {

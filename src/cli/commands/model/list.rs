@@ -78,7 +78,10 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<(), Failure> {
 fn show(known: &Known<'_>, rows: &[Row<'_>]) -> Result<(), Failure> {
     let ui = &known.ctx.ui;
     if rows.is_empty() {
-        ui.status(Text::new().add(Style::Dim, "no provider has a key, and no server of this machine answers · rt model login PROVIDER · rt model list --all"));
+        ui.status(Text::new().add(
+            Style::Dim,
+            "no provider has a key, and no server of this machine answers · rt model login PROVIDER · rt model list --all",
+        ));
     }
     let now = known.clock.now();
     let mut table = Table::new().right(1).right(2).right(3).right(4);

@@ -17,7 +17,9 @@ use super::list::{abilities, price_json};
 
 /// Show everything that is known about a model, and how it would be asked
 #[derive(Debug, Args)]
-#[command(after_help = "Nothing is sent.\n\nExamples:\n  rt model show\n  rt model show sonnet\n  rt model show openai/gpt-6-luna --json")]
+#[command(
+    after_help = "Nothing is sent.\n\nExamples:\n  rt model show\n  rt model show sonnet\n  rt model show openai/gpt-6-luna --json"
+)]
 pub struct ShowArgs {
     /// The model; without one, the one that is asked by itself
     pub model: Option<String>,
@@ -38,12 +40,13 @@ pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
         Ok(model) => (Some(model), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let address = settings.and_then(|s| s.base_url.clone()).or_else(|| {
-        settings.and_then(|s| models::own_address(&id.provider, s.kind)).map(str::to_owned)
-    });
+    let address = settings
+        .and_then(|s| s.base_url.clone())
+        .or_else(|| settings.and_then(|s| models::own_address(&id.provider, s.kind)).map(str::to_owned));
     let source = known.key_source(&id.provider).map(|source| source.to_string());
-    let (takes, refuses): (Vec<CallOption>, Vec<CallOption>) =
-        CallOption::ALL.iter().partition(|option| model.as_ref().is_some_and(|m| m.provider.takes(**option)) && info.takes(**option));
+    let (takes, refuses): (Vec<CallOption>, Vec<CallOption>) = CallOption::ALL
+        .iter()
+        .partition(|option| model.as_ref().is_some_and(|m| m.provider.takes(**option)) && info.takes(**option));
     let set: Vec<(CallOption, String, String)> = CallOption::ALL
         .iter()
         .filter_map(|option| {
