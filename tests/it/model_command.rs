@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::fake_model::spoken::{Call, Said, Speech};
-use crate::support::fake_model::{FakeModel, Reply, split};
+use crate::support::fake_model::{FakeModel, Received, Reply, split};
 use crate::support::world::World;
 
 const KEY: &str = "a-key-that-is-not-real";
@@ -123,7 +123,7 @@ fn everything_is_tried_when_it_is_asked_for() {
     let works = |what: &str| (what.to_owned(), "works".to_owned());
     let all = ["reachable", "key accepted", "streamed text", "token counts", "tool calls", "structured output", "images in"];
     assert_eq!(results(&shown), all.map(works));
-    let asked: Vec<String> = server.requests().iter().map(|r| r.text()).collect();
+    let asked: Vec<String> = server.requests().iter().map(Received::text).collect();
     assert!(asked[1].contains(r#""name":"note""#) && asked[2].contains("json_schema") && asked[3].contains("image/png"));
     // Each of them answered in another way.
     let one = Said::text("one two three four", 4);
