@@ -125,7 +125,7 @@ impl Adapter {
     fn saying(self, said: &Said) -> Set {
         match self.speech.filter(|_| !self.speaker.is_program()) {
             Some(speech) => self.giving(vec![Reply::said(speech, said)]),
-            None => self.writing(self.frames(said)),
+            None => self.writing(&self.frames(said)),
         }
     }
 
