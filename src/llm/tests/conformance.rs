@@ -11,6 +11,7 @@ use super::asking::{Asked, asked};
 use super::*;
 use crate::base::media::base64;
 use crate::base::money::{Tokens, Usd};
+use crate::base::options::CallOption;
 use crate::config::OutputFormat;
 use crate::llm::ability::{Ability, Speaker, Support};
 use crate::net::fake_model::spoken::{Call, End, PROMPT, Said, Speech};
@@ -64,7 +65,7 @@ impl Set {
         asked(&*self.provider)
     }
 
-    fn answer(&self, who: &Adapter) -> Answer {
+    fn answer(&self, who: Adapter) -> Answer {
         self.asked().result.unwrap_or_else(|error| panic!("{}: {error}", who.name()))
     }
 
@@ -74,16 +75,16 @@ impl Set {
 }
 
 impl Adapter {
-    fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         self.speaker.name()
     }
 
-    fn can(&self, ability: Ability) -> bool {
+    fn can(self, ability: Ability) -> bool {
         matches!(self.speaker.can(ability), Support::Passes(_))
     }
 
     /// The provider at an address.
-    fn at(&self, url: &str) -> Box<dyn Provider> {
+    fn at(self, url: &str) -> Box<dyn Provider> {
         match self.speaker {
             Speaker::Gemini => Box::new(gemini(url)),
             Speaker::Anthropic => Box::new(anthropic(url)),
@@ -95,24 +96,24 @@ impl Adapter {
         }
     }
 
-    fn program(&self, argv: &[&str], directory: std::path::PathBuf) -> Program {
+    fn program(self, argv: &[&str], directory: std::path::PathBuf) -> Program {
         let output = OutputFormat::from_word(self.name()).unwrap_or_default();
         let argv = argv.iter().map(|arg| (*arg).to_owned()).collect();
         Program { name: self.name().to_owned(), argv, output, directory }
     }
 
-    fn frames(&self, said: &Said) -> Vec<Vec<u8>> {
+    fn frames(self, said: &Said) -> Vec<Vec<u8>> {
         self.speech.map_or_else(|| said.text.iter().map(|t| t.clone().into_bytes()).collect(), |speech| speech.frames(said))
     }
 
     /// With somebody who gives these answers; a program gives the first one each time.
-    fn giving(&self, replies: Vec<Reply>) -> Set {
+    fn giving(self, replies: Vec<Reply>) -> Set {
         let server = FakeModel::script(replies);
         Set { provider: self.at(&server.url()), server: Some(server), _files: None }
     }
 
     /// A program that writes these frames each time.
-    fn writing(&self, frames: &[Vec<u8>]) -> Set {
+    fn writing(self, frames: &[Vec<u8>]) -> Set {
         let files = tempfile::tempdir().expect("a directory");
         let answer = files.path().join("answer");
         std::fs::write(&answer, frames.concat()).expect("written");
@@ -121,14 +122,14 @@ impl Adapter {
         Set { provider, server: None, _files: Some(files) }
     }
 
-    fn saying(&self, said: &Said) -> Set {
+    fn saying(self, said: &Said) -> Set {
         match self.speech.filter(|_| !self.speaker.is_program()) {
             Some(speech) => self.giving(vec![Reply::said(speech, said)]),
             None => self.writing(&self.frames(said)),
         }
     }
 
-    fn events(&self, frames: &[Vec<u8>]) -> Vec<ModelEvent> {
+    fn events(self, frames: &[Vec<u8>]) -> Vec<ModelEvent> {
         let (mut decoder, mut out) = (self.at("http://x").decoder(), Vec::new());
         for frame in frames {
             decoder.feed(frame, &mut out).expect("read");
@@ -138,7 +139,7 @@ impl Adapter {
     }
 
     /// What it makes of a whole answer.
-    fn stop(&self, said: &Said) -> Option<Stop> {
+    fn stop(self, said: &Said) -> Option<Stop> {
         self.saying(said).answer(self).record.stop
     }
 }
@@ -206,7 +207,7 @@ fn text_arrives_in_the_pieces_it_was_sent_in() {
 #[test]
 fn thinking_is_told_from_the_answer() {
     for who in everyone() {
-        let answer = who.saying(&plain()).answer(&who);
+        let answer = who.saying(&plain()).answer(who);
         let want = if who.can(Ability::Reasoning) { "First this, then that." } else { "" };
         assert_eq!((answer.record.reasoning.as_str(), answer.record.text.as_str()), (want, TEXT), "{}", who.name());
     }
@@ -215,7 +216,7 @@ fn thinking_is_told_from_the_answer() {
 #[test]
 fn parallel_calls_arrive_whole_and_in_order() {
     for who in everyone() {
-        let answer = who.saying(&everything()).answer(&who);
+        let answer = who.saying(&everything()).answer(who);
         let calls: Vec<_> = answer.calls.iter().map(|call| (&*call.id, &*call.name, &*call.arguments)).collect();
         let want: Vec<_> = CALLS.iter().map(|call| (call.id, call.name, call.arguments)).collect();
         assert_eq!(calls, if who.can(Ability::ToolCalls) { want } else { Vec::new() }, "{}", who.name());
@@ -251,7 +252,7 @@ fn a_refusal_is_told_with_its_reason() {
 fn tokens_are_counted_alike() {
     for who in everyone() {
         let said = plain();
-        let usage = who.saying(&said).answer(&who).usage;
+        let usage = who.saying(&said).answer(who).usage;
         if !who.can(Ability::Tokens) {
             assert_eq!(usage, Usage::default(), "{}", who.name());
             continue;
@@ -277,7 +278,7 @@ fn a_cost_that_is_told_is_taken() {
     let router = chat("router", "http://x");
     assert_eq!(replay(&from(&router), 200, raw.as_bytes()).0.cost, Some("0.0000105".parse::<Usd>().expect("dollars")));
     for who in everyone() {
-        let told = who.saying(&plain()).answer(&who).cost;
+        let told = who.saying(&plain()).answer(who).cost;
         assert_eq!(told.is_some(), who.speaker == Speaker::ClaudeCode, "{}", who.name());
     }
 }
@@ -286,7 +287,7 @@ fn a_cost_that_is_told_is_taken() {
 fn own_parts_go_back_unchanged_and_the_request_only_grows() {
     for who in everyone() {
         let set = who.saying(&everything());
-        let answer = set.answer(&who);
+        let answer = set.answer(who);
         let own = &answer.record.native;
         assert_eq!(own.len() >= CALLS.len(), who.can(Ability::Native), "{}: {own:?}", who.name());
         let first = set.provider.encode(&hello()).expect("a body").body;
@@ -312,7 +313,7 @@ fn own_parts_go_back_unchanged_and_the_request_only_grows() {
 fn results_go_back_with_the_calls_they_belong_to() {
     for who in everyone() {
         let set = who.saying(&everything());
-        let answer = set.answer(&who);
+        let answer = set.answer(who);
         let mut parts = hello().parts;
         parts.extend(answer.record.parts(set.provider.name()));
         if !who.can(Ability::ToolCalls) {
@@ -357,6 +358,18 @@ fn files(ability: Ability, name: &str, bytes: &[u8]) {
 }
 
 #[test]
+fn what_is_no_text_is_left_out_where_a_person_reads() {
+    for local in [&Echo as &dyn Provider, &Manual::new(Box::new(|_| Ok(Vec::new())))] {
+        let mut parts = hello().parts;
+        let bytes = b"\x89PNG\r\n\x1a\n\0";
+        parts.push(Part::media(Role::User, "a.png", bytes.to_vec()).expect("a picture"));
+        let body = local.encode(&request(parts)).expect("a body").body.bytes();
+        assert!(find(&body, b"hello") && !find(&body, bytes) && !find(&body, base64(bytes).as_bytes()));
+        assert!(CallOption::ALL.iter().all(|option| !local.takes(*option)));
+    }
+}
+
+#[test]
 fn images_are_sent_with_their_own_bytes() {
     files(Ability::Images, "a.png", b"\x89PNG\r\n\x1a\n\0\xff");
 }
@@ -386,7 +399,7 @@ fn the_key_is_in_one_secret_header_and_nowhere_else() {
         let call = set.provider.encode(&hello()).expect("a call");
         assert!(!format!("{call:?}").contains(KEY) && !find(&call.body.bytes(), KEY.as_bytes()), "{}", who.name());
         assert!(call.envelope.headers.values().all(|value| !value.contains(KEY)) && !call.envelope.url.contains(KEY));
-        set.answer(&who);
+        set.answer(who);
         let sent = set.requests().remove(0);
         assert_eq!(sent.headers.values().filter(|value| value.contains(KEY)).count(), 1, "{}", who.name());
         assert!(!sent.path.contains(KEY) && !find(&sent.body, KEY.as_bytes()), "{}", who.name());
@@ -475,7 +488,7 @@ fn programs_are_run_again_only_where_they_say_that_it_passes() {
 #[test]
 fn a_recording_gives_the_same_answer() {
     for who in everyone() {
-        let answer = who.saying(&everything()).answer(&who);
+        let answer = who.saying(&everything()).answer(who);
         let provider = who.at("http://x");
         let format = format_of(&from(&*provider)).to_owned();
         let recording = Recording { format, status: answer.record.status, raw: answer.record.raw.clone() };

@@ -15,6 +15,12 @@ impl World {
     /// is everything that the terminal was given.
     #[must_use = "a test looks at how a run went"]
     pub(crate) fn tty(&self, args: &[&str], typed: &[u8]) -> Ran {
+        self.tty_after(args, "", typed)
+    }
+
+    /// The same, where nothing is typed before the terminal shows `prompt`.
+    #[must_use = "a test looks at how a run went"]
+    pub(crate) fn tty_after(&self, args: &[&str], prompt: &str, typed: &[u8]) -> Ran {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&ours).expect("granted");
         unlockpt(&ours).expect("unlocked");
@@ -26,8 +32,15 @@ impl World {
         // The command keeps its copies of the other end; as long as there is one, reading does not end.
         drop((command, theirs));
         let mut ours = File::from(ours);
-        ours.write_all(typed).expect("typed");
         let mut raw = Vec::new();
+        let mut piece = [0; 1024];
+        while !String::from_utf8_lossy(&raw).contains(prompt) {
+            match ours.read(&mut piece) {
+                Ok(read @ 1..) => raw.extend_from_slice(&piece[..read]),
+                _ => break,
+            }
+        }
+        ours.write_all(typed).expect("typed");
         // When the last one who has the other end is gone, reading fails.
         let _ = ours.read_to_end(&mut raw);
         let code = child.wait().expect("it ends").code();

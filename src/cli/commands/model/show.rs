@@ -7,6 +7,7 @@ use crate::agent::models::{self, Special};
 use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
+use crate::config::EditFormat;
 use crate::llm::catalog::{Catalog, ModelInfo, PriceRow};
 use crate::ui::{Style, Table, Text, count};
 
@@ -66,7 +67,7 @@ pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
             "abilities": abilities(&info), "efforts": info.efforts, "takes": names(&takes), "refuses": names(&refuses),
             "set": set.iter().map(|(o, value, from)| json!({ "option": o.name(), "value": value, "origin": from,
                 "sent": takes.contains(o) })).collect::<Vec<_>>(),
-            "edit_format": info.edit_format.map(|f| f.as_str()), "released": info.released,
+            "edit_format": info.edit_format.map(EditFormat::as_str), "released": info.released,
             "prices": info.prices.iter().map(|row| json!({ "from": row.from.map(|t| t.to_string()), "above": row.above.0,
                 "price": price_json(&row.price) })).collect::<Vec<_>>(),
             "data": data,
@@ -94,7 +95,7 @@ pub fn run(ctx: &Context, args: &ShowArgs) -> Result<(), Failure> {
         let sent = if takes.contains(option) { "" } else { ", left out" };
         line("set", format!("{option} = {value} ({from}{sent})"));
     }
-    line("edits", info.edit_format.map(|f| f.as_str().to_owned()).unwrap_or_default());
+    line("edits", info.edit_format.map(EditFormat::as_str).map(str::to_owned).unwrap_or_default());
     line("released", info.released.clone().unwrap_or_default());
     let now = known.clock.now();
     let current = info.price(Tokens(0), now);
