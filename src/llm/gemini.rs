@@ -267,11 +267,7 @@ impl State {
                 *earlier += 1;
                 own_id(&call.name, *earlier - 1)
             });
-            out.push(ModelEvent::ToolCall {
-                id,
-                name: call.name,
-                arguments: call.args.map_or("{}", RawValue::get).to_owned(),
-            });
+            out.push(ModelEvent::ToolCall { id, name: call.name, arguments: call.args.map_or("{}", RawValue::get).to_owned() });
             native(out);
             return Ok(());
         }
