@@ -6,6 +6,8 @@
 //!   empty signed part, which is how the API streams it anyway; so the text is in the answer, and only once.
 //! - Shown thinking is not sent back; its signature is.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,7 +21,7 @@ use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::talk::{Piece, Talk};
+use super::talk::{Piece, Talk, own_id};
 use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
@@ -101,8 +103,8 @@ impl Gemini {
                 body.native(&self.0.name, json);
             }
             Piece::Result { call, part } => {
-                let (id, name) = (quoted(&call.id), quoted(&call.name));
-                body.wire(&format!("{{\"functionResponse\":{{\"id\":{id},\"name\":{name},\"response\":{{\"output\":"));
+                let id = if call.unnamed { String::new() } else { format!("\"id\":{},", quoted(&call.id)) };
+                body.wire(&format!("{{\"functionResponse\":{{{id}\"name\":{},\"response\":{{\"output\":", quoted(&call.name)));
                 body.result(*part);
                 body.wire("}}}");
             }
@@ -265,6 +267,8 @@ struct State {
     served: Option<String>,
     usage: Usage,
     calls: usize,
+    /// How many calls had no id, by their name.
+    unnamed: BTreeMap<String, usize>,
 }
 
 impl State {
@@ -277,11 +281,12 @@ impl State {
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         if let Some(call) = piece.function_call {
             self.calls += 1;
-            out.push(ModelEvent::ToolCall {
-                id: call.id.unwrap_or_else(|| format!("call-{}", self.calls)),
-                name: call.name,
-                arguments: call.args.map_or("{}", RawValue::get).to_owned(),
+            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| {
+                let earlier = self.unnamed.entry(call.name.clone()).or_default();
+                *earlier += 1;
+                own_id(&call.name, *earlier - 1)
             });
+            out.push(ModelEvent::ToolCall { id, name: call.name, arguments: call.args.map_or("{}", RawValue::get).to_owned() });
             native(out);
             return Ok(());
         }

@@ -4,6 +4,8 @@
 //! - The window is always said: Ollama's own is small, and it cuts the beginning of a longer conversation in silence.
 //! - The window is a power of two that only grows with the conversation, because the model is loaded anew for another one.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,7 +19,7 @@ use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
-use super::talk::{Message, Piece, Run, Talk, texts};
+use super::talk::{Message, Piece, Run, Talk, own_id, texts};
 use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
@@ -229,6 +231,8 @@ struct State {
     provider: String,
     served: Option<String>,
     calls: usize,
+    /// How many calls had no id, by their name.
+    unnamed: BTreeMap<String, usize>,
 }
 
 impl State {
@@ -239,9 +243,12 @@ impl State {
     fn call(&mut self, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
         let line: CallLine<'_> = serde_json::from_str(raw.get()).map_err(|e| self.unreadable(&e))?;
         self.calls += 1;
-        let own = line.id.filter(|id| !id.is_empty());
         // Older servers give no id; results then go by the name.
-        let id = own.unwrap_or_else(|| line.function.name.clone());
+        let id = line.id.filter(|id| !id.is_empty()).unwrap_or_else(|| {
+            let earlier = self.unnamed.entry(line.function.name.clone()).or_default();
+            *earlier += 1;
+            own_id(&line.function.name, *earlier - 1)
+        });
         let arguments = line.function.arguments.map_or("{}", RawValue::get).to_owned();
         out.push(ModelEvent::ToolCall { id, name: line.function.name, arguments });
         out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));

@@ -22,6 +22,13 @@ pub(super) struct Call {
     pub name: String,
     /// JSON text.
     pub arguments: String,
+    /// The provider that is told it made it without an id, and would not know this one.
+    pub unnamed: bool,
+}
+
+/// The id of a call that came without one: its name, and from the second on which one of that name it is in the answer.
+pub(super) fn own_id(name: &str, earlier: usize) -> String {
+    if earlier == 0 { name.to_owned() } else { format!("{name}-{}", earlier + 1) }
 }
 
 /// Something that a message says.
@@ -107,11 +114,11 @@ impl<'a> Talk<'a> {
         for part in parts {
             match part.kind.native_provider() {
                 Some(own) if own == provider => {
-                    calls.made(&part.bytes);
+                    calls.made(&part.bytes, Whose::Own);
                     talk.add(Role::Assistant, Piece::Native(part));
                 }
                 Some(_) => {
-                    for call in calls.made(&part.bytes) {
+                    for call in calls.made(&part.bytes, Whose::Foreign) {
                         talk.add(Role::Assistant, Piece::Call(call));
                     }
                 }
@@ -127,6 +134,9 @@ impl<'a> Talk<'a> {
     /// Adds a part that every provider can be told.
     fn say(&mut self, part: &'a Part, calls: &mut Calls) {
         let role = if part.role == Role::Assistant { Role::Assistant } else { Role::User };
+        if role == Role::User {
+            calls.names.clear();
+        }
         if part.kind.name() == "tool-result" {
             // One without its call is nothing that a provider takes.
             if let Some(call) = part.kind.subject().and_then(|id| calls.answered(id)) {
@@ -154,13 +164,28 @@ impl<'a> Talk<'a> {
 #[derive(Default)]
 struct Calls {
     open: Vec<Call>,
+    /// How many calls of the answer had no id, by their name.
+    names: BTreeMap<String, usize>,
     /// The calls that were answered; a result may come in several parts.
     done: BTreeMap<String, Call>,
 }
 
+/// Who made a call: the provider that is told of it, which gets its own bytes back, or another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Foreign,
+}
+
 impl Calls {
-    fn made(&mut self, native: &[u8]) -> Vec<Call> {
-        let calls = calls_in(native);
+    fn made(&mut self, native: &[u8], whose: Whose) -> Vec<Call> {
+        let mut calls = calls_in(native);
+        for call in calls.iter_mut().filter(|call| call.id.is_empty()) {
+            let earlier = self.names.entry(call.name.clone()).or_default();
+            call.id = own_id(&call.name, *earlier);
+            call.unnamed = whose == Whose::Own;
+            *earlier += 1;
+        }
         self.open.extend(calls.iter().cloned());
         calls
     }
@@ -204,18 +229,17 @@ struct Function<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// The calls in a provider's own bytes, whichever it is; one part holds at most one.
+/// The calls in a provider's own bytes, whichever it is; one part holds at most one. Its id is empty where it came without.
 fn calls_in(native: &[u8]) -> Vec<Call> {
     let Ok(shape) = serde_json::from_slice::<Shape<'_>>(native) else { return Vec::new() };
     let call = |id: Option<String>, name: Option<String>, arguments: Option<&RawValue>| {
-        Some(Call { id: id.filter(|id| !id.is_empty())?, name: name?, arguments: object(arguments) })
+        Some(Call { id: id?, name: name?, arguments: object(arguments), unnamed: false })
     };
     let found = match shape {
-        Shape { gemini: Some(function), .. } => {
-            call(function.id.or_else(|| function.name.clone()), function.name, function.arguments)
-        }
+        Shape { gemini: Some(function), .. } => call(Some(function.id.unwrap_or_default()), function.name, function.arguments),
         Shape { function: Some(function), id, .. } => {
-            call(id.or(function.id).or_else(|| function.name.clone()), function.name, function.arguments)
+            let id = id.filter(|id| !id.is_empty()).or(function.id);
+            call(Some(id.unwrap_or_default()), function.name, function.arguments)
         }
         Shape { kind: Some(kind), id, name, input, .. } if kind == "tool_use" => call(id, name, input),
         Shape { kind: Some(kind), call_id, name, arguments, .. } if kind == "function_call" => call(call_id, name, arguments),
@@ -250,15 +274,35 @@ mod tests {
             r#"{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}"#,
             r#"{"id":"1","function":{"index":0,"name":"f","arguments":{"a":1}}}"#,
         ] {
-            let want = Call { id: "1".into(), name: "f".into(), arguments: r#"{"a":1}"#.into() };
+            let want = Call { id: "1".into(), name: "f".into(), arguments: r#"{"a":1}"#.into(), unnamed: false };
             assert_eq!(calls_in(json.as_bytes()), [want], "{json}");
         }
         let none = [r#"{"type":"thinking","thinking":"x","signature":"s"}"#, r#"{"text":"","thoughtSignature":"S"}"#, "no", "[]"];
         assert!(none.iter().all(|json| calls_in(json.as_bytes()).is_empty()));
-        assert_eq!(
-            calls_in(br#"{"functionCall":{"name":"f"}}"#)[0],
-            Call { id: "f".into(), name: "f".into(), arguments: "{}".into() }
-        );
+    }
+
+    #[test]
+    fn calls_without_an_id_go_by_their_name() {
+        let call = |at: &str| native("a", &format!(r#"{{"functionCall":{{"name":"f","args":{{"at":"{at}"}}}}}}"#));
+        let result = |id: &str, text: &str| Part::text(Role::User, format!("tool-result:{id}").as_str(), text);
+        let parts = [call("x"), call("y"), result("f", "one"), result("f-2", "two"), call("z"), result("f", "three")];
+        let results = |provider: &str| {
+            let talk = Talk::new(provider, &parts);
+            let pieces = talk.messages.iter().flat_map(|message| message.pieces.clone());
+            let result = |piece| match piece {
+                Piece::Result { call, part: Some(part) } => {
+                    Some(format!("{} {} {} {}", call.id, call.unnamed, call.arguments, part.as_text()))
+                }
+                _ => None,
+            };
+            pieces.filter_map(result).collect::<Vec<_>>()
+        };
+        let want = |unnamed: bool| {
+            [("f", "x", "one"), ("f-2", "y", "two"), ("f", "z", "three")]
+                .map(|(id, at, text)| format!("{id} {unnamed} {{\"at\":\"{at}\"}} {text}"))
+        };
+        assert_eq!(results("a"), want(true));
+        assert_eq!(results("b"), want(false));
     }
 
     #[test]

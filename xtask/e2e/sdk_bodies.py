@@ -117,6 +117,8 @@ def body_of(rt, provider, sample, answer=None):
     done = subprocess.run(command + (["--answer"] if answer is not None else []), input=answer, capture_output=True)
     if done.returncode:
         raise RuntimeError(done.stderr.decode())
+    if b"This tool was not run." in done.stdout and answer is not None:
+        raise RuntimeError("a result did not come to its call")
     return json.loads(done.stdout)
 
 

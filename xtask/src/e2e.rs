@@ -28,7 +28,7 @@ It needs cmake and a C++ compiler. Any other build of llama.cpp's server will do
 
 /// Runs the turn and checks what it left in the repository.
 pub(crate) fn run(flag: Option<&str>) -> Result<(), String> {
-    let program = find(flag)?;
+    let program = find(flag, "LLAMA_SERVER", "llama-server", HOW_TO_GET_IT)?;
     let place = shell::target().join("e2e");
     let (work, home) = (place.join("work"), place.join("home"));
     for old in [&work, &home] {
@@ -80,17 +80,14 @@ pub(crate) fn run(flag: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-fn find(flag: Option<&str>) -> Result<PathBuf, String> {
-    let named = flag.map(PathBuf::from).or_else(|| std::env::var_os("LLAMA_SERVER").map(PathBuf::from));
+/// A program that is not part of the project: given by a flag or a variable, or on `PATH`.
+fn find(flag: Option<&str>, variable: &str, name: &str, how: &str) -> Result<PathBuf, String> {
+    let named = flag.map(PathBuf::from).or_else(|| std::env::var_os(variable).map(PathBuf::from));
     if let Some(path) = named {
-        let absolute = path.canonicalize().map_err(|e| format!("{}: {e}\n{HOW_TO_GET_IT}", path.display()))?;
-        return Ok(absolute);
+        return path.canonicalize().map_err(|e| format!("{}: {e}\n{how}", path.display()));
     }
     let dirs = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&dirs)
-        .map(|dir| dir.join("llama-server"))
-        .find(|path| path.is_file())
-        .ok_or_else(|| HOW_TO_GET_IT.to_owned())
+    std::env::split_paths(&dirs).map(|dir| dir.join(name)).find(|path| path.is_file()).ok_or_else(|| how.to_owned())
 }
 
 /// The random model, made once.

@@ -41,6 +41,8 @@ const USAGE: &str = "cargo xtask COMMAND
   e2e llama [--server PATH]
                          a whole turn against a real llama-server with random weights
   e2e sdk [--venv DIR]   recordings and request bodies against the vendors' own Python libraries
+  e2e aimock [--llmock PATH]
+                         whole turns in five protocols against a mock of the providers
   soak --minutes N [--seed N]
                          random work of user and program against the reference model, until the time is over
   sweep                  kill -9 from outside before every change on disk, of every command that makes one
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         ["e2e", "llama", "--server", path] => e2e::run(Some(path)),
         ["e2e", "sdk"] => e2e::sdk::run(None),
         ["e2e", "sdk", "--venv", dir] => e2e::sdk::run(Some(dir)),
+        ["e2e", "aimock"] => e2e::sdk::mock(None),
+        ["e2e", "aimock", "--llmock", path] => e2e::sdk::mock(Some(path)),
         ["soak", rest @ ..] => soak::run(rest),
         ["sweep"] => soak::sweep(),
         ["models", rest @ ..] => models::run(rest),

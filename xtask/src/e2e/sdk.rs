@@ -1,4 +1,5 @@
-//! The adapters against the vendors' own libraries: what is read from recordings, and what is sent.
+//! The adapters against what others wrote: the vendors' own libraries, for what is read from recordings and what is sent, and a mock of the
+//! providers.
 //!
 //! Invariants
 //! - Opt-in, because it installs packages: into a virtual environment of its own, from wherever pip is told to get them.
@@ -23,6 +24,19 @@ pub(crate) fn run(venv: Option<&str>) -> Result<(), String> {
         shell::shows(&mut command)
     });
     checks.into_iter().collect()
+}
+
+const HOW_TO_GET_A_MOCK: &str = "\
+no llmock: give its path with --llmock PATH or LLMOCK, or put it on PATH. One way to get it:
+  npm install --prefix target/e2e/npm @copilotkit/aimock
+  cargo xtask e2e aimock --llmock target/e2e/npm/node_modules/.bin/llmock";
+
+/// Whole turns against a mock of the providers that is not ours.
+pub(crate) fn mock(flag: Option<&str>) -> Result<(), String> {
+    let program = super::find(flag, "LLMOCK", "llmock", HOW_TO_GET_A_MOCK)?;
+    let python = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let rt = shell::build_rt(&[])?;
+    shell::shows(script_of(&python, "aimock.py").arg(rt).arg(program))
 }
 
 /// A script of ours, whose modules leave nothing behind in the source tree.
