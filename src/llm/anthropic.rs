@@ -54,13 +54,13 @@ impl Anthropic {
 
     fn body(&self, request: &ModelRequest, talk: &Talk<'_>) -> Writer {
         let mut body = Writer::default();
-        self.head(&mut body, request);
+        Self::head(&mut body, request);
         self.said(&mut body, request, talk);
         body
     }
 
     /// How to answer.
-    fn head(&self, body: &mut Writer, request: &ModelRequest) {
+    fn head(body: &mut Writer, request: &ModelRequest) {
         let options = &request.options;
         let limit = options.whole(CallOption::MaxTokens).map(Tokens).or(request.traits.max_output).unwrap_or(MAX_TOKENS);
         body.wire(&format!("{{\"model\":{},\"max_tokens\":{},\"stream\":true,", quoted(&request.model.model), limit.0));

@@ -130,13 +130,11 @@ impl Driver<'_> {
 
     /// The answer as it is read for edits.
     pub(super) fn answer(&mut self) -> Result<String, Error> {
-        match &self.hooked.answer {
-            Some(text) => Ok(text.clone()),
-            None => {
-                let piece = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
-                Ok(self.with_earlier(piece))
-            }
+        if let Some(text) = &self.hooked.answer {
+            return Ok(text.clone());
         }
+        let piece = self.open()?.turn.turn.response.as_ref().map(|r| r.text.clone()).unwrap_or_default();
+        Ok(self.with_earlier(piece))
     }
 
     /// What the commit will say.

@@ -140,6 +140,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let mut ws = if settings.is_empty() { ws } else { ctx.workspace_for_turn(settings)? };
     let wanted = args.model.clone().unwrap_or_else(|| ws.config.settings().model.default.clone());
     let model = model(ctx, &mut ws, &wanted)?;
+    unlock_others(ctx, &mut ws)?;
     let mut files = Vec::new();
     for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {
         for path in list {
@@ -233,6 +234,21 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
             Err(failure.unwrap_or_else(default).code(REJECTED))
         }
     }
+}
+
+/// Gets the keys of models that may be asked beside the chosen one, where commands have them. One that cannot be got is said; that
+/// model is then left out when its turn comes.
+fn unlock_others(ctx: &Context, ws: &mut Workspace) -> Result<(), Failure> {
+    let settings = &ws.config.settings().model;
+    let names: Vec<String> = settings.fallback.iter().chain(&settings.weak).cloned().collect();
+    for name in names {
+        let Ok(id) = models::parse(ws, &name) else { continue };
+        if let Err(error) = block_on(keys::unlock(ws, &id.provider))? {
+            ctx.ui.warn(&format!("{name}: {error}"));
+        }
+    }
+    ctx.hide(&ws.redactor);
+    Ok(())
 }
 
 /// Sums the session up, on the model that is set for that.

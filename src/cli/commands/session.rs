@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::agent::models::{self, Special};
 use crate::agent::prepare::Start;
 use crate::agent::sessions::{self, Fetched};
 use crate::agent::workspace::Workspace;
@@ -111,7 +110,7 @@ pub enum SessionCommand {
 }
 
 pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
-    let ws = match &args.command {
+    let mut ws = match &args.command {
         SessionCommand::New { .. } | SessionCommand::Compact { .. } => ctx.workspace_for_turn(Vec::new())?,
         _ => ctx.workspace()?,
     };
@@ -121,7 +120,7 @@ pub fn run(ctx: &Context, args: &SessionArgs) -> Result<(), Failure> {
         SessionCommand::Checkout { address, worktree } => check_out(ctx, &ws, address, worktree.as_deref()),
         SessionCommand::Resume { address } => resume(ctx, &ws, address),
         SessionCommand::Set { key, value } => set(ctx, &ws, key, value.as_deref()),
-        SessionCommand::Compact { model } => compact(ctx, &ws, model.as_deref()),
+        SessionCommand::Compact { model } => compact(ctx, &mut ws, model.as_deref()),
         SessionCommand::Rename { name, new } => rename(ctx, &ws, name, new.as_deref()),
         SessionCommand::Push { remote, sessions } => push(ctx, &ws, remote, sessions),
         SessionCommand::Fetch { remote } => fetch(ctx, &ws, remote),
@@ -353,11 +352,11 @@ fn fetch(ctx: &Context, ws: &Workspace, remote: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn compact(ctx: &Context, ws: &Workspace, model: Option<&str>) -> Result<(), Failure> {
+fn compact(ctx: &Context, ws: &mut Workspace, model: Option<&str>) -> Result<(), Failure> {
     let start = super::start_here(ws)?;
     let settings = &ws.config.settings().model;
-    let name = model.or(settings.weak.as_deref()).unwrap_or(&settings.default);
-    let model = models::open(ws, models::parse(ws, name)?, Special::default())?;
+    let name = model.or(settings.weak.as_deref()).unwrap_or(&settings.default).to_owned();
+    let model = ask::model(ctx, ws, &name)?;
     let branch = ws.backend.head().map_err(Error::from)?.short().to_owned();
     let mut frame = Frame::new(&ctx.ui, &*ws.clock, ctx.global.json, model.via.clone(), branch, || 0);
     let mut interrupt = Box::pin(ask::interrupted(&ctx.ui));
