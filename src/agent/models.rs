@@ -14,12 +14,13 @@ use crate::base::clock::Timestamp;
 use crate::base::money::Tokens;
 use crate::base::options::{CallOption, CallOptions};
 use crate::config::schema::BUILT_IN_PROVIDERS;
+use crate::config::secret::Redactor;
 use crate::config::{Protocol, ProviderSettings, Settings};
 use crate::llm::{
     Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
     WireCall, catalog::ModelInfo, local::Paste,
 };
-use crate::net::{Client, Options};
+use crate::net::{Client, Options, Tape};
 use crate::session::request::{ModelId, ModelRequest, Part, Traits};
 use crate::session::stream::Usage;
 use crate::session::turn::Price;
@@ -191,7 +192,7 @@ pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
         .filter(|(_, settings)| matches!(settings.kind, Protocol::OpenAi | Protocol::Ollama))
         .filter_map(|(name, settings)| Some((name, address_of(settings)?)))
         .collect();
-    let asked = ask_all(servers.iter().map(|(_, address)| address.clone())).await;
+    let asked = ask_all(servers.iter().map(|(_, address)| address.clone()), ws.tape.clone()).await;
     let mut tried = Vec::new();
     for ((name, address), found) in servers.into_iter().zip(asked) {
         match found {
@@ -212,10 +213,10 @@ pub struct Server {
 }
 
 /// Asks each server of this machine in `model.local_servers` for its models, and nobody else for anything.
-pub async fn local_servers(settings: &Settings) -> Vec<Server> {
+pub async fn local_servers(settings: &Settings, tape: Option<Arc<Tape>>) -> Vec<Server> {
     let servers = &settings.model.local_servers;
     let addresses = servers.iter().map(|(_, settings)| address_of(settings).unwrap_or_default());
-    let asked = ask_all(addresses).await;
+    let asked = ask_all(addresses, tape).await;
     servers.iter().zip(asked).map(|((name, _), model)| Server { name: name.clone(), model }).collect()
 }
 
@@ -226,8 +227,8 @@ fn address_of(settings: &ProviderSettings) -> Option<String> {
     Some(if bare { format!("{base}/v1") } else { base.to_owned() })
 }
 
-async fn ask_all(addresses: impl Iterator<Item = String>) -> Vec<Result<String, Option<&'static str>>> {
-    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
+async fn ask_all(addresses: impl Iterator<Item = String>, tape: Option<Arc<Tape>>) -> Vec<Result<String, Option<&'static str>>> {
+    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, tape, ..Options::default() });
     let asked = addresses.map(|address| {
         let client = &client;
         async move { first_model(client, &address).await }
@@ -255,6 +256,18 @@ async fn first_model(client: &Client, address: &str) -> Result<String, Option<&'
         model.map(str::to_owned).ok_or(Some("it has no model"))
     };
     tokio::time::timeout(LISTED_WITHIN, ask).await.unwrap_or(Err(Some("it does not answer")))
+}
+
+/// What stands between the program and the network, as the settings have it.
+pub fn tape(settings: &Settings, redactor: &Redactor) -> Result<Option<Arc<Tape>>, Error> {
+    let redactor = redactor.clone();
+    let clean = Box::new(move |bytes: &[u8]| redactor.holds(bytes).then(|| redactor.redact_bytes(bytes).into_owned()));
+    match (&settings.debug.record, &settings.debug.replay) {
+        (None, None) => Ok(None),
+        (Some(dir), None) => Ok(Some(Arc::new(Tape::recording(dir.clone(), clean)))),
+        (None, Some(dir)) => Ok(Some(Arc::new(Tape::playing(dir.clone(), clean)))),
+        (Some(_), Some(_)) => Err(Error::RecordsAndReplays),
+    }
 }
 
 /// The model with this name, ready to be asked.
@@ -287,11 +300,14 @@ pub fn open(ws: &Workspace, id: ModelId, special: Special) -> Result<Model, Erro
             argv: settings.command.clone(),
             output: settings.output,
             directory: ws.scratch(),
+            tape: ws.tape.clone(),
         });
         return known(ws, Model { via: settings.command.first().cloned(), policy, ..Model::plain(provider) }, id);
     }
     let own = own_address(&id.provider, settings.kind);
-    if key.is_none() && (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama {
+    let played = ws.tape.as_ref().is_some_and(|tape| tape.plays());
+    let needs_key = (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama;
+    if key.is_none() && needs_key && !played {
         return Err(missing_key(&id.provider, settings.key_env.as_deref()));
     }
     let base_url = settings.base_url.clone().or_else(|| own.map(str::to_owned));
@@ -345,6 +361,7 @@ fn net_options(ws: &Workspace) -> Options {
         https_proxy: either("https_proxy").or(all),
         no_proxy: either("no_proxy").unwrap_or_default(),
         ca_file: ws.env.get("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(Into::into),
+        tape: ws.tape.clone(),
         ..Options::default()
     }
 }

@@ -159,6 +159,9 @@ impl From<LlmError> for Failure {
         let failure = Self::user(error.to_string()).code(PROVIDER);
         match error.fault {
             Fault::Auth => failure.hint("the provider does not accept the key; check the variable that holds it"),
+            Fault::NotRecorded => {
+                failure.hint("nothing was sent; to record it too, run the same without RT_REPLAY and with: RT_RECORD=DIR")
+            }
             Fault::QuotaUsedUp => failure.hint("waiting a moment does not help; use another model: --model"),
             Fault::NotFound => failure.hint("check the model's name: rt -m … --model provider/model"),
             Fault::ContextTooLong => failure.hint("begin a new session with: rt -n -m \"…\", or give fewer files"),
@@ -230,6 +233,7 @@ impl From<Error> for Failure {
                 ))
             }
             Error::NoCommand(name) => user().hint(format!("rt config set providers.{name}.command '[\"program\", \"argument\"]'")),
+            Error::RecordsAndReplays => user().hint("what is replayed is recorded already; unset one of them"),
             Error::NotAsSent(_) => {
                 user().hint("another model can be sent what is left of it: rt replay TURN --model provider/model")
             }

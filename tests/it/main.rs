@@ -23,6 +23,7 @@ mod hostile_repositories;
 mod landing;
 mod model;
 mod private;
+mod record;
 mod replay;
 mod repositories;
 mod review;
