@@ -84,7 +84,7 @@ pub fn sums(calls: &[Spent], by: By, clock: &dyn Clock) -> (Vec<(Group, Sum)>, S
     let mut groups: Vec<(Group, Sum)> = groups.into_iter().collect();
     match by {
         By::Model => groups.sort_by(|(_, a), (_, b)| b.cost.cmp(&a.cost).then(b.read().cmp(&a.read()))),
-        By::Session | By::Day => groups.sort_by(|(_, a), (_, b)| b.last.cmp(&a.last)),
+        By::Session | By::Day => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.last)),
     }
     (groups, total)
 }

@@ -10,7 +10,7 @@ use crate::session::turn::{Outcome, Turn};
 
 use super::super::edits::{Gathered, Rules};
 use super::answer::unreadable;
-use super::*;
+use super::{Begun, Driver, End, Error, Finished, Input, Message, Model, Observer, WireCall, Workspace, prepare};
 
 /// What is asked again.
 pub struct Question<'a> {

@@ -67,9 +67,9 @@ pub fn run(ctx: &Context, args: &ReplayArgs) -> Result<(), Failure> {
     let replayed = result??;
     ask::after(ctx, &ws);
     if ctx.global.json {
-        as_json(ctx, &replayed)?
+        as_json(ctx, &replayed)?;
     } else {
-        as_text(ctx, &replayed)?
+        as_text(ctx, &replayed)?;
     }
     let Some(error) = replayed.finished.error else { return Ok(()) };
     match replayed.finished.end {
