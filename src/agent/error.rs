@@ -38,6 +38,9 @@ pub enum Error {
     Template(#[from] TemplateError),
     #[error(transparent)]
     Llm(#[from] LlmError),
+    /// `debug.record` and `debug.replay`.
+    #[error("debug.record (RT_RECORD) and debug.replay (RT_REPLAY) are both set")]
+    RecordsAndReplays,
     /// It is a note, or applied edits.
     #[error("turn {} asked no model", .0.short())]
     AskedNothing(TurnKey),

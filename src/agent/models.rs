@@ -18,7 +18,7 @@ use crate::base::media::MediaType;
 use crate::base::money::Tokens;
 use crate::base::options::{CallOption, CallOptions};
 use crate::config::schema::BUILT_IN_PROVIDERS;
-use crate::config::secret::Secret;
+use crate::config::secret::{Redactor, Secret};
 use crate::config::{Config, KeySource, Protocol, ProviderSettings, Settings};
 use crate::llm::{
     Anthropic, Chat, Echo, Endpoint, Gemini, Manual, Ollama, Program, Provider, Recording, Replay, Responses, RetryPolicy,
@@ -26,7 +26,7 @@ use crate::llm::{
     catalog::{Catalog, ModelInfo},
     local::Paste,
 };
-use crate::net::{Client, Options};
+use crate::net::{Client, Options, Tape};
 use crate::session::request::{ModelId, ModelRequest, Part, Traits};
 use crate::session::stream::Usage;
 use crate::session::turn::Price;
@@ -175,11 +175,20 @@ pub struct Setup<'a> {
     pub keys: &'a BTreeMap<String, Secret>,
     /// For the name of the directory that a program runs in.
     pub entropy: &'a dyn Entropy,
+    /// What stands between the program and the network, if anything does.
+    pub tape: Option<Arc<Tape>>,
 }
 
 impl<'a> Setup<'a> {
     fn of(ws: &'a Workspace) -> Result<Self, Error> {
-        Ok(Self { config: &ws.config, env: &ws.env, catalog: ws.catalog()?, keys: &ws.keys, entropy: &*ws.entropy })
+        Ok(Self {
+            config: &ws.config,
+            env: &ws.env,
+            catalog: ws.catalog()?,
+            keys: &ws.keys,
+            entropy: &*ws.entropy,
+            tape: ws.tape.clone(),
+        })
     }
 
     fn key(&self, provider: &str) -> Option<Secret> {
@@ -242,11 +251,11 @@ pub fn settings_of<'a>(config: &'a Config, provider: &str) -> Option<&'a Provide
 /// The first model of the first server that answers on this machine: those that are configured, then the usual places.
 /// Nothing is sent but the question for its models.
 pub async fn discover(ws: &Workspace) -> Result<ModelId, Error> {
-    discover_with(ws.config.settings()).await
+    discover_with(ws.config.settings(), ws.tape.clone()).await
 }
 
 /// The same without a workspace.
-pub async fn discover_with(settings: &Settings) -> Result<ModelId, Error> {
+pub async fn discover_with(settings: &Settings, tape: Option<Arc<Tape>>) -> Result<ModelId, Error> {
     let usual = settings
         .model
         .local_servers
@@ -257,7 +266,7 @@ pub async fn discover_with(settings: &Settings) -> Result<ModelId, Error> {
         .filter(|(_, settings)| matches!(settings.kind, Protocol::OpenAi | Protocol::Ollama))
         .filter_map(|(name, settings)| Some((name, address_of(settings)?)))
         .collect();
-    let asked = ask_all(servers.iter().map(|(_, address)| address.clone())).await;
+    let asked = ask_all(servers.iter().map(|(_, address)| address.clone()), tape).await;
     let mut tried = Vec::new();
     for ((name, address), found) in servers.into_iter().zip(asked) {
         match found.and_then(first) {
@@ -287,10 +296,10 @@ fn first(models: Vec<String>) -> Result<String, NoModel> {
 }
 
 /// Asks each server of this machine in `model.local_servers` for its models, and nobody else for anything.
-pub async fn local_servers(settings: &Settings) -> Vec<Server> {
+pub async fn local_servers(settings: &Settings, tape: Option<Arc<Tape>>) -> Vec<Server> {
     let servers = &settings.model.local_servers;
     let addresses = servers.iter().map(|(_, settings)| address_of(settings).unwrap_or_default());
-    let asked = ask_all(addresses).await;
+    let asked = ask_all(addresses, tape).await;
     let server = |name: &String, asked: Result<Vec<String>, NoModel>| {
         let models = asked.clone().unwrap_or_default();
         Server { name: name.clone(), model: asked.and_then(first), models }
@@ -305,8 +314,8 @@ fn address_of(settings: &ProviderSettings) -> Option<String> {
     Some(if bare { format!("{base}/v1") } else { base.to_owned() })
 }
 
-async fn ask_all(addresses: impl Iterator<Item = String>) -> Vec<Result<Vec<String>, NoModel>> {
-    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, ..Options::default() });
+async fn ask_all(addresses: impl Iterator<Item = String>, tape: Option<Arc<Tape>>) -> Vec<Result<Vec<String>, NoModel>> {
+    let client = Client::new(Options { connect_timeout: REACHED_WITHIN, tape, ..Options::default() });
     let asked = addresses.map(|address| {
         let client = &client;
         async move { models_at(client, &address).await }
@@ -335,6 +344,18 @@ async fn models_at(client: &Client, address: &str) -> Result<Vec<String>, NoMode
         Ok(ids.filter(is_name).map(str::to_owned).collect())
     };
     tokio::time::timeout(LISTED_WITHIN, ask).await.unwrap_or(Err(Some("it does not answer")))
+}
+
+/// What stands between the program and the network, as the settings have it.
+pub fn tape(settings: &Settings, redactor: &Redactor) -> Result<Option<Arc<Tape>>, Error> {
+    let redactor = redactor.clone();
+    let clean = Box::new(move |bytes: &[u8]| redactor.holds(bytes).then(|| redactor.redact_bytes(bytes).into_owned()));
+    match (&settings.debug.record, &settings.debug.replay) {
+        (None, None) => Ok(None),
+        (Some(dir), None) => Ok(Some(Arc::new(Tape::recording(dir.clone(), clean)))),
+        (None, Some(dir)) => Ok(Some(Arc::new(Tape::playing(dir.clone(), clean)))),
+        (Some(_), Some(_)) => Err(Error::RecordsAndReplays),
+    }
 }
 
 /// The model with this name, ready to be asked.
@@ -373,21 +394,20 @@ pub fn open_with(setup: &Setup<'_>, id: ModelId, special: Special) -> Result<Mod
             argv: settings.command.clone(),
             output: settings.output,
             directory: scratch_below(setup.config.home(), setup.entropy),
+            tape: setup.tape.clone(),
         });
         return known(setup, Model { via: settings.command.first().cloned(), policy, ..Model::plain(provider) }, id);
     }
     let own = own_address(&id.provider, settings.kind);
     let locked = source == Some(KeySource::Command);
-    if key.is_none()
-        && !locked
-        && (settings.base_url.is_none() || settings.kind == Protocol::Gemini)
-        && settings.kind != Protocol::Ollama
-    {
+    let played = setup.tape.as_ref().is_some_and(|tape| tape.plays());
+    let needs_key = (settings.base_url.is_none() || settings.kind == Protocol::Gemini) && settings.kind != Protocol::Ollama;
+    if key.is_none() && needs_key && !locked && !played {
         return Err(missing_key(&id.provider, settings.key_env.as_deref()));
     }
     let base_url = settings.base_url.clone().or_else(|| own.map(str::to_owned));
     let base_url = base_url.ok_or_else(|| Error::UnknownProvider(id.provider.clone()))?;
-    let client = Arc::new(Client::new(net_options(setup.env)));
+    let client = Arc::new(Client::new(net_options(setup.env, setup.tape.clone())));
     let endpoint = Endpoint { name: id.provider.clone(), base_url, key, client };
     let provider: Box<dyn Provider> = match settings.kind {
         Protocol::Gemini => Box::new(Gemini::new(endpoint)),
@@ -428,7 +448,7 @@ fn missing_key(provider: &str, named: Option<&str>) -> Error {
 }
 
 /// Proxies and certificates as the usual variables set them up.
-fn net_options(env: &BTreeMap<String, String>) -> Options {
+fn net_options(env: &BTreeMap<String, String>, tape: Option<Arc<Tape>>) -> Options {
     let either = |name: &str| {
         let upper = name.to_ascii_uppercase();
         [name, upper.as_str()].iter().find_map(|n| env.get(*n)).filter(|v| !v.is_empty()).cloned()
@@ -439,6 +459,7 @@ fn net_options(env: &BTreeMap<String, String>) -> Options {
         https_proxy: either("https_proxy").or(all),
         no_proxy: either("no_proxy").unwrap_or_default(),
         ca_file: env.get("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(Into::into),
+        tape,
         ..Options::default()
     }
 }

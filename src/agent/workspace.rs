@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::config::secret::{Redactor, Secret, secrets_in_urls};
 use crate::hooks::{Pipeline, Point};
 use crate::llm::catalog::Catalog;
+use crate::net::Tape;
 use crate::process::fault::Faults;
 use crate::prompt::{Override, Templates};
 use crate::vcs::git::Git;
@@ -43,6 +44,8 @@ pub struct Workspace {
     pub pipeline: Pipeline,
     /// The directory that the user is in, inside the repository; `None` at its root.
     pub directory: Option<RepoPath>,
+    /// Records what goes over the network, or stands in for it.
+    pub tape: Option<Arc<Tape>>,
     /// Read when it is first needed.
     catalog: OnceCell<Catalog>,
 }
@@ -104,9 +107,11 @@ impl Workspace {
         let pipeline = if backend.layout().private { pipeline.until(Point::Commit) } else { pipeline };
         let inside = directory.strip_prefix(&backend.layout().root).ok();
         let directory = inside.and_then(|d| RepoPath::new(d.as_os_str().as_bytes()).ok());
+        let redactor = Redactor::new(config.secrets(&env).into_iter().chain(credentials(&backend)));
         Ok(Self {
-            redactor: Redactor::new(config.secrets(&env).into_iter().chain(credentials(&backend))),
             keys: BTreeMap::new(),
+            tape: super::models::tape(config.settings(), &redactor)?,
+            redactor,
             templates: Templates::new(&overrides)?,
             backend: Box::new(backend),
             config,

@@ -160,6 +160,9 @@ impl From<LlmError> for Failure {
         let failure = Self::user(error.to_string()).code(PROVIDER);
         match error.fault {
             Fault::Auth => failure.hint("the provider does not accept the key; check the variable that holds it"),
+            Fault::NotRecorded => {
+                failure.hint("nothing was sent; to record it too, run the same without RT_REPLAY and with: RT_RECORD=DIR")
+            }
             Fault::QuotaUsedUp => failure.hint("waiting a moment does not help; use another model: --model"),
             Fault::Overloaded { .. } | Fault::RateLimited { .. } => {
                 failure.hint("try again later, or let another model stand in: rt config set model.fallback provider/model")
@@ -242,6 +245,7 @@ impl From<Error> for Failure {
                 user().hint("the conversation is as it was; another model may do it: rt session compact --model").code(PROVIDER)
             }
             Error::NotShown { .. } => user().hint("choose another model: --model   or leave the file out: rt files rm PATH"),
+            Error::RecordsAndReplays => user().hint("what is replayed is recorded already; unset one of them"),
             Error::NotAsSent(_) => {
                 user().hint("another model can be sent what is left of it: rt replay TURN --model provider/model")
             }

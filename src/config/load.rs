@@ -24,7 +24,7 @@ pub struct Sources {
     pub project_root: Option<PathBuf>,
     /// What the session keeps, as (key, text).
     pub session: Vec<(String, String)>,
-    /// All variables; `RT_MODEL` and `RT__…` are settings.
+    /// All variables; `RT_MODEL`, `RT_RECORD`, `RT_REPLAY` and `RT__…` are settings.
     pub env: BTreeMap<String, String>,
     /// The command line, as (key, text), in order.
     pub flags: Vec<(String, String)>,
@@ -306,10 +306,12 @@ fn same_dir(a: &Path, b: &Path) -> bool {
 
 /// The key that a variable sets: `RT__VCS__COMMIT` is `vcs.commit`.
 fn variable_key(name: &str) -> Option<String> {
-    if name == "RT_MODEL" {
-        return Some("model.default".to_owned());
+    match name {
+        "RT_MODEL" => Some("model.default".to_owned()),
+        "RT_RECORD" => Some("debug.record".to_owned()),
+        "RT_REPLAY" => Some("debug.replay".to_owned()),
+        _ => name.strip_prefix("RT__").map(|rest| rest.to_lowercase().replace("__", ".")),
     }
-    name.strip_prefix("RT__").map(|rest| rest.to_lowercase().replace("__", "."))
 }
 
 /// Every full key, in the table's order; those of a provider or hook stand together.

@@ -217,6 +217,10 @@ pub const KEYS: &[Key] = &[
         "Ids are numbered from this seed instead of being random."),
     key("debug.fault", Text, "", Trusted, "applied",
         "The process kills itself at this fault point; a release build does not."),
+    key("debug.record", Path, "", Trusted, "tests/cassette",
+        "A directory in which everything that goes over the network is recorded, without keys and account ids; `RT_RECORD` is short for it. See docs/formats/cassette.md."),
+    key("debug.replay", Path, "", Trusted, "tests/cassette",
+        "A directory whose recorded answers stand in for the network: nothing is sent. `RT_REPLAY` is short for it."),
 ];
 
 /// A key together with the name that a user wrote.

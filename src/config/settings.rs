@@ -343,6 +343,10 @@ pub struct DebugSettings {
     pub seed: Option<u64>,
     /// The fault point to die at.
     pub fault: Option<String>,
+    /// Where exchanges are recorded.
+    pub record: Option<PathBuf>,
+    /// Whose recorded answers stand in for the network.
+    pub replay: Option<PathBuf>,
 }
 
 /// Merged values by key, with the table's default for what is absent.
@@ -454,6 +458,8 @@ impl Merged<'_> {
                 },
                 seed: self.int("debug.seed"),
                 fault: self.text("debug.fault"),
+                record: self.path("debug.record"),
+                replay: self.path("debug.replay"),
             },
         }
     }

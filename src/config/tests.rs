@@ -101,7 +101,7 @@ fn defaults_are_those_of_the_table() {
     );
     let gemini = &settings.providers["gemini"];
     assert_eq!((gemini.kind, gemini.timeout, gemini.retry.max), (Protocol::Gemini, Duration::from_mins(5), 5));
-    assert_eq!(settings.debug, DebugSettings { clock: None, seed: None, fault: None });
+    assert_eq!(settings.debug, DebugSettings { clock: None, seed: None, fault: None, record: None, replay: None });
     assert!(config.warnings().is_empty() && config.entries().iter().all(|entry| entry.origin == Origin::BuiltIn));
     assert_eq!(config.trust(), &Status::Nothing);
 }

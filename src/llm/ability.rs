@@ -153,6 +153,7 @@ impl Speaker {
                 argv: Vec::new(),
                 output: OutputFormat::Text,
                 directory: std::path::PathBuf::new(),
+                tape: None,
             }),
             Echo | Manual | Replay => Box::new(super::Echo),
         };

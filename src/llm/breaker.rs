@@ -58,7 +58,7 @@ impl Ended {
     pub const fn of(fault: Fault) -> Self {
         match fault {
             Fault::Transport | Fault::Overloaded { .. } | Fault::Idle => Self::Down,
-            Fault::Cut | Fault::Aborted | Fault::Protocol => Self::Unknown,
+            Fault::Cut | Fault::Aborted | Fault::Protocol | Fault::NotRecorded => Self::Unknown,
             Fault::RateLimited { .. }
             | Fault::QuotaUsedUp
             | Fault::ContextTooLong

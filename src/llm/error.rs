@@ -42,6 +42,8 @@ pub enum Fault {
     Idle,
     /// The stream ended in the middle of the answer.
     Cut,
+    /// A recording stands in for the network, and does not have this.
+    NotRecorded,
     /// Given up on this side: a setting of the connection cannot be used, what arrived could not be stored, nothing was
     /// pasted, or a recording has no more answers.
     Aborted,
@@ -77,6 +79,7 @@ impl Fault {
             Self::Protocol => "protocol",
             Self::Idle => "idle",
             Self::Cut => "cut",
+            Self::NotRecorded => "not-recorded",
             Self::Aborted => "aborted",
         }
     }
@@ -91,6 +94,7 @@ impl LlmError {
     /// A failure below HTTP.
     pub fn from_net(provider: &str, error: &NetError) -> Self {
         let fault = match error {
+            NetError::NotRecorded(_) => Fault::NotRecorded,
             NetError::Request(_) => Fault::BadRequest,
             NetError::Setup(_) | NetError::Certificate { .. } => Fault::Aborted,
             NetError::Broken { .. } => Fault::Transport,

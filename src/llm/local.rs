@@ -121,6 +121,22 @@ pub fn format_of(envelope: &Envelope) -> &str {
     envelope.url.strip_prefix(REPLAYED).filter(|_| envelope.provider == "replay").unwrap_or(own)
 }
 
+/// What format the answer of a recorded call is in, by its method and path; `None` for one that asks no model.
+pub fn format_at(method: &str, path: &str) -> Option<&'static str> {
+    let path = path.split('?').next().unwrap_or(path);
+    let known = [
+        (":streamGenerateContent", "gemini"),
+        ("/v1/messages", "anthropic"),
+        ("/chat/completions", "openai"),
+        ("/responses", "responses"),
+        ("/api/chat", "ollama"),
+    ];
+    if method != "POST" {
+        return None;
+    }
+    known.iter().find(|(end, _)| path.ends_with(end)).map(|(_, format)| *format)
+}
+
 /// What the address of a replayed call begins with.
 const REPLAYED: &str = "replay:";
 

@@ -37,7 +37,7 @@ use futures_util::stream::{BoxStream, StreamExt as _};
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::secret::Secret;
-use crate::net::Client;
+use crate::net::{self, Client};
 use crate::session::request::{ModelRequest, WireBody};
 use crate::session::stream::ModelEvent;
 use crate::session::turn::Envelope;
@@ -49,7 +49,7 @@ pub use chat::Chat;
 pub use endpoint::Endpoint;
 pub use error::{Fault, LlmError};
 pub use gemini::Gemini;
-pub use local::{Echo, FORMATS, Manual, Recording, Replay, decoder_of, format_of};
+pub use local::{Echo, FORMATS, Manual, Recording, Replay, decoder_of, format_at, format_of};
 pub use ollama::Ollama;
 pub use program::Program;
 pub use responses::Responses;
@@ -130,7 +130,7 @@ async fn post(client: &Client, call: &WireCall) -> Result<RawResponse, LlmError>
     let headers: Vec<_> = open.chain(secret).collect();
     let response = client.post(&call.envelope.url, &headers, call.body.bytes()).await;
     let mut response = response.map_err(|e| LlmError::from_net(&provider, &e))?;
-    response.headers.retain(|name, _| is_kept(name));
+    response.headers.retain(|name, _| net::is_kept(name));
     let body = response.body.map(move |item| item.map_err(|e| LlmError::from_net(&provider, &e))).boxed();
     Ok(RawResponse { status: response.status, headers: response.headers, body })
 }
@@ -166,23 +166,6 @@ struct Counted {
     total: Option<u64>,
     #[serde(rename = "input_tokens")]
     input: Option<u64>,
-}
-
-/// Headers that say something about the answer, the limits or whom to ask about it. Cookies and the like are not kept.
-fn is_kept(name: &str) -> bool {
-    const NAMES: [&str; 10] = [
-        "content-type",
-        "date",
-        "openai-processing-ms",
-        "openai-version",
-        "request-id",
-        "retry-after",
-        "retry-after-ms",
-        "server-timing",
-        "x-request-id",
-        "x-should-retry",
-    ];
-    NAMES.contains(&name) || name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
 }
 
 #[cfg(test)]

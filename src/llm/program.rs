@@ -6,7 +6,9 @@
 //! - The body is exactly what it was given: the system text, where the command has a place for it, a line, and the rest.
 //! - Lines of unknown kinds are skipped: these formats grow with every release.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::StreamExt as _;
@@ -15,6 +17,7 @@ use serde_json::value::RawValue;
 
 use crate::base::money::Tokens;
 use crate::config::OutputFormat;
+use crate::net::{NetError, Request, Tape};
 use crate::process::Spec;
 use crate::session::request::{Encoding, ModelRequest, Role, WireBody};
 use crate::session::stream::{ModelEvent, Stop, Usage};
@@ -40,6 +43,8 @@ pub struct Program {
     pub output: OutputFormat,
     /// Where it runs; made before and removed after each call.
     pub directory: PathBuf,
+    /// Records what it is given and says, or stands in for it.
+    pub tape: Option<Arc<Tape>>,
 }
 
 /// The directory of one call.
@@ -74,6 +79,19 @@ impl Program {
             secret_headers: Vec::new(),
             body,
         }
+    }
+
+    /// What it said when that was recorded.
+    fn played(&self, answer: Result<crate::net::Response, NetError>) -> Result<RawResponse, LlmError> {
+        let response = answer.map_err(|e| LlmError::from_net(&self.name, &e))?;
+        let name = self.name.clone();
+        let body = response.body.map(move |piece| {
+            piece.map_err(|e| match e {
+                NetError::Broken { detail, .. } => LlmError::new(Fault::Aborted, &name, detail),
+                other => LlmError::from_net(&name, &other),
+            })
+        });
+        Ok(RawResponse { status: response.status, headers: response.headers, body: body.boxed() })
     }
 
     /// The arguments and the input for a body.
@@ -138,6 +156,12 @@ impl Provider for Program {
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
+        let bytes = self.tape.as_ref().map(|_| call.body.bytes()).unwrap_or_default();
+        let headers: Vec<_> = call.envelope.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let asked = Request { method: &call.envelope.method, url: &call.envelope.url, headers: &headers, body: &bytes };
+        if let Some(played) = self.tape.as_ref().and_then(|tape| tape.play(&asked)) {
+            return std::future::ready(self.played(played)).boxed();
+        }
         let opened = || {
             let model = call.envelope.headers.get("model").map_or("", String::as_str);
             let (argv, input) = self.given(&call.body);
@@ -147,12 +171,21 @@ impl Provider for Program {
             let empty = Empty(self.directory.clone());
             let spec = Spec::new(program).args(argv).directory(&self.directory).input(input);
             let stream = spec.stream().map_err(|e| self.failed(e))?;
-            let name = self.name.clone();
             let body = stream.map(move |piece| {
                 // The directory lives as long as what is read.
                 let _ = &empty;
-                piece.map_err(|e| LlmError::new(Fault::Aborted, &name, e.to_string()))
+                piece.map_err(|e| e.to_string())
             });
+            let body = match &self.tape {
+                None => body.boxed(),
+                Some(tape) => {
+                    let mut take = tape.begin(&asked).map_err(|e| LlmError::from_net(&self.name, &e))?;
+                    take.head(0, &BTreeMap::new());
+                    take.around(body.boxed(), |e| e.to_string())
+                }
+            };
+            let name = self.name.clone();
+            let body = body.map(move |piece| piece.map_err(|why| LlmError::new(Fault::Aborted, &name, why)));
             Ok(RawResponse { status: 0, headers: [].into(), body: body.boxed() })
         };
         std::future::ready(opened()).boxed()

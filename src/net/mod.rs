@@ -5,17 +5,24 @@
 //!   certificates: they cost more than the rest of a turn.
 //! - Redirects are not followed, because a redirect could carry the key to another host.
 //! - Error texts name the host, never a query, a header value or a proxy's address: all of those can hold secrets.
+//! - Everything goes through one place, so that a [`Tape`] has all of it.
 //! - Deliberately absent: time-outs on data. Only the reader knows which bytes are useful, so `llm` has that one.
+
+mod accounts;
+pub mod cassette;
+mod tape;
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt as _};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+pub use tape::{Clean, Request, Take, Tape, is_kept};
 
 /// Hosts of this machine; a proxy is never asked for them.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
@@ -32,6 +39,8 @@ pub struct Options {
     /// PEM file with certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     pub connect_timeout: Duration,
+    /// Records what is sent and comes back, or stands in for the network.
+    pub tape: Option<Arc<Tape>>,
 }
 
 impl Default for Options {
@@ -42,6 +51,7 @@ impl Default for Options {
             no_proxy: String::new(),
             ca_file: None,
             connect_timeout: Duration::from_secs(20),
+            tape: None,
         }
     }
 }
@@ -58,6 +68,9 @@ pub struct Response {
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
+    /// What is played back has no answer to it, and nothing was sent.
+    #[error("{0}")]
+    NotRecorded(String),
     /// The request itself cannot be sent; the same again will fail again.
     #[error("{0}")]
     Request(String),
@@ -88,10 +101,8 @@ impl Client {
 
     /// Sends one `POST` and waits for the response's head. The body streams; dropping the response closes the connection.
     pub async fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, NetError> {
-        let url = check_url(url)?;
-        let host = host_of(&url);
-        let request = self.client(&url)?.post(url).headers(header_map(headers)?).body(body);
-        Self::send(host, request).await
+        let asked = Request { method: "POST", url, headers, body: &body };
+        self.exchange(&asked, check_url(url)?).await
     }
 
     /// Sends one `GET` to a server of this machine; no other host is asked anything that the user did not start.
@@ -101,10 +112,39 @@ impl Client {
         if !is_loopback(&url) {
             return Err(NetError::Request(format!("{host} is not this machine")));
         }
-        Self::send(host, self.client(&url)?.get(url)).await
+        self.exchange(&Request { method: "GET", url: url.as_str(), headers: &[], body: &[] }, url.clone()).await
     }
 
-    async fn send(host: String, request: reqwest::RequestBuilder) -> Result<Response, NetError> {
+    /// The answer from the network, recorded if it is to be; or the recorded one.
+    async fn exchange(&self, asked: &Request<'_>, url: Url) -> Result<Response, NetError> {
+        let host = host_of(&url);
+        let Some(tape) = &self.options.tape else { return self.send(host, asked, url).await };
+        if let Some(answer) = tape.play(asked) {
+            return answer;
+        }
+        let mut take = tape.begin(asked)?;
+        match self.send(host, asked, url).await {
+            Ok(response) => {
+                take.head(response.status, &response.headers);
+                Ok(Response { body: take.around(response.body, |error| error), ..response })
+            }
+            Err(error) => {
+                // What cannot be sent says nothing about the other side.
+                if matches!(error, NetError::Broken { .. } | NetError::Certificate { .. }) {
+                    take.failed(&error.to_string())?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn send(&self, host: String, asked: &Request<'_>, url: Url) -> Result<Response, NetError> {
+        let client = self.client(&url)?;
+        let request = match asked.method {
+            "GET" => client.get(url),
+            _ => client.post(url).body(asked.body.to_vec()),
+        };
+        let request = request.headers(header_map(asked.headers)?);
         let response = request.send().await.map_err(|e| translate(&host, e))?;
         let mut head = BTreeMap::<String, String>::new();
         for (name, value) in response.headers() {

@@ -152,3 +152,59 @@ fn certificates_are_checked_and_ones_own_can_be_given() {
     assert!(matches!(&refused, Err(NetError::Certificate { host, .. }) if host.starts_with("127.0.0.1:")), "{refused:?}");
     assert_eq!(ask("certificate.pem"), Ok(b"safe".to_vec()));
 }
+
+/// What a client was told: status, pieces, and why the body broke.
+fn told(client: &Client, url: &str) -> (u16, Vec<Vec<u8>>, Option<String>) {
+    run(async {
+        let mut response = client.post(url, &[], b"ask".to_vec()).await.expect("an answer");
+        let (mut pieces, mut broken) = (Vec::new(), None);
+        while let Some(piece) = response.body.next().await {
+            match piece {
+                Ok(bytes) => pieces.push(bytes),
+                Err(error) => broken = Some(error.to_string()),
+            }
+        }
+        (response.status, pieces, broken)
+    })
+}
+
+#[test]
+fn a_tape_plays_the_pieces_and_the_break() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = FakeModel::script(vec![
+        Reply::stream(vec![b"one ".to_vec(), b"two".to_vec()]),
+        Reply::stream(vec![b"half".to_vec(), b"never".to_vec()]).cut_after(1),
+    ]);
+    let client = |tape: Tape| Client::new(Options { tape: Some(Arc::new(tape)), ..Options::default() });
+    let recorder = client(Tape::recording(dir.path().join("tape"), Box::new(|_| None)));
+    let whole = told(&recorder, &server.url());
+    let half = told(&recorder, &server.url());
+    drop(server);
+    let player = client(Tape::playing(dir.path().join("tape"), Box::new(|_| None)));
+    assert_eq!(told(&player, "http://127.0.0.1:1/"), whole);
+    let again = told(&player, "http://127.0.0.1:1/");
+    assert_eq!((again.0, &again.1), (half.0, &half.1));
+    assert!(again.2.expect("it broke").ends_with(&half.2.expect("it broke")));
+    let over = run(player.post("http://127.0.0.1:1/", &[], b"ask".to_vec())).err();
+    assert!(matches!(over, Some(NetError::NotRecorded(why)) if why.contains("2 times")));
+}
+
+#[test]
+fn what_was_read_is_kept_when_nobody_reads_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (reply, gate) = Reply::stream(vec![b"one".to_vec(), b"two".to_vec()]).gated(1);
+    let server = FakeModel::script(vec![reply]);
+    let tape = Tape::recording(dir.path().to_owned(), Box::new(|_| None));
+    let client = Client::new(Options { tape: Some(Arc::new(tape)), ..Options::default() });
+    run(async {
+        let mut response =
+            client.post(&format!("{}/p?key=k&alt=sse", server.url()), &[("x-key", "k")], vec![]).await.expect("an answer");
+        assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), b"one");
+    });
+    drop(gate);
+    let exchange = cassette::read(dir.path()).expect("reads").remove(0);
+    assert_eq!(exchange.path(), "/p?key=[secret]&alt=sse");
+    assert!(exchange.request.headers.is_empty());
+    assert_eq!(exchange.response.as_ref().expect("a response").ended, "dropped");
+    assert_eq!(cassette::response(dir.path(), &exchange).expect("reads"), b"one");
+}

@@ -30,6 +30,7 @@ mod model_command;
 mod policy;
 mod private;
 mod providers;
+mod record;
 mod replay;
 mod repositories;
 mod review;

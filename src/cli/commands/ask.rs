@@ -1,5 +1,6 @@
 //! `rt -m`: one message to a model, and what comes of it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use crate::base::id::SessionId;
 use crate::edit::EditFormat;
 use crate::hooks::Builtin;
 use crate::index::Index;
-use crate::llm::Recording;
 use crate::llm::breaker::{BreakerStore, InMemory};
+use crate::llm::{self, Recording};
+use crate::net::cassette;
 use crate::session::meta::name_from;
 use crate::session::turn::{Access, ChangeStatus, Outcome};
 use crate::ui::{Style, Text, Ui};
@@ -58,7 +60,7 @@ pub struct AskArgs {
     #[arg(short, long)]
     pub new: bool,
 
-    /// The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay/ADDRESS
+    /// The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay:ADDRESS
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
@@ -270,7 +272,7 @@ pub fn summed(
 /// The model with this name, ready to be asked.
 pub fn model(ctx: &Context, ws: &mut Workspace, wanted: &str) -> Result<Model, Failure> {
     let mut special = Special::default();
-    let name = match wanted.strip_prefix("replay/") {
+    let name = match wanted.strip_prefix("replay/").or_else(|| wanted.strip_prefix("replay:")) {
         Some(address) => {
             special.recordings = recordings(ctx, ws, address)?;
             "replay"
@@ -445,12 +447,17 @@ fn kept_settings(ws: &Workspace, base: Option<&Link>) -> Result<Vec<(String, Str
     Ok(ws.store().turn(link)?.state.settings.into_iter().collect())
 }
 
-/// Recorded answers: those of a turn's exchange, in order, or a file `<anything>.<provider>.sse` with a response's body.
+/// Recorded answers: those of a turn's exchange, in order, a file `<anything>.<provider>.sse` with a response's body, or a
+/// directory that `RT_RECORD` has filled.
 fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Recording>, Failure> {
     if let Some(format) = address.strip_suffix(".sse").and_then(|stem| stem.rsplit_once('.')).map(|(_, format)| format) {
         let path = ctx.directory.join(address);
         let raw = std::fs::read(&path).map_err(|e| Failure::user(format!("{}: {e}", path.display())))?;
         return Ok(vec![Recording { format: format.to_owned(), status: 200, raw }]);
+    }
+    let directory = ctx.directory.join(address);
+    if directory.is_dir() {
+        return cassette(&directory);
     }
     let (link, _) = super::place(ctx, ws, address)?;
     let store = ws.store();
@@ -458,7 +465,7 @@ fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Record
     for link in store.chain(link.commit).take_while(|l| l.as_ref().is_ok_and(|l| l.header.exchange == link.header.exchange)) {
         let turn = store.turn(&link?)?;
         if let (Some(request), Some(response)) = (turn.request, turn.response) {
-            let format = crate::llm::format_of(&request.envelope).to_owned();
+            let format = llm::format_of(&request.envelope).to_owned();
             out.push(Recording { format, status: response.status, raw: response.raw });
         }
     }
@@ -466,6 +473,24 @@ fn recordings(ctx: &Context, ws: &Workspace, address: &str) -> Result<Vec<Record
         return Err(Failure::user(format!("{address} has no recorded answer")));
     }
     out.reverse();
+    Ok(out)
+}
+
+/// The answers of models in a directory of recorded exchanges.
+fn cassette(directory: &Path) -> Result<Vec<Recording>, Failure> {
+    let unreadable = |e: std::io::Error| Failure::user(format!("the recording in {} cannot be read: {e}", directory.display()));
+    let mut out = Vec::new();
+    for exchange in cassette::read(directory).map_err(unreadable)? {
+        let (Some(answered), Some(format)) = (&exchange.response, llm::format_at(&exchange.method, exchange.path())) else {
+            continue;
+        };
+        let raw = cassette::response(directory, &exchange).map_err(unreadable)?;
+        out.push(Recording { format: format.to_owned(), status: answered.status, raw });
+    }
+    if out.is_empty() {
+        return Err(Failure::user(format!("no answer of a model is recorded in {}", directory.display()))
+            .hint("record one: RT_RECORD=DIR rt -m \"…\""));
+    }
     Ok(out)
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::agent::doctor::{self, Check, Given, Health};
 use crate::agent::models;
 use crate::config::Config;
+use crate::config::secret::Redactor;
 use crate::ui::{Style, Text};
 
 use super::super::context::{Context, Outside, counted};
@@ -27,7 +28,8 @@ pub fn run(ctx: &Context) -> Result<(), Failure> {
     let servers = match &config {
         Some(Ok(config)) => {
             ctx.set_color(config);
-            super::ask::block_on(models::local_servers(config.settings()))?
+            let tape = models::tape(config.settings(), &Redactor::new(config.secrets(&ctx.vars)))?;
+            super::ask::block_on(models::local_servers(config.settings(), tape))?
         }
         _ => Vec::new(),
     };

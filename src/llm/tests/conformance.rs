@@ -99,7 +99,7 @@ impl Adapter {
     fn program(self, argv: &[&str], directory: std::path::PathBuf) -> Program {
         let output = OutputFormat::from_word(self.name()).unwrap_or_default();
         let argv = argv.iter().map(|arg| (*arg).to_owned()).collect();
-        Program { name: self.name().to_owned(), argv, output, directory }
+        Program { name: self.name().to_owned(), argv, output, directory, tape: None }
     }
 
     fn frames(self, said: &Said) -> Vec<Vec<u8>> {

@@ -43,7 +43,7 @@ fn ollama(url: &str) -> Ollama {
 fn program(name: &str) -> Program {
     let output = crate::config::OutputFormat::from_word(name).expect("a word");
     let argv = ["tool", "--model", "{model}", "--system", "{system}"].map(str::to_owned).to_vec();
-    Program { name: name.into(), argv, output, directory: "nowhere".into() }
+    Program { name: name.into(), argv, output, directory: "nowhere".into(), tape: None }
 }
 
 /// Every adapter, with nobody at its address.

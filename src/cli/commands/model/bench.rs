@@ -106,7 +106,7 @@ async fn target(here: &Here<'_>, args: &BenchArgs) -> Result<Target, Failure> {
             || Failure::user(format!("{address}: no model answers there")).hint("which there are: rt model scan, rt model ps");
         return Ok(Target { model: models.into_iter().next().ok_or_else(nobody)?.name, address, key: None });
     }
-    for server in models::local_servers(settings).await {
+    for server in models::local_servers(settings, None).await {
         let known = settings.model.local_servers.iter().find(|(name, _)| *name == server.name);
         if let (Ok(model), Some(address)) = (server.model, known.and_then(|(_, known)| known.base_url.clone())) {
             return Ok(Target { address, model, key: None });

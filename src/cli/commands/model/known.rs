@@ -10,6 +10,7 @@ use crate::base::clock::{Clock, Entropy};
 use crate::config::secret::{Redactor, Secret};
 use crate::config::{Config, KeySource};
 use crate::llm::catalog::Catalog;
+use crate::net::Tape;
 use crate::session::request::ModelId;
 
 use super::super::super::context::Context;
@@ -25,6 +26,7 @@ pub(super) struct Known<'a> {
     pub(super) keys: BTreeMap<String, Secret>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) tape: Option<Arc<Tape>>,
 }
 
 impl<'a> Known<'a> {
@@ -35,12 +37,14 @@ impl<'a> Known<'a> {
         }
         let catalog = catalog_of(config.home())?;
         let (clock, entropy) = (Context::clock(&config), Context::entropy(&config));
-        Ok(Self { ctx, catalog, clock, entropy, keys: BTreeMap::new(), config })
+        let redactor = Redactor::new(config.secrets(&ctx.vars));
+        let tape = models::tape(config.settings(), &redactor)?;
+        Ok(Self { ctx, catalog, clock, entropy, tape, keys: BTreeMap::new(), config })
     }
 
     pub(super) fn setup(&self) -> Setup<'_> {
         let Self { ctx, config, catalog, keys, entropy, .. } = self;
-        Setup { config, env: &ctx.vars, catalog, keys, entropy: &**entropy }
+        Setup { config, env: &ctx.vars, catalog, keys, entropy: &**entropy, tape: self.tape.clone() }
     }
 
     pub(super) fn key_source(&self, provider: &str) -> Option<KeySource> {
@@ -54,7 +58,7 @@ impl<'a> Known<'a> {
             return Ok(ModelId { provider: name.to_owned(), model: model.to_owned() });
         }
         match models::parse_with(&self.setup(), name) {
-            Err(Error::NoModel { .. }) => Ok(block_on(models::discover_with(self.config.settings()))??),
+            Err(Error::NoModel { .. }) => Ok(block_on(models::discover_with(self.config.settings(), self.tape.clone()))??),
             known => Ok(known?),
         }
     }

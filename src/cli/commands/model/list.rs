@@ -53,7 +53,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<(), Failure> {
     let settings = known.config.settings();
     let default = known.named(None).ok();
     let full = default.as_ref().map(|id| (id.provider.as_str(), known.catalog.full_name(&id.provider, &id.model)));
-    let servers = block_on(models::local_servers(settings))?;
+    let servers = block_on(models::local_servers(settings, known.tape.clone()))?;
     if let Some(provider) = &args.provider
         && models::settings_of(&known.config, provider).is_none()
         && known.catalog.models(provider).next().is_none()
