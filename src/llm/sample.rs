@@ -38,7 +38,7 @@ fn look() -> ToolSpec {
     ToolSpec {
         name: "look".into(),
         description: "Looks at a file".into(),
-        schema: r#"{"type":"object","properties":{"at":{"type":"string"}},"required":["at"]}"#.into(),
+        schema: r#"{"type":"object","properties":{"at":{"type":"string","enum":["a.png","b.png"]}},"required":["at"]}"#.into(),
     }
 }
 

@@ -16,11 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
-BEFORE, AFTER = "fn a() {}\n", "fn a() -> u8 {\n    1\n}\n"
-EDIT = f"Sure.\n\nsrc/lib.rs\n```rust\n<<<<<<< SEARCH\n{BEFORE}=======\n{AFTER}>>>>>>> REPLACE\n```\n"
+from place import AFTER, BEFORE, EDIT, Place
+
 LONG = "This answer is cut off in the middle of its stream by the server and not by whoever reads it. " * 3
 
 # name -> (protocol, what the address ends with, the path of a request)
@@ -79,58 +78,12 @@ class Mock:
         self.process.wait()
 
 
-class Place:
-    """A repository with one file, and a home that belongs to nobody."""
-
-    def __init__(self, root, rt, name, url):
-        protocol, version, self.path = PROVIDERS[name]
-        self.work, home = root / name, root / f"{name}.home"
-        (self.work / "src").mkdir(parents=True)
-        home.mkdir()
-        (self.work / "src/lib.rs").write_text(BEFORE)
-        (home / "gitconfig").write_text("[user]\n\tname = Ada Example\n\temail = ada@example.invalid\n[init]\n\tdefaultBranch = main\n")
-        provider = f"RT__PROVIDERS__{name.upper()}__"
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "RT_HOME": str(home / ".retort"),
-            "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            f"{provider}KIND": protocol,
-            f"{provider}BASE_URL": url + version,
-            f"{provider}KEY_ENV": "MOCK_KEY",
-            f"{provider}RETRY__BASE": "10ms",
-            f"{provider}RETRY__MAX": "2",
-            "MOCK_KEY": "test-key-not-real",
-        }
-        self.rt, self.model = rt, f"{name}/flash"
-        self.git("init", "--quiet")
-        self.git("add", ".")
-        self.git("commit", "--quiet", "--message", "Begin")
-
-    def git(self, *args):
-        return subprocess.run(["git", *args], cwd=self.work, env=self.env, check=True, capture_output=True, text=True).stdout
-
-    def run(self, *args):
-        return subprocess.run([self.rt, *args], cwd=self.work, env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-    def turn(self, words):
-        # Naming the file shows it to the model.
-        return self.run("--model", self.model, "--message", f"{words} in src/lib.rs")
-
-    def reset(self):
-        self.git("reset", "--quiet", "--hard", "HEAD")
-        (self.work / "src/lib.rs").write_text(BEFORE)
-        if self.git("status", "--porcelain"):
-            self.git("commit", "--quiet", "--all", "--message", "As before")
-
-
 def expect(failures, what, true, done):
     if not true:
         failures.append(f"{what}: exit {done.returncode}, {done.stderr[-300:]!r}")
 
 
-def check(place, mock, name):
+def check(place, path, mock, name):
     wrong, committed = [], lambda: place.git("show", "HEAD:src/lib.rs")
 
     before = len(mock.asked())
@@ -138,7 +91,7 @@ def check(place, mock, name):
     expect(wrong, "edit: committed", done.returncode == 0 and committed() == AFTER, done)
     expect(wrong, "edit: thinking is not in the answer", "Let me think." not in done.stdout, done)
     kept = mock.asked()[before:]
-    expect(wrong, "edit: one request", [one["path"] for one in kept] == [place.path.split("?")[0]] or [one["path"] for one in kept] == [place.path], done)
+    expect(wrong, "edit: one request", [one["path"] for one in kept] == [path.split("?")[0]] or [one["path"] for one in kept] == [path], done)
     expect(wrong, "edit: the request has our words and the file", all(word in json.dumps(kept) for word in (f"edit {name}", "fn a()")), done)
     expect(wrong, "edit: no key is kept", "test-key-not-real" not in place.run("show", "--json").stdout, done)
     turn = place.run("show", "--json").stdout
@@ -184,7 +137,8 @@ def main(rt, program):
         try:
             print("| protocol | verdict |\n|---|---|")
             for name in PROVIDERS:
-                wrong = check(Place(pathlib.Path(root), rt, name, mock.url), mock, name)
+                protocol, version, path = PROVIDERS[name]
+                wrong = check(Place(pathlib.Path(root), rt, name, protocol, mock.url + version), path, mock, name)
                 failed += bool(wrong)
                 print(f"| {PROVIDERS[name][0]} | {'; '.join(wrong) or 'passes'} |", flush=True)
         finally:

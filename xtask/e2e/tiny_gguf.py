@@ -12,6 +12,8 @@ import numpy
 
 WIDTH, LAYERS, HEADS, HIDDEN, CONTEXT = 64, 1, 4, 96, 131072
 CONTROL = ["<|end|>", "<|turn|>", "<|stop|>"]
+# What opens a call of a tool, in the words of tools.jinja: one token, so that a bias can make the model say it.
+CALL = "<tool_call>\n"
 CHAT = (
     "{% for m in messages %}<|turn|>{{ m['role'] }}\n{{ m['content'] }}<|stop|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"
@@ -32,9 +34,10 @@ def main(out):
         return (random.standard_normal(shape) * 0.2).astype(numpy.float32)
 
     symbols = byte_symbols()
-    tokens = symbols + [symbols[ord("<")] * 2] + CONTROL
-    control = len(tokens) - len(CONTROL)
-    kinds = [gguf.TokenType.NORMAL] * control + [gguf.TokenType.CONTROL] * len(CONTROL)
+    tokens = symbols + [symbols[ord("<")] * 2]
+    control = len(tokens)
+    tokens += CONTROL + [CALL]
+    kinds = [gguf.TokenType.NORMAL] * control + [gguf.TokenType.CONTROL] * len(CONTROL) + [gguf.TokenType.USER_DEFINED]
 
     file = gguf.GGUFWriter(out, "llama")
     file.add_name("tiny")

@@ -1,4 +1,5 @@
-//! A whole turn against a real llama-server: a model with random weights whose grammar has one path, so it says exactly one answer.
+//! A whole turn against a real llama-server: a model with random weights whose grammar has one path, so it says exactly one answer; and what
+//! the server makes of our requests in its three protocols (xtask/e2e/llama_wire.py).
 //!
 //! Invariants
 //! - Opt-in: it needs a program that is not part of the project, says how to get it, and fails when it is not there.
@@ -48,7 +49,7 @@ pub(crate) fn run(flag: Option<&str>) -> Result<(), String> {
 
     let rt = shell::build_rt(&[])?;
     shell::write(&home.join("gitconfig"), b"[user]\n\tname = Ada Example\n\temail = ada@example.invalid\n")?;
-    let mut turn = Command::new(rt);
+    let mut turn = Command::new(&rt);
     turn.current_dir(&work).env_clear();
     if let Some(path) = std::env::var_os("PATH") {
         turn.env("PATH", path);
@@ -77,7 +78,8 @@ pub(crate) fn run(flag: Option<&str>) -> Result<(), String> {
     }
     shell::output(shell::git(&work, 0).args(["fsck", "--strict", "--no-dangling"]))?;
     println!("committed by a real llama-server; the user's staged, dirty, untracked and stashed work is as it was");
-    Ok(())
+    let python = python();
+    shell::shows(sdk::script_of(Path::new(&python), "llama_wire.py").arg(&rt).arg(&program).arg(&model))
 }
 
 /// A program that is not part of the project: given by a flag or a variable, or on `PATH`.
@@ -90,6 +92,10 @@ fn find(flag: Option<&str>, variable: &str, name: &str, how: &str) -> Result<Pat
     std::env::split_paths(&dirs).map(|dir| dir.join(name)).find(|path| path.is_file()).ok_or_else(|| how.to_owned())
 }
 
+fn python() -> std::ffi::OsString {
+    std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into())
+}
+
 /// The random model, made once.
 fn model(place: &Path) -> Result<PathBuf, String> {
     let script = shell::root().join("xtask/e2e/tiny_gguf.py");
@@ -99,7 +105,7 @@ fn model(place: &Path) -> Result<PathBuf, String> {
         return Ok(model);
     }
     std::fs::create_dir_all(place).map_err(|e| format!("cannot make {}: {e}", place.display()))?;
-    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let python = python();
     let made = shell::output(Command::new(python).arg(&script).arg(&model));
     made.map_err(|e| format!("{e}\nthe model is made with python3, gguf and numpy: pip install gguf, or PYTHON=… to choose one"))?;
     Ok(model)

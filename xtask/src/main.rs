@@ -39,7 +39,7 @@ const USAGE: &str = "cargo xtask COMMAND
   fuzz [TARGET…] [--minutes N] [--repeat FILE]
                          coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]
-                         a whole turn against a real llama-server with random weights
+                         whole turns, tools, schemas and failures against a real llama-server with random weights
   e2e sdk [--venv DIR]   recordings and request bodies against the vendors' own Python libraries
   e2e aimock [--llmock PATH]
                          whole turns in five protocols against a mock of the providers

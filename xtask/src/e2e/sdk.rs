@@ -34,9 +34,9 @@ no llmock: give its path with --llmock PATH or LLMOCK, or put it on PATH. One wa
 /// Whole turns against a mock of the providers that is not ours.
 pub(crate) fn mock(flag: Option<&str>) -> Result<(), String> {
     let program = super::find(flag, "LLMOCK", "llmock", HOW_TO_GET_A_MOCK)?;
-    let python = std::env::var_os("PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let python = super::python();
     let rt = shell::build_rt(&[])?;
-    shell::shows(script_of(&python, "aimock.py").arg(rt).arg(program))
+    shell::shows(script_of(Path::new(&python), "aimock.py").arg(rt).arg(program))
 }
 
 /// A script of ours, whose modules leave nothing behind in the source tree.
@@ -50,8 +50,7 @@ pub(super) fn script_of(python: &Path, script: &str) -> Command {
 fn python(venv: &Path) -> Result<PathBuf, String> {
     let python = venv.join("bin/python");
     if !python.is_file() {
-        let base = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-        shell::output(Command::new(base).args(["-m", "venv"]).arg(venv))
+        shell::output(Command::new(super::python()).args(["-m", "venv"]).arg(venv))
             .map_err(|e| format!("{e}\nit needs python3 with venv; PYTHON=… chooses one"))?;
     }
     if shell::output(Command::new(&python).args(["-c", IMPORTS])).is_err() {
