@@ -228,6 +228,12 @@ fn a_long_answer_costs_as_much_as_it_is_long() {
     assert_eq!(applied(&none, &(wide + &"```\n\n```\n".repeat(N))).1.landed.len(), N);
     let heads = format!("=== FILE: g ===\n````\n{}x\n{}````\n", "\n".repeat(2 * N), "<<<<<<< SEARCH\n".repeat(2 * N));
     assert_eq!(applied(&none, &heads).1.landed.len(), 1);
+    // What is looked at for signs of noise: quotes around each of many line ends, and numbers in front of all lines.
+    let escapes = serde_json::json!({ "path": "g.rs", "content": format!("\"{}", "\\n ".repeat(40 * N)) }).to_string();
+    assert_eq!(applied(&none, &escapes).1.landed.len(), 1);
+    let numbered = many(&|n| format!("{}: y{n}\n", n + 1));
+    let lines = tree(&[("n.rs", &many(&|n| format!("x{n}\n")))]);
+    assert_eq!(applied(&lines, &format!("=== FILE: n.rs ===\n````\n{numbered}````\n")).1.landed.len(), 1);
     let dividers = tree(&[("a.rs", &format!("x\n{}", "=====\n".repeat(N)))]);
     let (_, done) = applied(&dividers, &block("a.rs", "x\n", &"=======\n".repeat(N), 7));
     assert_eq!(done.rejects.len(), 1);

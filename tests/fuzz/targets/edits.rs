@@ -79,7 +79,8 @@ fn accounted(answer: &str, plan: &EditPlan) {
     }
     let sources = plan.edits.iter().map(|edit| edit.source.as_str()).chain(plan.issues.iter().map(|issue| issue.source.as_str()));
     let kept: BTreeSet<&str> = sources.chain([plan.prose.as_str()]).flat_map(|text| text.split('\n')).map(str::trim_end).collect();
-    let mut names: Vec<String> = plan.edits.iter().map(Edit::path_text).collect();
+    let written = |edit: &Edit| edit.path.as_ref().map_or_else(|bad| bad.written.clone(), ToString::to_string);
+    let mut names: Vec<String> = plan.edits.iter().map(written).collect();
     names.extend(
         plan.issues
             .iter()
