@@ -400,6 +400,16 @@ fn a_line_that_names_nothing_stays_in_the_prose() {
     assert!(done.landed.len() == 1 && !plan.prose.contains("a.rs"), "{plan:?}");
 }
 
+/// A file whose text is a call has all of that text.
+#[test]
+fn a_file_about_calls_is_whole() {
+    let text = "<tool_call>\nname: x\n</tool_call>\n";
+    assert_eq!(outcome(&tree(&[("a.rs", "one\n")]), "calls.txt", &format!("calls.txt\n````\n{text}````\n")), Ok(text.to_owned()));
+    let call = "{\"path\": \"a.rs\", \"old_str\": \"one\", \"new_str\": \"1\"}";
+    let answer = format!("```\n<tool_call>\n{call}\n</tool_call>\n```\n");
+    assert_eq!(outcome(&tree(&[("a.rs", "one\n")]), "a.rs", &answer), Ok("1\n".to_owned()));
+}
+
 /// An edit is taken back once, whatever else puts it in doubt.
 #[test]
 fn an_edit_in_doubt_twice_is_taken_back_once() {
