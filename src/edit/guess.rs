@@ -58,6 +58,11 @@ impl Guesses {
         };
     }
 
+    /// Whether a block under a path is open.
+    pub(super) const fn in_file(&self) -> bool {
+        matches!(self.open, Some(Open::File { .. }))
+    }
+
     /// The next line; `plain` is whether it stands in a fence without edits, and `end` where it will end in the prose.
     pub(super) fn line(&mut self, raw: &str, plain: bool, end: usize) {
         if std::mem::take(&mut self.just_closed) && !raw.trim().is_empty() {

@@ -438,6 +438,21 @@ mod tests {
         assert_eq!(result(&twice, &quoted, &replace(&quoted)), Err("none".to_owned()), "another function comes near");
     }
 
+    /// The file has a line twice, the search once: the other one is not taken for it and lost.
+    #[test]
+    fn a_line_like_one_that_is_not_quoted_stays() {
+        let lines = ["impl A {", "    /// Adds one.", "    fn add(&mut self) {", "        self.total += 1;", "      "];
+        let more = ["        self.total += 1;", "        self.calls += 1;", "        log(self.total);", "    }", "}"];
+        let search = [&lines[1..4], &more[1..4]].concat().join("\n");
+        let file = [&lines[..], &more[..]].concat().join("\n");
+        let changed = |text: &str| text.replace("fn add", "fn sum").replace("log(self.total)", "log(x)");
+        for slip in ["Adds one", "Adds 1"] {
+            let search = search.replace("Adds one", slip);
+            let got = result(&file, &search, &changed(&search));
+            assert!(got.is_err() || got == Ok(changed(&file)), "{got:?}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn places_are_those_of_the_naive_search(hay in "[ab]{0,30}", needle in "[ab]{1,4}") {

@@ -28,7 +28,7 @@
 //!
 //! Markers have 5 to 9 characters. In content that has such lines itself, the three markers of the block are 8 or 9 wide:
 //! then only markers of that very width count. If several lines could be the divider, it is the first, unless the file has
-//! such a line too: then the block is rejected. A whole file ends at the first line of at least as many
+//! such a line too: then the block is rejected, as it is if its only divider may be the underline below what was found. A whole file ends at the first line of at least as many
 //! fence characters without an info string, so its fence is longer than any fence in the content. Where whole files are
 //! asked for, a path line above a fence (or in its info string) does as well as `=== FILE`; where nothing is asked for, it
 //! does if the answer has no other edit and the content looks like all of the file (`guess.rs`); elsewhere a plain fenced
@@ -41,6 +41,9 @@
 //!   has a second possibility. A line that stays is the file's own line, never the model's copy of it. Line ends, byte order
 //!   mark, last line end and mode stay as the file has them.
 //! - Pure: files are read through a `SourceTree` and nothing is written.
+//!
+//! An edit that an answer says twice is made once. New text that was changed on its way (line numbers, entities, doubled
+//! escapes) is refused (`noise.rs`), and so is a whole file that is most of another one whose path ends with its own.
 //!
 //! A further format is a file beside `diff.rs` and `tags.rs` and a state in `parse/`; how a search is found is the ladder of
 //! `ladder.rs`, how the replacement is carried over is `settle.rs`.

@@ -3,6 +3,8 @@
 //! Nobody means such text where it can be told from what is meant, and it is never put right by guessing. Where a file may
 //! well be about such things (a text, a page, data), nothing is said.
 
+use std::collections::BTreeSet;
+
 use super::lines::texts;
 
 /// How names of files of program text end.
@@ -30,7 +32,10 @@ pub(super) fn is_numbered(old: Option<&str>, content: &str) -> bool {
     let bare: Option<Vec<&str>> = content.lines().zip(1..).map(|(line, n)| unnumbered(line, n)).collect();
     let Some(bare) = bare.filter(|bare| bare.len() > 2) else { return false };
     match old.map(texts).filter(|old| !old.is_empty()) {
-        Some(old) => old.iter().any(|line| !line.trim().is_empty() && bare.iter().any(|bare| bare.trim() == line.trim())),
+        Some(old) => {
+            let bare: BTreeSet<&str> = bare.iter().map(|line| line.trim()).collect();
+            old.iter().any(|line| !line.trim().is_empty() && bare.contains(line.trim()))
+        }
         None => content.starts_with(' '),
     }
 }
@@ -58,26 +63,40 @@ pub(super) fn has_doubled_escapes(path: &[u8], old: Option<&str>, new: &str) -> 
 
 /// Whether `\n` stands outside of quotes, as if a line ended there.
 fn breaks(line: &str) -> bool {
-    line.match_indices("\\n").any(|(at, _)| {
-        let behind = line[at + 2..].chars().next();
-        let ends = behind.is_none_or(|c| c.is_whitespace() || c == '\\' || c == '}');
-        ends && !line[..at].ends_with('\\') && !in_quotes(&line[..at])
+    let mut quotes = Quotes::default();
+    line.char_indices().any(|(at, c)| {
+        let (open, escaped) = (quotes.open.is_some(), quotes.escaped);
+        quotes.push(c);
+        let behind = || line[at..].strip_prefix("\\n").map(|rest| rest.chars().next());
+        let ends = |next: Option<char>| next.is_none_or(|c| c.is_whitespace() || c == '\\' || c == '}');
+        c == '\\' && !open && !escaped && !line[..at].ends_with('\\') && behind().is_some_and(ends)
     })
 }
 
 /// Whether a text ends inside quotes that it opens.
 fn in_quotes(text: &str) -> bool {
-    let (mut open, mut escaped) = (None, false);
-    for c in text.chars() {
-        match (open, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (None, '"' | '\'' | '`') => open = Some(c),
-            (Some(sign), _) if sign == c => open = None,
+    let mut quotes = Quotes::default();
+    text.chars().for_each(|c| quotes.push(c));
+    quotes.open.is_some()
+}
+
+/// Which quotes are open, character by character.
+#[derive(Default)]
+struct Quotes {
+    open: Option<char>,
+    escaped: bool,
+}
+
+impl Quotes {
+    fn push(&mut self, c: char) {
+        match (self.open, c) {
+            _ if self.escaped => self.escaped = false,
+            (Some(_), '\\') => self.escaped = true,
+            (None, '"' | '\'' | '`') => self.open = Some(c),
+            (Some(sign), _) if sign == c => self.open = None,
             _ => {}
         }
     }
-    open.is_some()
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ struct Line<'a> {
     at: usize,
     /// It was not quoted.
     silent: bool,
+    /// The change repeats it.
+    kept: bool,
 }
 
 /// A line of the change in its place.
@@ -67,6 +69,12 @@ pub(super) fn settle<'a>(file: &[&'a str], change: &Change<'a>, holds: &[Hold]) 
     let (lines, new) = Correction::new(file, change, holds).corrected()?;
     let texts = lines.iter().map(|line| line.text).collect();
     let ops = Change::replacing(texts, new).ops();
+    // A line that was not quoted may be equal to one that stays, and be taken for it.
+    let olds = ops.iter().filter(|op| op.old().is_some());
+    let lost = lines.iter().zip(olds).any(|(line, op)| line.kept && !is_blank(line.text) && matches!(op, LineOp::Drop(_)));
+    if lost && lines.iter().any(|line| line.silent && !is_blank(line.text)) {
+        return Err(Doubt::Slip);
+    }
     emit(file, &placed(&lines, &ops)?, change.is_diff())
 }
 
@@ -133,13 +141,13 @@ impl<'c, 'a> Correction<'c, 'a> {
             self.instead.insert(to, vec![self.file[at]]);
         }
         let text = if near { self.file[at] } else { self.change.old[n] };
-        self.lines.push(Line { text, at, silent: false });
+        self.lines.push(Line { text, at, silent: false, kept: self.repeats[n].is_some() });
         Ok(())
     }
 
     /// A line of the file that is not quoted.
     fn add(&mut self, at: usize, silent: bool) {
-        self.lines.push(Line { text: self.file[at], at, silent });
+        self.lines.push(Line { text: self.file[at], at, silent, kept: false });
     }
 
     /// A quoted line is not in the file, so it is not repeated either.

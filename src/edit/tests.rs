@@ -228,6 +228,12 @@ fn a_long_answer_costs_as_much_as_it_is_long() {
     assert_eq!(applied(&none, &(wide + &"```\n\n```\n".repeat(N))).1.landed.len(), N);
     let heads = format!("=== FILE: g ===\n````\n{}x\n{}````\n", "\n".repeat(2 * N), "<<<<<<< SEARCH\n".repeat(2 * N));
     assert_eq!(applied(&none, &heads).1.landed.len(), 1);
+    // What is looked at for signs of noise: quotes around each of many line ends, and numbers in front of all lines.
+    let escapes = serde_json::json!({ "path": "g.rs", "content": format!("\"{}", "\\n ".repeat(40 * N)) }).to_string();
+    assert_eq!(applied(&none, &escapes).1.landed.len(), 1);
+    let numbered = many(&|n| format!("{}: y{n}\n", n + 1));
+    let lines = tree(&[("n.rs", &many(&|n| format!("x{n}\n")))]);
+    assert_eq!(applied(&lines, &format!("=== FILE: n.rs ===\n````\n{numbered}````\n")).1.landed.len(), 1);
     let dividers = tree(&[("a.rs", &format!("x\n{}", "=====\n".repeat(N)))]);
     let (_, done) = applied(&dividers, &block("a.rs", "x\n", &"=======\n".repeat(N), 7));
     assert_eq!(done.rejects.len(), 1);
@@ -392,6 +398,16 @@ fn a_line_that_names_nothing_stays_in_the_prose() {
     }
     let (plan, done) = applied(&tree, "a.rs\n<content>\n<<<<<<< SEARCH\none\n=======\n1\n>>>>>>> REPLACE\n</content>\n");
     assert!(done.landed.len() == 1 && !plan.prose.contains("a.rs"), "{plan:?}");
+}
+
+/// A file whose text is a call has all of that text.
+#[test]
+fn a_file_about_calls_is_whole() {
+    let text = "<tool_call>\nname: x\n</tool_call>\n";
+    assert_eq!(outcome(&tree(&[("a.rs", "one\n")]), "calls.txt", &format!("calls.txt\n````\n{text}````\n")), Ok(text.to_owned()));
+    let call = "{\"path\": \"a.rs\", \"old_str\": \"one\", \"new_str\": \"1\"}";
+    let answer = format!("```\n<tool_call>\n{call}\n</tool_call>\n```\n");
+    assert_eq!(outcome(&tree(&[("a.rs", "one\n")]), "a.rs", &answer), Ok("1\n".to_owned()));
 }
 
 /// An edit is taken back once, whatever else puts it in doubt.

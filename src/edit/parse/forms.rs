@@ -69,7 +69,8 @@ impl Parser {
         if self.fence.as_ref().is_some_and(|open| open.quotes || !open.takes_diffs() && open.info != "xml") {
             return false;
         }
-        if raw.trim_end() == "<tool_call>" {
+        // Under a path it is the text of a file about such calls.
+        if raw.trim_end() == "<tool_call>" && !self.guesses.in_file() {
             self.state = State::Call { line: self.at, text: String::new(), end: "</tool_call>" };
             return true;
         }
