@@ -308,7 +308,7 @@ pub async fn local_servers(settings: &Settings, tape: Option<Arc<Tape>>) -> Vec<
 }
 
 /// The address up to and with `/v1`: Ollama lists its models there as the others do.
-fn address_of(settings: &ProviderSettings) -> Option<String> {
+pub fn address_of(settings: &ProviderSettings) -> Option<String> {
     let base = settings.base_url.as_ref()?.trim_end_matches('/');
     let bare = settings.kind == Protocol::Ollama && !base.ends_with("/v1");
     Some(if bare { format!("{base}/v1") } else { base.to_owned() })

@@ -169,8 +169,10 @@ impl Replacement {
         let replace = self.parts().1;
         let solid = |line: &&str| !line.trim().is_empty();
         let first = replace.lines().find(solid);
+        // What a merge in conflict draws between its sides is no heading.
+        let conflict = *line == "=======" && rest.iter().any(|line| line.starts_with(">>>>>>> "));
         width != head.width
-            || width == line.trim().len()
+            || (width == line.trim().len() && !conflict)
             || first.is_none()
             || first.map(str::trim) == rest.iter().copied().find(solid).map(str::trim)
             || replace.lines().any(marker::underlines)

@@ -8,6 +8,8 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use crate::support::fake_llama::{install, loading_for, loading_for_ever};
 use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::made_gguf::Made;
@@ -31,7 +33,7 @@ impl Local {
         let mut world = World::with(&[("a.txt", "one\n")]);
         let program = install(&world, first);
         world.set("RT__MODEL__LLAMA_SERVER", &program);
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let port = own_port();
         world.set("RT__MODEL__LOCAL_SERVERS", &format!("local={port}"));
         let local = Self { world, port };
         local.file("home/.lmstudio/models/maker/coder/coder-7b-Q4_K_M.gguf", &seven());
@@ -81,6 +83,15 @@ impl Local {
         assert_eq!(fs::read_to_string(pipe).expect("it tells"), "loading");
         child
     }
+}
+
+/// A port that nobody else takes while it is let go of and taken again: below those that the system gives out by itself, and
+/// another one for each test and each run of them.
+fn own_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 9_000) as u16;
+    let mut ports = (0..10_000).map(|_| 20_000 + first + NEXT.fetch_add(1, Ordering::SeqCst) % 1_000);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 fn seven() -> Vec<u8> {

@@ -108,7 +108,7 @@ async fn target(here: &Here<'_>, args: &BenchArgs) -> Result<Target, Failure> {
     }
     for server in models::local_servers(settings, None).await {
         let known = settings.model.local_servers.iter().find(|(name, _)| *name == server.name);
-        if let (Ok(model), Some(address)) = (server.model, known.and_then(|(_, known)| known.base_url.clone())) {
+        if let (Ok(model), Some(address)) = (server.model, known.and_then(|(_, known)| models::address_of(known))) {
             return Ok(Target { address, model, key: None });
         }
     }
@@ -124,7 +124,7 @@ fn named(here: &Here<'_>, written: &str) -> Result<Target, Failure> {
     let known: &ProviderSettings = settings.providers.get(provider).or_else(local).ok_or_else(|| {
         not("has a provider that is not set up").hint("rt config set providers.NAME.base_url, or model.local_servers")
     })?;
-    let (Protocol::OpenAi, Some(address)) = (known.kind, known.base_url.clone()) else {
+    let (Protocol::OpenAi | Protocol::Ollama, Some(address)) = (known.kind, models::address_of(known)) else {
         return Err(not("is not on a server with an address of its own and OpenAI's protocol"));
     };
     Ok(Target { address, model: model.to_owned(), key: here.config.key_for(provider, &here.ctx.vars) })

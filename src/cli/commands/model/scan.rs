@@ -69,7 +69,7 @@ async fn servers(here: &Here<'_>) -> Vec<(String, String, Served)> {
     let mut out = Vec::new();
     for server in models::local_servers(settings, None).await.into_iter().filter(|server| server.model.is_ok()) {
         let known = settings.model.local_servers.iter().find(|(name, _)| *name == server.name);
-        let Some(address) = known.and_then(|(_, known)| known.base_url.clone()) else { continue };
+        let Some(address) = known.and_then(|(_, known)| models::address_of(known)) else { continue };
         let models = ask::models(&client, &address).await.unwrap_or_default();
         out.extend(models.into_iter().map(|model| (server.name.clone(), address.clone(), model)));
     }
