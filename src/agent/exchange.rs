@@ -12,7 +12,7 @@ mod continuing;
 mod policy;
 mod request;
 
-pub(super) use request::record_request;
+pub(super) use request::{price_of, record_request};
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::llm::{self, Answer, AskError, LlmError, TokioTimer, WireCall};
 use crate::prompt::Trouble;
 use crate::session::event::Event;
 use crate::session::request::ModelId;
-use crate::session::stream::{Stop, Usage};
+use crate::session::stream::Stop;
 use crate::session::turn::{ChangeStatus, FileStat, Header, Outcome, SessionState, StoredEdits, Turn, TurnKind};
 use crate::vcs::Landed;
 
@@ -593,14 +593,4 @@ impl<'a> Driver<'a> {
         };
         Ok(Finished { end, turn, appended, error: self.error.take() })
     }
-}
-
-/// Notes what the answer cost, at the price of the moment in which it was asked for.
-pub(super) fn price_of(ws: &Workspace, turn: &mut Turn, model: &Model, answer: &Answer) {
-    let price = model.price(ws, answer.served.as_deref(), &answer.usage, turn.header.start);
-    turn.header.usage = answer.usage;
-    turn.header.served.clone_from(&answer.served);
-    // Nothing that was used costs nothing, and is not known to cost anything.
-    turn.header.price = price.filter(|_| answer.usage != Usage::default());
-    turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
 }

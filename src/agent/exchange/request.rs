@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::base::hash::Sha256;
 use crate::base::id::{Oid, SessionId, TurnKey};
-use crate::llm::WireCall;
+use crate::llm::{Answer, WireCall};
 use crate::session::stream::Usage;
-use crate::session::turn::{ForkPoint, Header, Outcome, RequestDigest, RequestRecord, TurnKind};
+use crate::session::turn::{ForkPoint, Header, Outcome, RequestDigest, RequestRecord, Turn, TurnKind};
 
 use super::super::Error;
+use super::super::models::Model;
 use super::super::workspace::Workspace;
 
 /// What is kept of a request, which must hold no secret.
@@ -84,4 +85,14 @@ pub fn new_header(
         // A session that begins behind a turn is a fork of that turn's.
         forked_from: before.filter(|_| session.is_none()).map(|h| ForkPoint { session: h.session, turn: h.key }),
     })
+}
+
+/// Notes what the answer cost, at the price of the moment in which it was asked for.
+pub(in crate::agent) fn price_of(ws: &Workspace, turn: &mut Turn, model: &Model, answer: &Answer) {
+    let price = model.price(ws, answer.served.as_deref(), &answer.usage, turn.header.start);
+    turn.header.usage = answer.usage;
+    turn.header.served.clone_from(&answer.served);
+    // Nothing that was used costs nothing, and is not known to cost anything.
+    turn.header.price = price.filter(|_| answer.usage != Usage::default());
+    turn.header.cost = answer.cost.or_else(|| turn.header.price.map(|p| p.cost(&answer.usage)));
 }

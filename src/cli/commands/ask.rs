@@ -25,6 +25,7 @@ use crate::net::cassette;
 use crate::session::meta::name_from;
 use crate::session::turn::{Access, ChangeStatus, Outcome};
 use crate::ui::{Style, Text, Ui};
+use crate::vcs::wal::{Looked, Wal};
 
 use super::super::context::{self, Context};
 use super::super::editor;
@@ -406,9 +407,7 @@ fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option
     if args.new {
         return Ok((Start::fresh(), None));
     }
-    let store = ws.store();
-    let cursor = store.cursor()?;
-    let Some(cursor) = cursor else {
+    let Some(cursor) = ws.store().cursor()? else {
         if args.continue_ {
             return Err(Error::NoSession.into());
         }
@@ -419,7 +418,12 @@ fn start(ctx: &Context, ws: &Workspace, args: &AskArgs) -> Result<(Start, Option
     if !go_on {
         return Ok((Start::fresh(), None));
     }
-    Ok((continue_from(ws, cursor.session, here.as_ref())?, here))
+    let start = continue_from(ws, cursor.session, here.as_ref())?;
+    // Who has gone on meanwhile has moved it: then this is no undo.
+    if start.replaces.is_some() && ws.store().cursor()?.as_ref() != Some(&cursor) {
+        return self::start(ctx, ws, args);
+    }
+    Ok((start, here))
 }
 
 /// Whether a message without a flag goes on with this turn: same branch, and not long ago.
@@ -437,9 +441,19 @@ pub fn continue_from(ws: &Workspace, session: SessionId, here: Option<&Link>) ->
         return Ok(Start { parent: tip, session: Some(session), name: None, replaces: None });
     }
     let Some(tip) = tip else { return Ok(Start::fresh()) };
+    if somebody_is_at_work(ws) {
+        // The session has gone on under somebody's hands. Recording tells: whoever comes second makes a fork.
+        return Ok(Start { parent: here.map(|l| l.commit), session: Some(session), name: None, replaces: None });
+    }
     let end = store.link(tip)?.header.key;
     let name = store.meta(session)?.name();
     Ok(Start { parent: here.map(|l| l.commit), session: None, name, replaces: Some((session, end)) })
+}
+
+/// Whether another process has a turn open here.
+fn somebody_is_at_work(ws: &Workspace) -> bool {
+    let looked = Wal::look(&ws.backend.layout().common_dir).unwrap_or_default();
+    looked.iter().any(|(_, turn)| matches!(turn, Looked::Held))
 }
 
 fn kept_settings(ws: &Workspace, base: Option<&Link>) -> Result<Vec<(String, String)>, Failure> {
