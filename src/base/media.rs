@@ -2,7 +2,7 @@
 //!
 //! Invariants
 //! - The bytes decide, never a name: a provider refuses a request whose image is not what it is said to be.
-//! - [`base64`] is frozen, like the JSON escaper: stored requests are put together again with it.
+//! - [`base64()`] is frozen, like the JSON escaper: stored requests are put together again with it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
