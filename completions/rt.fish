@@ -27,7 +27,7 @@ end
 complete -c rt -n "__fish_rt_needs_command" -s m -l message -d 'The message; words may stay unquoted up to the next flag. `-` reads it from standard input. May be repeated' -r
 complete -c rt -n "__fish_rt_needs_command" -s F -l from-file -d 'Read the message from a file' -r
 complete -c rt -n "__fish_rt_needs_command" -s s -l session -d 'Go on from a session or turn; a fork if it is not the last one' -r
-complete -c rt -n "__fish_rt_needs_command" -l model -d 'The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay:ADDRESS' -r
+complete -c rt -n "__fish_rt_needs_command" -l model -d 'The model for this message: provider/model, a short name such as flash or sonnet (rt model list --all), echo, manual, or replay:ADDRESS' -r
 complete -c rt -n "__fish_rt_needs_command" -l edit-format -d 'How the model is to write edits' -r -f -a "auto\t''
 search-replace\t''
 whole-file\t''

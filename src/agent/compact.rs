@@ -4,7 +4,7 @@
 //! - Nothing is cut in silence: the turn before it has everything, and the summary's own turn says what was asked and answered.
 //! - An answer that is not whole sums nothing up; the conversation stays as it was.
 
-use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
+use crate::base::money::{BytesPerFour, Tokens, Usd};
 use crate::config::CompactMode;
 use crate::llm::{self, Answer, AskError, TokioTimer};
 use crate::prompt::{self, Budget, PromptError};
@@ -13,7 +13,8 @@ use crate::session::stream::Stop;
 use crate::session::turn::{Outcome, StoredEdits, Turn, TurnKind};
 
 use super::Error;
-use super::exchange::{Observer, Progress, new_header, price_of, record_request};
+use super::estimate::estimate;
+use super::exchange::{Observer, Progress, could_cost, new_header, price_of, record_request};
 use super::models::Model;
 use super::open::OpenTurn;
 use super::prepare::{self, Extra, Message, Start};
@@ -32,9 +33,10 @@ pub fn needed(ws: &Workspace, message: &Message, model: &Model) -> Result<bool, 
     };
     let limit = ws.config.settings().context.history_tokens.map(Tokens);
     let previous = prepare::conversation(ws, parent)?;
-    let said: Tokens = previous.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
+    let estimate = estimate(ws, Some(parent), &model.id)?;
+    let said: Tokens = previous.iter().map(|part| estimate.counter.count(&part.as_text())).sum();
     // By far the most conversations are short; those are not looked at any further.
-    let short = model.window().is_none_or(|window| said.0 < window.0 / 2);
+    let short = model.window().is_none_or(|window| said.0 < window.0 / 4);
     if short && limit.is_none_or(|limit| said <= limit) {
         return Ok(false);
     }
@@ -63,6 +65,10 @@ pub async fn run(
     let budget = Budget { window: model.window(), reserve_output: RESERVE, counter: &BytesPerFour };
     let prompt = prompt::compact(&previous, budget, &ws.templates)?;
     let tokens = prompt.tokens();
+    let limit = ws.config.settings().model.max_cost;
+    if let Some((limit, next)) = limit.zip(could_cost(ws, model, tokens, None)).filter(|(limit, next)| next > limit) {
+        return Err(Error::OverBudget { limit, spent: Usd::default(), next });
+    }
     let call = model.encode(prompt.parts)?;
     let key = ws.new_key();
     let mut header = new_header(ws, TurnKind::Compact, key, key, start.session, Some(parent))?;

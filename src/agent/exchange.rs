@@ -44,8 +44,9 @@ use super::workspace::Workspace;
 pub use again::{Question, again};
 use command::Hooked;
 pub use policy::Asked;
+pub(super) use policy::could_cost;
 use policy::{Chosen, Policy};
-pub use request::new_header;
+pub use request::{check_request, new_header};
 
 /// What happens, for whoever watches.
 pub enum Progress<'a> {
@@ -273,7 +274,7 @@ impl<'a> Driver<'a> {
             ws,
             message,
             model: Chosen::Given(asked.model),
-            policy: Policy::new(asked.breakers, &ws.config.settings().model.fallback),
+            policy: Policy::new(asked.breakers, &ws.config.settings().model.fallback, asked.spent),
             observer,
             state: SessionState::default(),
             gathered: Gathered::default(),

@@ -30,6 +30,7 @@ pub async fn unlock(ws: &mut Workspace, provider: &str) -> Result<(), Error> {
     let root = ws.backend.layout().root.clone();
     let key = printed(&ws.config, provider, &root, &ws.redactor).await?;
     ws.redactor = ws.redactor.with(key.clone());
+    ws.tape = super::models::tape(ws.config.settings(), &ws.redactor)?;
     ws.keys.insert(provider.to_owned(), key);
     Ok(())
 }

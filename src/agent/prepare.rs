@@ -289,10 +289,10 @@ pub fn again(
 }
 
 /// Builds the request for the rest of an answer that was cut off.
-pub fn continuation(ws: &Workspace, parent: Oid, model: &Model, line: &str) -> Result<(WireCall, Tokens), Error> {
+pub fn continuation(ws: &Workspace, parent: Oid, model: &Model, lines: &str) -> Result<(WireCall, Tokens), Error> {
     let previous = conversation(ws, parent)?;
     let estimate = estimate(ws, Some(parent), &model.id)?;
-    encoded(prompt::go_on(&previous, line, budget(model, &estimate), &ws.templates)?, model)
+    encoded(prompt::go_on(&previous, lines, budget(model, &estimate), &ws.templates)?, model)
 }
 
 fn encoded(prompt: prompt::Prompt, model: &Model) -> Result<(WireCall, Tokens), Error> {

@@ -50,8 +50,8 @@ impl Sum {
         self.last = self.last.max(spent.at);
         match (spent.cost, self.cost) {
             (Some(cost), so_far) => self.cost = Some(so_far.unwrap_or_default() + cost),
-            // Without an answer and without a count, nobody was charged.
-            (None, so_far) if spent.failed && spent.usage == Usage::default() => {
+            // Without an answer and without a count, nobody was charged. One that named its model had begun to answer.
+            (None, so_far) if spent.failed && spent.served.is_none() && spent.usage == Usage::default() => {
                 self.cost = Some(so_far.unwrap_or_default());
             }
             (None, _) => self.unknown += 1,
@@ -129,6 +129,9 @@ mod tests {
         ];
         let (_, total) = sums(&calls, By::Model, &East);
         assert_eq!((total.calls, total.unknown, total.cost), (4, 1, Some(Usd::from_nanos(3))));
+        let failed = |served| Spent { failed: true, usage: Usage::default(), ..spent(5, "2026-03-01T13:00:00Z", served, None) };
+        let (_, total) = sums(&[failed(None), failed(Some("gemini-3.7-flash"))], By::Model, &East);
+        assert_eq!((total.unknown, total.cost), (1, Some(Usd::default())), "an answer that broke off may have cost something");
         let (_, total) = sums(&calls[1..2], By::Model, &East);
         assert_eq!((total.unknown, total.cost), (1, None));
     }

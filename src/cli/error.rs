@@ -198,7 +198,8 @@ fn no_model(tried: &[String]) -> Failure {
     };
     Failure::user("no model is set up")
         .hint("a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, XAI_API_KEY; none of them is set)")
-        .hint(format!("a local server: {servers}"))
+        .hint("or keep one: rt model login anthropic   where claude is installed: --model claude-code/sonnet")
+        .hint(format!("a local server: {servers}   start one: rt model scan, rt model serve NAME"))
         .hint("any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url")
         .hint("no key at all: rt -m \"…\" --model manual  (paste the prompt into any chat), or see it work: rt demo")
 }
@@ -233,7 +234,7 @@ impl From<Error> for Failure {
             Error::KeyCommand { provider, .. } => user()
                 .hint(format!("the command: rt config get providers.{provider}.key_command   docs/keys.md says what it may do")),
             Error::UnknownModel(_) => {
-                user().hint("a model is provider/model (gemini/flash) or one of pro, flash, flash-lite, echo, manual")
+                user().hint("a model is provider/model (gemini/flash, claude-code/sonnet) or a short name such as flash, pro, sonnet, opus, gpt").hint("which there are: rt model list --all")
             }
             Error::UnknownProvider(name) => {
                 user().hint(format!("the built-in ones are {}", built_in_providers().collect::<Vec<_>>().join(", "))).hint(format!(

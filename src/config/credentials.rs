@@ -45,7 +45,8 @@ pub fn read(home: &Path) -> Result<BTreeMap<String, Secret>, ConfigError> {
 /// Keeps the key of a provider, or with `None` no longer; says whether there was one.
 pub fn keep(home: &Path, provider: &str, key: Option<&Secret>) -> Result<bool, ConfigError> {
     let path = path(home);
-    own_directory(home)?;
+    // Two at once keep both keys: the directory is held from reading to the end of writing.
+    let _held = own_directory(home)?;
     let mut document = document(&path)?.unwrap_or_default();
     let keys = document.as_table_mut().entry("keys").or_insert_with(|| Item::Table(Table::new()));
     let keys = keys.as_table_like_mut().ok_or_else(|| wrong(&path, "`keys` is no table"))?;
@@ -97,12 +98,16 @@ fn wrong(path: &Path, why: impl Into<String>) -> ConfigError {
     ConfigError::io("use", path)(io::Error::new(io::ErrorKind::InvalidData, why.into()))
 }
 
-fn own_directory(home: &Path) -> Result<(), ConfigError> {
+/// The directory, locked; closing it gives it free.
+fn own_directory(home: &Path) -> Result<File, ConfigError> {
     if !home.is_dir() {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home);
         made.map_err(ConfigError::io("make", home))?;
     }
-    std::fs::set_permissions(home, Permissions::from_mode(0o700)).map_err(ConfigError::io("protect", home))
+    std::fs::set_permissions(home, Permissions::from_mode(0o700)).map_err(ConfigError::io("protect", home))?;
+    let directory = File::open(home).map_err(ConfigError::io("open", home))?;
+    directory.lock().map_err(ConfigError::io("lock", home))?;
+    Ok(directory)
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
@@ -149,6 +154,19 @@ mod tests {
         assert!(keep(&home, "anthropic", None).expect("removed") && !keep(&home, "anthropic", None).expect("none"));
         assert!(!std::fs::read_to_string(path(&home)).expect("there").contains("second"));
         assert_eq!(read(&home).expect("read").len(), 1);
+    }
+
+    #[test]
+    fn two_at_once_keep_both() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = dir.path().join(".retort");
+        std::thread::scope(|scope| {
+            for name in 0..8 {
+                let home = &home;
+                scope.spawn(move || keep(home, &format!("p{name}"), Some(&key("a-key"))).expect("kept"));
+            }
+        });
+        assert_eq!(read(&home).expect("read").len(), 8);
     }
 
     #[test]

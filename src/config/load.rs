@@ -451,6 +451,17 @@ impl Layers<'_> {
         }
     }
 
+    /// Whether `model.local_servers` says where this provider is.
+    fn is_local_server(&self, name: &str) -> bool {
+        let key = "model.local_servers";
+        let default = schema::find(key).map(schema::Key::default_value);
+        let entries = match self.set.get(key).map(|(value, _)| value).or(default.as_ref()) {
+            Some(Value::List(entries)) => entries.clone(),
+            _ => Vec::new(),
+        };
+        entries.iter().filter_map(|entry| schema::local_server(entry)).any(|(known, _)| known == name)
+    }
+
     /// The commands that any layer mentions.
     fn hooks(&mut self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
@@ -471,7 +482,7 @@ impl Layers<'_> {
         let mut names = BTreeSet::new();
         for (key, (_, origin)) in &self.set {
             let Some((name, _)) = key.strip_prefix("providers.").and_then(|rest| rest.split_once('.')) else { continue };
-            if !names.insert(name.to_owned()) || schema::is_built_in(name) {
+            if !names.insert(name.to_owned()) || schema::is_built_in(name) || self.is_local_server(name) {
                 continue;
             }
             let value = |rest: &str| self.set.get(&format!("providers.{name}.{rest}")).map(|(value, _)| value);

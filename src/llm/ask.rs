@@ -170,6 +170,11 @@ impl Attempt<'_> {
     }
 
     async fn read(&mut self, mut response: RawResponse) -> Result<(), LlmError> {
+        if response.headers.get("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+            let message = "the server answers with a web page, which is no model's answer";
+            let error = LlmError::new(Fault::NotFound, self.provider.name(), message);
+            return Err(LlmError { status: response.status, ..error });
+        }
         let mut decoder = self.provider.decoder();
         let mut events = Vec::new();
         let mut progress = 0;
@@ -177,6 +182,10 @@ impl Attempt<'_> {
         let ended = loop {
             let bytes = match select(response.body.next(), &mut deadline).await {
                 Either::Left((None, _)) => break "the connection was closed".to_owned(),
+                // A program that failed has no end to its answer, whatever it wrote before.
+                Either::Left((Some(Err(error)), _)) if error.fault == Fault::Aborted && self.answer.record.stop.is_none() => {
+                    return Err(error);
+                }
                 Either::Left((Some(Err(error)), _)) => break error.message,
                 Either::Left((Some(Ok(bytes)), _)) => bytes,
                 Either::Right(_) if self.answer.record.stop.is_some() => return Ok(()),

@@ -3,6 +3,7 @@
 //! Invariants
 //! - The program gets the conversation on standard input and runs in an empty directory of its own, so it has nothing to edit;
 //!   what it answers goes through our own parser like any other answer.
+//! - No word of a model's name or of the conversation is read by a shell: a line gets them as variables.
 //! - The body is exactly what it was given: the system text, where the command has a place for it, a line, and the rest.
 //! - Lines of unknown kinds are skipped: these formats grow with every release.
 
@@ -35,10 +36,14 @@ const MARK: &str = "\n=== conversation ===\n";
 /// The longest system text that is given as an argument; systems have a limit for one.
 const LONGEST_ARGUMENT: usize = 100_000;
 
+/// What a command may say, and the variable that has it where the command is a line for the shell.
+const MODEL: (&str, &str) = ("{model}", "RT_ASKED_MODEL");
+const SYSTEM: (&str, &str) = ("{system}", "RT_ASKED_SYSTEM");
+
 /// A command that is the model.
 pub struct Program {
     pub name: String,
-    /// Program and arguments; `{model}` and `{system}` stand for those.
+    /// Program and arguments, or the shell with a line; `{model}` and `{system}` stand for those.
     pub argv: Vec<String>,
     pub output: OutputFormat,
     /// Where it runs; made before and removed after each call.
@@ -63,12 +68,26 @@ impl Program {
     }
 
     fn takes_system(&self) -> bool {
-        self.argv.iter().any(|arg| arg.contains("{system}"))
+        self.argv.iter().any(|arg| arg.contains(SYSTEM.0))
     }
 
-    fn call(&self, model: &str, body: WireBody) -> WireCall {
-        let shown: Vec<String> = self.argv.iter().map(|arg| arg.replace("{model}", model)).collect();
-        WireCall {
+    /// The line, where the command is one for the shell.
+    fn line(&self) -> Option<&str> {
+        match self.argv.as_slice() {
+            [shell, flag, line] if shell == "sh" && flag == "-c" => Some(line),
+            _ => None,
+        }
+    }
+
+    fn call(&self, model: &str, body: WireBody) -> Result<WireCall, LlmError> {
+        // A fetched session may have kept any name, and it must not become an option of the program.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-".contains(c);
+        if model.starts_with('-') || !model.chars().all(plain) {
+            let why = format!("{model:?} is no name that a program is given: letters, digits and ._:/@+- only");
+            return Err(LlmError::new(Fault::NotFound, &self.name, why));
+        }
+        let shown: Vec<String> = self.argv.iter().map(|arg| arg.replace(MODEL.0, model)).collect();
+        Ok(WireCall {
             envelope: Envelope {
                 provider: self.name.clone(),
                 protocol: self.output.as_str().to_owned(),
@@ -78,7 +97,7 @@ impl Program {
             },
             secret_headers: Vec::new(),
             body,
-        }
+        })
     }
 
     /// What it said when that was recorded.
@@ -94,17 +113,38 @@ impl Program {
         Ok(RawResponse { status: response.status, headers: response.headers, body: body.boxed() })
     }
 
-    /// The arguments and the input for a body.
-    fn given(&self, body: &WireBody) -> (Vec<String>, Vec<u8>) {
+    /// The command and its input for a body.
+    fn given(&self, model: &str, body: &WireBody) -> Result<Spec, LlmError> {
+        let (system, input) = self.split(body);
+        let values = [(MODEL, model), (SYSTEM, &system)];
+        let mut argv = self.argv.clone();
+        if let (Some(line), [_, _, last]) = (self.line(), argv.as_mut_slice()) {
+            *last = values.iter().fold(line.to_owned(), |line, ((mark, variable), _)| {
+                // Quotes around it are as good as none.
+                let quoted = [format!("\"{mark}\""), format!("'{mark}'"), (*mark).to_owned()];
+                quoted.iter().fold(line, |line, mark| line.replace(mark, &format!("\"${variable}\"")))
+            });
+        } else {
+            argv =
+                argv.into_iter().map(|arg| values.iter().fold(arg, |arg, ((mark, _), value)| arg.replace(mark, value))).collect();
+        }
+        let mut argv = argv.into_iter();
+        let program = argv.next().ok_or_else(|| self.failed("there is no command"))?;
+        let spec = Spec::new(program).args(argv).directory(&self.directory).input(input);
+        Ok(if self.line().is_some() { values.iter().fold(spec, |spec, ((_, name), value)| spec.env(name, value)) } else { spec })
+    }
+
+    /// The system text, where the command has a place for it, and what goes to its standard input.
+    fn split(&self, body: &WireBody) -> (String, Vec<u8>) {
         let bytes = body.bytes();
         let at = body.segments.iter().position(|segment| segment.role.is_none() && segment.bytes == MARK.as_bytes());
         let before: usize = body.segments[..at.unwrap_or(0)].iter().map(|segment| segment.bytes.len()).sum();
         let system = String::from_utf8_lossy(&bytes[..before]).into_owned();
         if !self.takes_system() || system.len() > LONGEST_ARGUMENT || system.contains('\0') {
-            return (self.argv.iter().map(|arg| arg.replace("{system}", "")).collect(), bytes);
+            return (String::new(), bytes);
         }
         let rest = if at.is_some() { before + MARK.len() } else { 0 };
-        (self.argv.iter().map(|arg| arg.replace("{system}", &system)).collect(), bytes[rest..].to_vec())
+        (system, bytes[rest..].to_vec())
     }
 }
 
@@ -147,12 +187,12 @@ impl Provider for Program {
                 }
             }
         }
-        Ok(self.call(&request.model.model, body.finish()))
+        self.call(&request.model.model, body.finish())
     }
 
     fn again(&self, envelope: &Envelope, body: WireBody) -> Result<WireCall, LlmError> {
         same_protocol(&self.name, self.output.as_str(), envelope)?;
-        Ok(self.call(envelope.headers.get("model").map_or("", String::as_str), body))
+        self.call(envelope.headers.get("model").map_or("", String::as_str), body)
     }
 
     fn open<'a>(&'a self, call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
@@ -164,13 +204,13 @@ impl Provider for Program {
         }
         let opened = || {
             let model = call.envelope.headers.get("model").map_or("", String::as_str);
-            let (argv, input) = self.given(&call.body);
-            let mut argv = argv.into_iter().map(|arg| arg.replace("{model}", model));
-            let program = argv.next().ok_or_else(|| self.failed("there is no command"))?;
+            let spec = self.given(model, &call.body)?;
             std::fs::create_dir_all(&self.directory).map_err(|e| self.failed(format!("{}: {e}", self.directory.display())))?;
             let empty = Empty(self.directory.clone());
-            let spec = Spec::new(program).args(argv).directory(&self.directory).input(input);
-            let stream = spec.stream().map_err(|e| self.failed(e))?;
+            let stream = spec.stream().map_err(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => self.failed("there is no such program in PATH"),
+                _ => self.failed(e),
+            })?;
             let body = stream.map(move |piece| {
                 // The directory lives as long as what is read.
                 let _ = &empty;
@@ -207,7 +247,13 @@ pub(super) fn decoder(output: OutputFormat, provider: &str) -> Box<dyn Decoder> 
 }
 
 fn read<'a, T: Deserialize<'a>>(provider: &str, json: &'a str) -> Result<T, LlmError> {
-    serde_json::from_str(json).map_err(|e| LlmError::new(Fault::Protocol, provider, format!("a line cannot be read: {e}")))
+    // What is no JSON at all is said to a person: that one has to log in, that an option is not known.
+    serde_json::from_str(json).map_err(|_| LlmError::new(Fault::Aborted, provider, format!("it says: {}", excerpt(json))))
+}
+
+/// The beginning of a line.
+fn excerpt(line: &str) -> String {
+    line.trim().chars().take(200).collect()
 }
 
 /// `claude -p --output-format stream-json`.

@@ -202,9 +202,9 @@ pub fn bare(inputs: &Inputs<'_>) -> Result<Prompt, PromptError> {
     finish(inputs.previous, vec![Part::text(Role::User, "message", inputs.message)], inputs.budget)
 }
 
-/// The prompt that asks for the rest of an answer that was cut off in this line.
-pub fn go_on(previous: &[Part], line: &str, budget: Budget<'_>, templates: &Templates) -> Result<Prompt, PromptError> {
-    let text = templates.render("continue", Line { line: line.trim_end_matches('\n') })?;
+/// The prompt that asks for the rest of an answer that was cut off at the end of these lines.
+pub fn go_on(previous: &[Part], lines: &str, budget: Budget<'_>, templates: &Templates) -> Result<Prompt, PromptError> {
+    let text = templates.render("continue", Lines { lines: lines.trim_end_matches('\n') })?;
     finish(previous, vec![Part::text(Role::User, "continue", text)], budget)
 }
 
@@ -243,8 +243,8 @@ fn standing(inputs: &Inputs<'_>) -> Result<Vec<Part>, PromptError> {
 const COMMIT_SUBJECT: &str = "format:commit-subject";
 
 #[derive(Serialize)]
-struct Line<'a> {
-    line: &'a str,
+struct Lines<'a> {
+    lines: &'a str,
 }
 
 #[derive(Serialize)]

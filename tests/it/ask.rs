@@ -200,7 +200,8 @@ fn without_a_model_every_way_to_get_one_is_named() {
     insta::assert_snapshot!(world.rt(&["-m", "hello"]).code(1).err, @r#"
     error: no model is set up
     hint: a key: export GEMINI_API_KEY=…  (or GOOGLE_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, XAI_API_KEY; none of them is set)
-    hint: a local server: none is named in model.local_servers
+    hint: or keep one: rt model login anthropic   where claude is installed: --model claude-code/sonnet
+    hint: a local server: none is named in model.local_servers   start one: rt model scan, rt model serve NAME
     hint: any other server: rt config set providers.NAME.kind openai, and providers.NAME.base_url
     hint: no key at all: rt -m "…" --model manual  (paste the prompt into any chat), or see it work: rt demo
     "#);

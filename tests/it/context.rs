@@ -179,13 +179,19 @@ fn cut(text: &str) -> Reply {
     Reply::stream(chunks.map(String::into_bytes).collect())
 }
 
+/// Where a model begins anew, as it is told to: the last lines, with 24 characters that are not blank.
+fn anew(text: &str) -> &str {
+    let starts = text.match_indices('\n').map(|(at, _)| at + 1).rev().chain([0]);
+    let enough = |at: &usize| text[*at..].split_whitespace().map(|word| word.chars().count()).sum::<usize>() >= 24;
+    &text[starts.into_iter().find(enough).unwrap_or(0)..]
+}
+
 #[test]
 fn an_answer_that_is_cut_off_goes_on_and_is_written_whole() {
     let (first, second) = (edit("a.txt", "a\n", "one\n"), edit("b.txt", "b\n", "two\nthree\n"));
     let whole = format!("{first}\n{second}");
     let at = whole.find("three").expect("there") + 3;
-    // The model begins the line anew, as it is told to.
-    let line = |at: usize| whole[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = |at: usize| at - anew(&whole[..at]).len();
     let pieces = [cut(&whole[..18]), cut(&whole[line(18)..at]), Reply::gemini(&whole[line(at)..], 3)];
     let model = FakeModel::script(pieces.into());
     let world = World::with(&[("a.txt", "a\n"), ("b.txt", "b\n")]).gemini(&model.url());
@@ -193,7 +199,7 @@ fn an_answer_that_is_cut_off_goes_on_and_is_written_whole() {
     assert_eq!((world.read("a.txt").as_str(), world.read("b.txt").as_str()), ("one\n", "two\nthree\n"), "{}", ran.out);
     assert_eq!(ran.err.matches("asking for the rest").count(), 2, "{}", ran.err);
     let last = model.requests()[2].text();
-    assert!(last.contains("in or behind this line:\\n\\nthr\\n"), "{last}");
+    assert!(last.contains("behind the last of these lines:\\n\\n<<<<<<< SEARCH\\nb\\n=======\\ntwo\\nthr\\n"), "{last}");
     let commits = world.git(&["log", "--oneline"]);
     assert_eq!(commits.lines().count(), 2, "one commit for all of it: {commits}");
     assert!(!world.rt(&["status"]).ok().out.contains("rt retry"));
@@ -208,7 +214,7 @@ fn an_answer_that_is_cut_off_too_often_is_kept_and_not_written() {
     let at = whole.find("b.txt").expect("there");
     let model = FakeModel::script(vec![
         cut(&whole[..30]),
-        cut(&whole[whole[..30].rfind('\n').expect("a line") + 1..at]),
+        cut(&whole[30 - anew(&whole[..30]).len()..at]),
         Reply::error(400, "{\"error\":{\"message\":\"no\"}}"),
     ]);
     let world = World::with(&[("a.txt", "a\n"), ("b.txt", "b\n")]).gemini(&model.url());
@@ -229,7 +235,8 @@ fn an_answer_that_is_cut_off_too_often_is_kept_and_not_written() {
 fn what_does_not_go_on_where_an_answer_stopped_is_not_put_behind_it() {
     let whole = edit("a.txt", "a\n", "one\ntwo\n");
     let at = whole.find("two").expect("there") + 2;
-    let model = FakeModel::script(vec![cut(&whole[..at]), Reply::gemini("two thirds\n>>>>>>> REPLACE\n```\n", 1)]);
+    let rest = |before: &str| Reply::gemini(&format!("{before} thirds\n>>>>>>> REPLACE\n```\n"), 1);
+    let model = FakeModel::script(vec![cut(&whole[..at]), rest(&format!("{}o", anew(&whole[..at])))]);
     let world = World::with(&[("a.txt", "a\n")]).gemini(&model.url());
     world.rt(&["-m", "change a.txt"]).ok();
     assert_eq!(world.read("a.txt"), "one\ntwo thirds\n", "it begins with the line that was cut");

@@ -312,6 +312,24 @@ fn priced(model: &FakeModel) -> World {
 }
 
 #[test]
+fn summaries_and_replays_cost_no_more_than_allowed_and_no_project_says_what_is() {
+    let model = FakeModel::answering(|_| Reply::gemini("Fine.", 1));
+    let world = priced(&model);
+    ask(&world, &["--model", "gemini/m"]).ok();
+    let least = ["--config", "model.max_cost=0.0001"];
+    for line in [&["session", "compact", "--model", "gemini/m"][..], &["replay", "@"]] {
+        let ran = world.rt(&[line, &least].concat()).code(1);
+        assert!(ran.err.contains("model.max_cost allows ($0.0001)"), "{line:?} {}", ran.err);
+    }
+    // A limit that a repository brings along is none.
+    std::fs::write(world.top().join("home/.retort/config.toml"), "[model]\nmax_cost = 0.0001\n").expect("written");
+    world.write(".retort/config.toml", "[model]\nmax_cost = 1000\n");
+    let ran = ask(&world, &["--model", "gemini/m"]).code(1);
+    assert!(ran.err.contains("allows ($0.0001)") && ran.err.contains("ignored until `rt trust`: model.max_cost"), "{}", ran.err);
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[test]
 fn a_request_that_could_cost_too_much_is_not_sent() {
     let model = FakeModel::answering(|_| Reply::gemini("Fine.", 1));
     let world = priced(&model);

@@ -195,6 +195,25 @@ fn a_program_of_the_users_own_makes_a_committed_edit() {
 }
 
 #[test]
+fn a_shell_reads_neither_a_model_s_name_nor_the_system_text() {
+    let mut world = World::with(&[("asdf.rs", STUB)]);
+    program(&mut world, "mine", &[answer().into_bytes()]);
+    world.set("RT__PROVIDERS__MINE__KIND", "command");
+    world.set("RT__PROVIDERS__MINE__COMMAND", "mine --name {model} --system '{system}' --both \"{model}\"");
+    for hostile in ["mine/x;touch owned", "mine/$(touch owned)", "mine/--yes", "mine/a b"] {
+        let ran = world.rt(&["--model", hostile, "-m", "implement xyz in asdf.rs"]);
+        assert!(ran.code != Some(0) && ran.err.contains("is no name that a program is given"), "{hostile}: {}", ran.err);
+    }
+    assert!(!world.exists("owned") && !world.top().join("input").exists(), "nothing ran");
+    let ran = world.rt(&["--model", "mine/org/m-1:free", "-m", "implement xyz in asdf.rs"]).ok();
+    is_committed(&world, &ran);
+    let args = kept(&world, "args");
+    assert!(args.starts_with("--name\norg/m-1:free\n--system\n") && args.ends_with("--both\norg/m-1:free\n"), "{args}");
+    // The system text has quotes and dollars of its own; it came as one argument.
+    assert!(args.len() > 500 && !kept(&world, "input").contains("=== conversation ==="), "{args}");
+}
+
+#[test]
 fn a_program_that_fails_says_why() {
     let mut world = World::with(&[("asdf.rs", STUB)]);
     program(&mut world, "claude", &[Speech::Claude.broken(false)]);

@@ -4,6 +4,7 @@
 //! - It is a turn like any other, in a session of its own; the worktree stays where it stands.
 //! - No handler of the user's runs: what is sent is decided already, and what comes back goes nowhere.
 
+use crate::base::money::{BytesPerFour, TokenCounter as _, Usd};
 use crate::base::tree::SourceTree;
 use crate::llm::breaker;
 use crate::session::event::Event;
@@ -36,8 +37,9 @@ pub async fn again(
     let Question { original, call, exact, tree } = question;
     // One question says nothing of a provider, and is asked whatever was said of it before.
     let mut breakers = breaker::InMemory::default();
-    let asked = Asked { model, breakers: &mut breakers };
+    let asked = Asked { model, breakers: &mut breakers, spent: Usd::default() };
     let mut driver = Driver::new(ws, message, asked, observer, 0);
+    driver.one_call();
     driver.session()?;
     driver.state.clone_from(&original.state);
     let Some(Begun { header, mut place, .. }) = driver.begun.take() else {
@@ -47,6 +49,7 @@ pub async fn again(
     let as_it_was = if exact { "as it was" } else { "written anew" };
     let event = Event::new(ws.now(), "replay").with("of", original.header.key).with("request", as_it_was);
     driver.hooked.events.push(event);
+    driver.within_budget(BytesPerFour.count(&String::from_utf8_lossy(&call.body.bytes())))?;
     driver.open_turn(header, place, original.prompt.clone(), call)?;
     let input = driver.ask(interrupt).await?;
     let text = driver.answer()?;

@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - Each turn keeps the text that came in it; the edits are read from the whole, and nothing is written before its end.
-//! - Where one piece ends and the next begins is proven, not guessed: the next one begins with the line in which the last one
-//!   stopped. One that does not is not put behind it.
+//! - Where one piece ends and the next begins is proven, not guessed: the next one begins with the lines in which the last one
+//!   stopped, so many that they are no accident. One that does not is not put behind it.
 
 use super::super::machine::Input;
 use super::super::open::Place;
@@ -44,18 +44,30 @@ impl Driver<'_> {
     }
 }
 
-/// Where the last line begins that is not blank.
+/// How many characters that are not blank have to be there twice: a `}` begins many lines.
+const PROOF: usize = 24;
+
+/// Where the lines begin that the next piece has to begin with: the last ones, with [`PROOF`] characters, or all.
 fn seam(text: &str) -> usize {
-    text.trim_end().rfind('\n').map_or(0, |at| at + 1)
+    let mut seen = 0;
+    let mut at = text.trim_end().len();
+    loop {
+        let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        seen += text[begin..at].chars().filter(|c| !c.is_whitespace()).count();
+        if begin == 0 || (seen >= PROOF && !text[begin..at].trim().is_empty()) {
+            return begin;
+        }
+        at = begin - 1;
+    }
 }
 
-/// The two pieces of an answer as one; nothing where the second does not begin with the line in which the first stopped.
+/// The two pieces of an answer as one; nothing where the second does not begin with the lines in which the first stopped.
 fn joined(before: &str, after: &str) -> Option<String> {
-    let (kept, line) = before.split_at(seam(before));
+    let (kept, lines) = before.split_at(seam(before));
     // Of a whole line its end is known as well.
-    let line = line.trim_end_matches('\n');
+    let lines = lines.trim_end_matches('\n');
     let after = after.trim_start_matches('\n');
-    after.starts_with(line).then(|| format!("{kept}{after}"))
+    after.starts_with(lines).then(|| format!("{kept}{after}"))
 }
 
 #[cfg(test)]
@@ -64,14 +76,22 @@ mod tests {
 
     #[test]
     fn the_seam_is_proven() {
-        let join = |before, after| joined(before, after);
+        let join = |before: &str, after: &str| joined(before, after);
         assert_eq!(join("", "abc").as_deref(), Some("abc"));
-        assert_eq!(join("a\n    let x", "    let x = 1;\nb").as_deref(), Some("a\n    let x = 1;\nb"));
-        assert_eq!(join("a\nthr", "\nthree").as_deref(), Some("a\nthree"));
+        // A line that is long enough is one that is there once.
+        let long = "let counted = words.len() + 1";
+        let (before, after) = (format!("a\n    {long}"), format!("    {long};\nb"));
+        assert_eq!(join(&before, &after), Some(format!("a\n    {long};\nb")));
+        assert_eq!(join("a\nthr", "\na\nthree").as_deref(), Some("a\nthree"));
         // A whole line, and blank ones behind it.
-        assert_eq!(join("a\nb\n\n", "b\n\n\nc").as_deref(), Some("a\nb\n\n\nc"));
-        assert_eq!(join("a\nb \n", "b \nc").as_deref(), Some("a\nb \nc"));
-        for (before, after) in [("a\nthr", "ee"), ("a\nthr", "```\nthree"), ("a\n  x", "x = 1"), ("a\nb\n", "c")] {
+        assert_eq!(join(&format!("a\n{long}\n\n"), &format!("{long}\n\n\nc")), Some(format!("a\n{long}\n\n\nc")));
+        assert_eq!(join("a\nb \n", "a\nb \nc").as_deref(), Some("a\nb \nc"));
+        // The last line alone proves nothing where it is short: these are two braces, or one.
+        let (before, lines) = (format!("x\n{long}\n\n}}\n"), format!("{long}\n\n}}\n"));
+        assert_eq!(join(&before, "}\n\nfn f() {}"), None);
+        assert_eq!(join(&before, &format!("{lines}}}\n")), Some(format!("x\n{lines}}}\n")));
+        for (before, after) in [("a\nthr", "ee"), ("a\nthr", "```\na\nthree"), ("a\n  x", "x = 1"), ("a\nb\n", "c"), ("a\nb", "b")]
+        {
             assert_eq!(join(before, after), None, "{before:?} {after:?}");
         }
     }

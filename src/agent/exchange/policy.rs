@@ -26,6 +26,7 @@ use super::super::models::{self, Model, Special};
 use super::super::open::Place;
 use super::super::slots::Slots;
 use super::super::store::Begins;
+use super::super::workspace::Workspace;
 use super::super::{Error, prepare};
 use super::{Driver, Progress};
 
@@ -33,6 +34,8 @@ use super::{Driver, Progress};
 pub struct Asked<'a> {
     pub model: &'a Model,
     pub breakers: &'a mut dyn BreakerStore,
+    /// What the message has cost already.
+    pub spent: Usd,
 }
 
 /// The model that is asked now.
@@ -76,9 +79,9 @@ struct Next {
 }
 
 impl<'a> Policy<'a> {
-    pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String]) -> Self {
+    pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String], spent: Usd) -> Self {
         let left = fallback.iter().cloned().collect();
-        Self { breakers, left, next: None, spent: Usd::default(), price: None, said_unpriced: false }
+        Self { breakers, left, next: None, spent, price: None, said_unpriced: false }
     }
 
     /// Counts what an answer of `model` has cost.
@@ -88,7 +91,22 @@ impl<'a> Policy<'a> {
     }
 }
 
+/// What a request of so many tokens may cost; nothing where no price is known.
+pub(in crate::agent) fn could_cost(ws: &Workspace, model: &Model, tokens: Tokens, last: Option<Price>) -> Option<Usd> {
+    let now = ws.now();
+    let own = model.price(ws, None, &Usage { input: tokens, ..Usage::default() }, now);
+    let price = own.or(last).or_else(|| model.dearest(ws, tokens, now))?;
+    let output = model.options.whole(CallOption::MaxTokens).map_or(Tokens(0), Tokens);
+    Some(price.cost(&Usage { input: tokens, output, ..Usage::default() }))
+}
+
 impl Driver<'_> {
+    /// Only this model is asked, and once.
+    pub(super) fn one_call(&mut self) {
+        self.policy.left.clear();
+        self.continuations_left = 0;
+    }
+
     /// Sees to it that the first model is one that is asked just now.
     pub(super) fn admit(&mut self) -> Result<(), Error> {
         let Err(refused) = self.may_ask(&self.model.clone()) else { return Ok(()) };
@@ -129,18 +147,18 @@ impl Driver<'_> {
         }
         let parts = self.parts()?;
         let tokens = parts.iter().map(|part| BytesPerFour.count(&part.as_text())).sum();
-        let Some(model) = self.stand_in(Some(tokens)) else { return Ok(Input::Failed) };
+        let Some(model) = self.stand_in(Some((&parts, tokens))) else { return Ok(Input::Failed) };
         let why = error.to_string();
         self.note(self.fell_back(&model, &why));
         self.policy.next = Some(Next { model: Rc::new(model), parts, tokens, why });
         Ok(Input::Down)
     }
 
-    /// The next of the models that may stand in and can be asked; `tokens` is how long the request is.
-    fn stand_in(&mut self, tokens: Option<Tokens>) -> Option<Model> {
+    /// The next of the models that may stand in and can be asked, for a request that is known or one that is to be built.
+    fn stand_in(&mut self, request: Option<(&[Part], Tokens)>) -> Option<Model> {
         while let Some(name) = self.policy.left.pop_front() {
             let opened = models::parse(self.ws, &name).and_then(|id| models::open(self.ws, id, Special::default()));
-            match opened.and_then(|model| self.may_stand_in(&model, tokens).map(|()| model)) {
+            match opened.and_then(|model| self.may_stand_in(&model, request).map(|()| model)) {
                 Ok(model) => return Some(model),
                 Err(why) => {
                     let why = why.to_string();
@@ -152,16 +170,16 @@ impl Driver<'_> {
         None
     }
 
-    fn may_stand_in(&mut self, model: &Model, tokens: Option<Tokens>) -> Result<(), Error> {
+    fn may_stand_in(&mut self, model: &Model, request: Option<(&[Part], Tokens)>) -> Result<(), Error> {
         if model.id == self.model.id {
             return Err(Error::SameModel);
         }
-        if let (Some(tokens), Some(window)) = (tokens, model.info.largest_request())
-            && tokens > window
-        {
-            return Err(Error::WindowTooSmall { tokens, window });
-        }
-        if let Some(tokens) = tokens {
+        if let Some((parts, tokens)) = request {
+            if let Some(window) = model.info.largest_request().filter(|window| tokens > *window) {
+                return Err(Error::WindowTooSmall { tokens, window });
+            }
+            // One that takes no images, say, is none that can answer.
+            model.encode(parts.to_vec())?;
             self.afford(model, tokens)?;
         }
         self.may_ask(model)
@@ -213,17 +231,17 @@ impl Driver<'_> {
         let Some(limit) = self.ws.config.settings().model.max_cost else { return Ok(()) };
         let now = self.ws.now();
         let last = self.policy.price.as_ref().filter(|(id, _)| *id == model.id).map(|(_, price)| *price);
-        let own = model.price(self.ws, None, &Usage { input: tokens, ..Usage::default() }, now);
-        let Some(price) = own.or(last).or_else(|| model.dearest(self.ws, tokens, now)) else {
+        let spent = self.policy.spent;
+        let Some(next) = could_cost(self.ws, model, tokens, last) else {
+            if spent >= limit && spent > Usd::default() {
+                return Err(Error::OverBudget { limit, spent, next: Usd::default() });
+            }
             if !std::mem::replace(&mut self.policy.said_unpriced, true) {
                 self.note(Event::new(now, "unpriced").with("model", &model.id));
                 self.observer.observe(&Progress::Unpriced { model: &model.id, limit });
             }
             return Ok(());
         };
-        let output = model.options.whole(CallOption::MaxTokens).map_or(Tokens(0), Tokens);
-        let next = price.cost(&Usage { input: tokens, output, ..Usage::default() });
-        let spent = self.policy.spent;
         if spent + next > limit { Err(Error::OverBudget { limit, spent, next }) } else { Ok(()) }
     }
 

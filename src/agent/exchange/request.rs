@@ -22,7 +22,7 @@ pub(in crate::agent) fn record_request(
     call: &WireCall,
 ) -> Result<(RequestDigest, RequestRecord), Error> {
     let body = call.body.bytes();
-    check_request(ws, call, &body)?;
+    check_body(ws, call, &body)?;
     let digest = RequestDigest { sha256: Sha256::of(&body), length: body.len() as u64 };
     let known = ws.store().known_manifest(parent)?;
     let mut parts = BTreeMap::new();
@@ -36,7 +36,11 @@ pub(in crate::agent) fn record_request(
 }
 
 /// Refuses a request that holds a secret. What goes into one was redacted where it came from, so this is the last look.
-fn check_request(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
+pub fn check_request(ws: &Workspace, call: &WireCall) -> Result<(), Error> {
+    check_body(ws, call, &call.body.bytes())
+}
+
+fn check_body(ws: &Workspace, call: &WireCall, body: &[u8]) -> Result<(), Error> {
     let segment = call.body.segments.iter().find(|segment| ws.redactor.holds(&segment.bytes));
     let place = |what: &str| ws.redactor.redact(what).into_owned();
     if let Some(secret) = ws.redactor.find(body).or_else(|| ws.redactor.find(call.envelope.url.as_bytes())) {

@@ -134,7 +134,7 @@ impl Prober<'_> {
                     Support::Passes(_) if answer.record.text.trim().is_empty() => {
                         Verdict::DoesNot("the answer is empty".to_owned())
                     }
-                    Support::Passes(_) if pieces < 2 => Verdict::DoesNot("the answer came in one piece".to_owned()),
+                    Support::Passes(_) if pieces == 0 => Verdict::DoesNot("there was no text in the answer".to_owned()),
                     Support::Passes(_) => Verdict::Works,
                 };
                 let counted = match self.speaker.can(Ability::Tokens) {

@@ -1,7 +1,9 @@
 //! `rt -m`: one message to a model, and what comes of it.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
@@ -16,6 +18,7 @@ use crate::agent::workspace::Workspace;
 use crate::agent::{Error, compact, keys, undo};
 use crate::base::clock::Clock;
 use crate::base::id::SessionId;
+use crate::base::money::Usd;
 use crate::edit::EditFormat;
 use crate::hooks::Builtin;
 use crate::index::Index;
@@ -23,7 +26,7 @@ use crate::llm::breaker::{BreakerStore, InMemory};
 use crate::llm::{self, Recording};
 use crate::net::cassette;
 use crate::session::meta::name_from;
-use crate::session::turn::{Access, ChangeStatus, Outcome};
+use crate::session::turn::{Access, ChangeStatus, Outcome, Turn};
 use crate::ui::{Style, Text, Ui};
 use crate::vcs::wal::{Looked, Wal};
 
@@ -61,7 +64,7 @@ pub struct AskArgs {
     #[arg(short, long)]
     pub new: bool,
 
-    /// The model for this message: provider/model, or pro, flash, flash-lite, echo, manual, replay:ADDRESS
+    /// The model for this message: provider/model, a short name such as flash or sonnet (rt model list --all), echo, manual, or replay:ADDRESS
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 
@@ -147,7 +150,12 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     let mut files = Vec::new();
     for (list, access) in [(&args.files, Access::ReadWrite), (&args.read, Access::ReadOnly)] {
         for path in list {
-            files.push((ws.path(path)?, access));
+            let known = ws.path(path)?;
+            // One that may be edited can be made; one to read from has to be there.
+            if access == Access::ReadOnly && !ws.backend.layout().root.join(known.to_os()).exists() {
+                return Err(Failure::user(format!("there is no file {path}")).hint("nothing was sent"));
+            }
+            files.push((known, access));
         }
     }
     let format = super::edit_format(&ws, args.edit_format);
@@ -181,10 +189,12 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
         let mut frame = frame.first_time(first_time);
         let result = {
             let mut interrupt = Box::pin(interrupted(&ctx.ui));
+            let mut spent = Usd::default();
             if compact::needed(&ws, &message, &model)? {
                 // A signal is heard by the runtime that waits for it, and each has one of its own.
                 let mut interrupt = Box::pin(interrupted(&ctx.ui));
-                let summed = summed(&ws, &message.start, &model, &mut frame, &mut interrupt)?;
+                let (turn, summed) = summed(&ws, &message.start, &model, &mut frame, &mut interrupt)?;
+                spent = turn.header.cost.unwrap_or_default();
                 message.start = Start { parent: Some(summed.commit), session: Some(summed.session), name: None, replaces: None };
             }
             let reviewer = person.as_mut().map(|person| person as &mut dyn Reviewer);
@@ -193,7 +203,7 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
                 Some(index) => index,
                 None => &mut memory,
             };
-            let asked = Asked { model: &model, breakers };
+            let asked = Asked { model: &model, breakers, spent };
             let run = exchange::run(&ws, &message, asked, until, &mut frame, reviewer, &mut interrupt);
             // Nobody waits while a person is asked to paste: the line would stand between theirs.
             let ticks = ctx.ui.shows_progress() && model.id.provider != "manual";
@@ -261,13 +271,12 @@ pub fn summed(
     model: &Model,
     frame: &mut Frame<'_>,
     interrupt: &mut (dyn Future<Output = ()> + Unpin),
-) -> Result<Appended, Failure> {
+) -> Result<(Turn, Appended), Failure> {
     let weak = match &ws.config.settings().model.weak {
         Some(name) => Some(models::open(ws, models::parse(ws, name)?, Special::default())?),
         None => None,
     };
-    let (_, appended) = block_on(compact::run(ws, start, weak.as_ref().unwrap_or(model), frame, interrupt))??;
-    Ok(appended)
+    Ok(block_on(compact::run(ws, start, weak.as_ref().unwrap_or(model), frame, interrupt))??)
 }
 
 /// The model with this name, ready to be asked.
@@ -333,7 +342,12 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
 }
 
 pub async fn interrupted(ui: &Ui) {
-    if tokio::signal::ctrl_c().await.is_err() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Both end a program that answers, too. That of a terminal that is closed stays as it is: `nohup` may have it ignored.
+    let both = [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().collect::<Result<Vec<_>, _>>();
+    if let Ok(mut both) = both {
+        poll_fn(|cx| if both.iter_mut().any(|s| s.poll_recv(cx).is_ready()) { Poll::Ready(()) } else { Poll::Pending }).await;
+    } else {
         // Without a handler the signal ends the process, which recovery takes care of.
         std::future::pending::<()>().await;
     }

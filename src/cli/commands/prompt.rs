@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::agent::Error;
+use crate::agent::exchange::check_request;
 use crate::agent::models::{self, Model, Special};
 use crate::agent::prepare::{self, Extra, Message};
 use crate::llm::{self, Echo};
@@ -37,16 +38,27 @@ pub enum PromptCommand {
 
 pub fn run(ctx: &Context, args: &PromptArgs) -> Result<(), Failure> {
     let PromptCommand::Show { message, count } = &args.command;
-    let ws = ctx.workspace()?;
+    let mut ws = ctx.workspace()?;
     let start = super::start_here(&ws)?;
     // Without a model the parts are the same; only the exact bytes depend on who is asked.
-    let model = models::parse(&ws, &ws.config.settings().model.default).and_then(|id| models::open(&ws, id, Special::default()));
-    let model = model.unwrap_or_else(|_| Model::plain(Box::new(Echo)));
+    let wanted = ws.config.settings().model.default.clone();
+    let model = if *count {
+        super::ask::model(ctx, &mut ws, &wanted)?
+    } else {
+        let model = models::parse(&ws, &wanted).and_then(|id| models::open(&ws, id, Special::default()));
+        model.unwrap_or_else(|_| Model::plain(Box::new(Echo)))
+    };
     let format = super::edit_format(&ws, None);
     let message = Message { text: message.clone(), stdin: None, files: Vec::new(), start, model: model.id.clone(), format };
     let prepared = prepare::first(&ws, &message, &Extra::default(), &model)?;
-    let counted =
-        if *count { super::ask::block_on(llm::count(&*model.provider, &model.request(prepared.parts.clone())))? } else { None };
+    let counted = if *count {
+        check_request(&ws, &prepared.call)?;
+        let request = model.request(prepared.parts.clone());
+        let asking = async { tokio::time::timeout(model.policy.idle, llm::count(&*model.provider, &request)).await };
+        super::ask::block_on(asking)?.map_err(|_| Failure::user(format!("{} does not answer", model.provider.name())))?
+    } else {
+        None
+    };
     if ctx.global.json {
         for f in &prepared.fragments {
             ctx.ui.json(&json!({ "v": 1, "kind": f.kind.0, "role": f.role.as_str(), "tokens": f.tokens.0, "new": f.new }))?;

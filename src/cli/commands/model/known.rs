@@ -72,7 +72,9 @@ impl<'a> Known<'a> {
         let redactor = self.redactor();
         let key = block_on(keys::printed(&self.config, provider, &root, &redactor))??;
         self.keys.insert(provider.to_owned(), key);
-        self.ctx.hide(&self.redactor());
+        let redactor = self.redactor();
+        self.tape = models::tape(self.config.settings(), &redactor)?;
+        self.ctx.hide(&redactor);
         Ok(())
     }
 
