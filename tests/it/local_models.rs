@@ -89,8 +89,9 @@ impl Local {
 /// another one for each test and each run of them.
 fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() % 9_000) as u16;
-    let mut ports = (0..10_000).map(|_| 20_000 + first + NEXT.fetch_add(1, Ordering::SeqCst) % 1_000);
+    // Runs at once have numbers that are near to each other, and a hundred ports each.
+    let first = 20_000 + (std::process::id() % 100) as u16 * 100;
+    let mut ports = (0..1_000).map(|_| first + NEXT.fetch_add(1, Ordering::SeqCst) % 100);
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
@@ -375,8 +376,7 @@ fn a_server_gets_no_key() {
 fn several_servers_are_told_apart() {
     let local = Local::new("");
     local.file("home/.lmstudio/models/maker/small/small-1b.gguf", &seven());
-    let second =
-        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port().to_string();
+    let second = own_port().to_string();
     let _ = local.serve(&[]).ok();
     let ran = local.world.rt(&["model", "serve", "small", "--port", &second]).ok();
     assert!(ran.err.contains(&format!("--config model.local_servers=local={second} --model local/small-1b")), "{}", ran.err);
