@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::support::fake_llama::{install, loading_for, loading_for_ever};
-use crate::support::fake_model::{FakeModel, Reply};
+use crate::support::fake_model::{FakeModel, Reply, bound};
 use crate::support::made_gguf::Made;
 use crate::support::world::{Ran, World};
 
@@ -354,7 +354,7 @@ fn what_others_have_started_is_left_alone() {
         assert!(foreign.requests().len() > before, "it still answers");
     }
     // Not even a server that says nothing.
-    let silent = TcpListener::bind(("127.0.0.1", local.port)).expect("free again");
+    let silent = bound(local.port);
     let ran = local.serve(&[]).code(1);
     assert!(ran.err.contains(&format!("port {} is in use; nothing was started", local.port)), "{}", ran.err);
     drop(silent);

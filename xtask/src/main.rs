@@ -36,6 +36,7 @@ const USAGE: &str = "cargo xtask COMMAND
                          CPU and peak memory of rt against git, as ratios in one run
   bench edits [--corpus DIR] [--runs N] [--write]
                          how the answers of a corpus land, by form and noise; what reading and making edits costs
+  bench wire [--runs N]  what reading a long answer costs, beside curl to a file from the same server
   fuzz [TARGET…] [--minutes N] [--repeat FILE]
                          coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         ["fixtures"] => fixtures::run(&fixtures::Recipe::ALL),
         ["fixtures", name] => fixtures::Recipe::named(name).and_then(|recipe| fixtures::run(&[recipe])),
         ["bench", "edits", rest @ ..] => bench::edits::run(rest),
+        ["bench", "wire", rest @ ..] => bench::wire::run(rest),
         ["bench", rest @ ..] => bench::Options::parse(rest).and_then(|options| bench::run(&options)),
         ["fuzz", rest @ ..] => fuzz::Options::parse(rest).and_then(|options| fuzz::run(&options)),
         ["e2e", "llama"] => e2e::run(None),

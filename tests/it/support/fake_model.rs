@@ -149,6 +149,12 @@ pub(crate) struct FakeModel {
     thread: Option<JoinHandle<()>>,
 }
 
+/// A listener on a port. What just had it may have left a copy in a process that another test is starting in this moment.
+pub(crate) fn bound(port: u16) -> TcpListener {
+    let attempt = || TcpListener::bind(("127.0.0.1", port)).inspect_err(|_| std::thread::yield_now());
+    (0..100_000).find_map(|_| attempt().ok()).or_else(|| Some(attempt().expect("a free port"))).expect("a listener")
+}
+
 impl FakeModel {
     /// Gives these replies in order.
     pub(crate) fn script(replies: Vec<Reply>) -> Self {
@@ -170,7 +176,7 @@ impl FakeModel {
 
     /// The same on a port of one's own.
     pub(crate) fn answering_at(port: u16, reply: impl FnMut(&Received) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
+        let listener = bound(port);
         let address = listener.local_addr().expect("the port's address");
         let (received, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let state = (Arc::clone(&received), Arc::clone(&stop));

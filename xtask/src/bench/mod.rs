@@ -8,6 +8,7 @@
 mod doubling;
 pub(crate) mod edits;
 mod server;
+pub(crate) mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -43,12 +43,12 @@ impl Server {
     }
 }
 
-fn answer(mut stream: &TcpStream, file: &Path) -> io::Result<()> {
+/// Reads a request; gives its first line.
+pub(super) fn asked(stream: &TcpStream) -> io::Result<String> {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let wanted = line.starts_with("POST ") && line.contains(":streamGenerateContent");
-    let mut length = 0;
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let (mut line, mut length) = (String::new(), 0);
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 || line.trim_end().is_empty() {
@@ -59,6 +59,12 @@ fn answer(mut stream: &TcpStream, file: &Path) -> io::Result<()> {
         }
     }
     io::copy(&mut (&mut reader).take(length), &mut io::sink())?;
+    Ok(first)
+}
+
+fn answer(mut stream: &TcpStream, file: &Path) -> io::Result<()> {
+    let line = asked(stream)?;
+    let wanted = line.starts_with("POST ") && line.contains(":streamGenerateContent");
     let answer = if wanted { std::fs::read_to_string(file).ok().as_deref().and_then(fixtures::next_line) } else { None };
     let Some((old, new)) = answer else {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
