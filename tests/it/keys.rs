@@ -72,9 +72,11 @@ fn a_command_that_prints_the_key_runs_when_it_is_needed() {
 
 #[test]
 fn what_is_recorded_does_not_hold_the_key_of_a_command() {
-    let model = FakeModel::answering(|request| match request.path.ends_with(":countTokens") {
-        true => Reply::new(200, "application/json", vec![format!("{{\"totalTokens\": 7, \"x\": \"{KEY}\"}}").into_bytes()]),
-        false => Reply::gemini(&format!("You use {KEY}."), 1),
+    let model = FakeModel::answering(|request| {
+        if request.path.ends_with(":countTokens") {
+            return Reply::new(200, "application/json", vec![format!("{{\"totalTokens\": 7, \"x\": \"{KEY}\"}}").into_bytes()]);
+        }
+        Reply::gemini(&format!("You use {KEY}."), 1)
     });
     let mut world = World::with(&[("a.txt", "a\n")]);
     world.set("RT__PROVIDERS__GEMINI__BASE_URL", &model.url());
@@ -86,7 +88,8 @@ fn what_is_recorded_does_not_hold_the_key_of_a_command() {
     let ran = world.rt_with(&["prompt", "show", &format!("use {KEY}"), "--count"], b"", &record).ok();
     assert!(ran.out.ends_with("gemini counts 7 tokens\n"), "{}", ran.out);
     assert_eq!(sent(&model), KEY, "the command is asked for counting, too");
-    world.rt_with(&["model", "test", "flash"], b"", &record);
+    // Its answer is none that a test of a model likes; what is recorded counts.
+    let _ = world.rt_with(&["model", "test", "flash"], b"", &record);
     assert!(model.requests().iter().all(|request| !holds(&request.body, KEY)));
     let recorded: Vec<_> = std::fs::read_dir(&tape).expect("recorded").map(|entry| entry.expect("an entry").path()).collect();
     assert!(recorded.len() >= 3 && recorded.iter().all(|file| !holds(&std::fs::read(file).expect("read"), KEY)), "{recorded:?}");
