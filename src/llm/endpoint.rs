@@ -77,11 +77,6 @@ impl Endpoint {
     pub(super) async fn open(&self, call: &WireCall) -> Result<RawResponse, LlmError> {
         super::post(&self.client, call).await
     }
-
-    /// The error of a conversation that has nothing to answer.
-    pub(super) fn no_message(&self) -> LlmError {
-        LlmError::new(Fault::BadRequest, &self.name, "the request has no message")
-    }
 }
 
 /// Refuses a stored call that the provider would not understand today.

@@ -144,10 +144,7 @@ impl Provider for Gemini {
         if model.is_empty() || !model.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
             return Err(LlmError::new(Fault::NotFound, self.name(), format!("{model:?} is not the name of a model")));
         }
-        let talk = Talk::new(self.name(), &request.parts);
-        if talk.messages.is_empty() {
-            return Err(self.0.no_message());
-        }
+        let talk = Talk::to_answer(self.name(), &request.parts)?;
         let path = format!("/v1beta/models/{model}:streamGenerateContent?alt=sse");
         Ok(self.0.call(Protocol::Gemini, &path, &[], self.body(request, &talk).finish()))
     }

@@ -156,10 +156,7 @@ impl Provider for Ollama {
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
-        let talk = Talk::new(self.name(), &request.parts);
-        if talk.messages.is_empty() {
-            return Err(self.0.no_message());
-        }
+        let talk = Talk::to_answer(self.name(), &request.parts)?;
         if let Some(part) = request.parts.iter().find(|part| part.media_type().is_some_and(|media| !media.is_image())) {
             let why = format!("{} is no image, and Ollama takes no other files", part.kind.subject().unwrap_or("a file"));
             return Err(LlmError::new(Fault::BadRequest, self.name(), why));

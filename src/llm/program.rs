@@ -154,10 +154,7 @@ impl Provider for Program {
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
-        let talk = Talk::new(&self.name, &request.parts);
-        if talk.messages.is_empty() {
-            return Err(LlmError::new(Fault::BadRequest, &self.name, "the request has no message"));
-        }
+        let talk = Talk::to_answer(&self.name, &request.parts)?;
         let mut body = Writer::default();
         for (at, part) in talk.system.iter().enumerate() {
             body.wire(if at > 0 { "\n\n" } else { "" });

@@ -170,10 +170,7 @@ impl Provider for Responses {
     }
 
     fn encode(&self, request: &ModelRequest) -> Result<WireCall, LlmError> {
-        let talk = Talk::new(self.name(), &request.parts);
-        if talk.messages.is_empty() {
-            return Err(self.0.no_message());
-        }
+        let talk = Talk::to_answer(self.name(), &request.parts)?;
         let body = self.body(request, &talk).finish();
         Ok(self.0.call(Protocol::Responses, "/responses", &[], body))
     }

@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 use crate::base::media::MediaType;
 use crate::session::request::{Part, Role};
 
+use super::error::{Fault, LlmError};
+
 /// A call of a tool, whoever made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Call {
@@ -107,6 +109,15 @@ pub(super) struct Talk<'a> {
 pub(super) const NOT_RUN: &str = "This tool was not run.";
 
 impl<'a> Talk<'a> {
+    /// The same where there has to be something to answer.
+    pub(super) fn to_answer(provider: &str, parts: &'a [Part]) -> Result<Self, LlmError> {
+        let talk = Self::new(provider, parts);
+        if talk.messages.is_empty() {
+            return Err(LlmError::new(Fault::BadRequest, provider, "the request has no message"));
+        }
+        Ok(talk)
+    }
+
     /// The conversation as `provider` is told it.
     pub(super) fn new(provider: &str, parts: &'a [Part]) -> Self {
         let mut talk = Self::default();

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::agent::exchange::{self, Asked, Until};
 use crate::agent::machine::End;
@@ -341,15 +342,22 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     Ok(output)
 }
 
+/// One of these signals.
+pub fn signals(kinds: &[SignalKind]) -> std::io::Result<impl Future<Output = ()> + use<>> {
+    let mut all = kinds.iter().map(|kind| signal(*kind)).collect::<Result<Vec<_>, _>>()?;
+    Ok(poll_fn(move |cx| {
+        let heard = all.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+        if heard { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// The user's wish to stop.
 pub async fn interrupted(ui: &Ui) {
-    use tokio::signal::unix::{SignalKind, signal};
     // Both end a program that answers, too. That of a terminal that is closed stays as it is: `nohup` may have it ignored.
-    let both = [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().collect::<Result<Vec<_>, _>>();
-    if let Ok(mut both) = both {
-        poll_fn(|cx| if both.iter_mut().any(|s| s.poll_recv(cx).is_ready()) { Poll::Ready(()) } else { Poll::Pending }).await;
-    } else {
+    match signals(&[SignalKind::interrupt(), SignalKind::terminate()]) {
+        Ok(heard) => heard.await,
         // Without a handler the signal ends the process, which recovery takes care of.
-        std::future::pending::<()>().await;
+        Err(_) => std::future::pending().await,
     }
     ui.keyboard_echoed();
 }

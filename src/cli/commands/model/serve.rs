@@ -1,12 +1,11 @@
 //! `rt model serve`: a server for a model of this machine.
 
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::task::Poll;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
+use tokio::signal::unix::SignalKind;
 
 use crate::agent::local::launch::{self, Launch};
 use crate::agent::local::memory::{self, Need};
@@ -218,7 +217,8 @@ fn started(here: &Here<'_>, launch: &Launch, program: &Path, size: u64) -> Resul
     };
     let result = super::super::ask::block_on(async {
         // Heard from here on, so there is no moment in which a signal would leave a server behind.
-        let interrupt = signals().map_err(|why| Failure::user(format!("signals cannot be heard: {why}")))?;
+        let all = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let interrupt = super::super::ask::signals(&all).map_err(|why| Failure::user(format!("signals cannot be heard: {why}")))?;
         let client = ask::client();
         serve::start(&order, &client, &mut watch, interrupt).await.map_err(Failure::from)
     })?;
@@ -237,17 +237,4 @@ fn started(here: &Here<'_>, launch: &Launch, program: &Path, size: u64) -> Resul
     told(here, server.port, &server.name, server.pid, "started")?;
     here.status(format!("it goes on until: rt model stop {}", server.port));
     Ok(())
-}
-
-/// Ends with the first signal that would end us.
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut all = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-        .map(signal)
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(poll_fn(move |context| {
-        let heard = all.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if heard { Poll::Ready(()) } else { Poll::Pending }
-    }))
 }
