@@ -11,7 +11,7 @@ use crate::base::path::RepoPath;
 use crate::base::text::is_binary;
 use crate::base::tree::SourceTree;
 
-use super::change::Change;
+use super::change::{Change, is_blank};
 use super::elide::{leaves_out, says_so};
 use super::ladder::{self, Found, Hint};
 use super::likeness::{dots_are_code, doubtful_whole, is_mostly};
@@ -394,7 +394,7 @@ fn plain(reason: Reason) -> Misfit {
 
 fn replaced(old: Option<&str>, replacement: &Replacement, hint: Hint<'_>) -> Result<String, Misfit> {
     let (search, replace) = replacement.parts();
-    if search.trim().is_empty() {
+    if replacement.creates() {
         return match old {
             None | Some("") => Ok(replace.to_owned()),
             Some(old) if old == replace => Ok(old.to_owned()),
@@ -519,7 +519,7 @@ fn is_lines(text: &str, at: usize, needle: &str) -> bool {
     let head = text[..at].rsplit('\n').next().unwrap_or_default();
     let tail = &text[at + needle.len()..];
     let ends = tail.is_empty() || needle.ends_with('\n') || tail.starts_with('\n') || tail.starts_with("\r\n");
-    ends && head.trim().is_empty() && !needle.trim().is_empty()
+    ends && is_blank(head) && !is_blank(needle)
 }
 
 fn located<'a>(here: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Result<Splice<'a>, Misfit> {
@@ -539,9 +539,8 @@ fn located<'a>(here: &[&'a str], change: &Change<'a>, hint: Hint<'_>) -> Result<
 }
 
 fn not_found(here: &[&str], search: &[&str], replace: &[&str]) -> Misfit {
-    let already = (replace.iter().any(|line| !line.trim().is_empty()))
-        .then(|| ladder::places(here, replace).first().map(|at| at + 1))
-        .flatten();
+    let already =
+        replace.iter().any(|line| !is_blank(line)).then(|| ladder::places(here, replace).first().map(|at| at + 1)).flatten();
     if let [only] = search
         && let Some(at) = here.iter().position(|line| line.contains(only.trim()))
     {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::path::{BadPath, RepoPath};
 use crate::base::text::ellipsis;
 
-use super::change::LineOp;
+use super::change::{LineOp, is_blank};
 use super::marker::{self, Marker};
 
 /// What a block named, when that is no path inside the repository.
@@ -150,9 +150,9 @@ impl Replacement {
         (&self.body[..first.start], &self.body[first.end..])
     }
 
-    /// Whether nothing is to be found, so that a file is created.
+    /// Whether nothing is to be found, so that a file is created. A control character is something, as everywhere in a match.
     pub fn creates(&self) -> bool {
-        self.parts().0.trim().is_empty()
+        is_blank(self.parts().0)
     }
 
     /// Whether the divider may be a heading's underline instead, quoted from the file; `below` are the lines right below what was
