@@ -433,6 +433,9 @@ mod tests {
             Err("none".to_owned()),
             "what is to be changed must be there"
         );
+        let file_without = "h(cl\n\ns A:\n    two()\n\n %  def g(self):";
+        let (quoted, dots) = ("  M class A:\n    two()\n\n %  def g(self):", "    ...\n\n\n  M class A:\n   f g(s");
+        assert_eq!(result(file_without, quoted, dots), Err("none".to_owned()), "nor is it when it comes a second time");
         let twice = format!("{file}\n{}", file.replace("fn f", "fn g"));
         let quoted = file.replace("compute(1, 2)", "compute(1, 3)");
         assert_eq!(result(&twice, &quoted, &replace(&quoted)), Err("none".to_owned()), "another function comes near");

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::base::text::equal_pairs;
 
-use super::change::{LineOp, is_blank};
+use super::change::{LineOp, is_blank, same};
 use super::indent::indent;
 use super::keys::Keys;
 use super::settle::Hold;
@@ -95,6 +95,10 @@ pub(super) fn holds(keys: &Keys<'_>, ops: &[LineOp<'_>]) -> Option<Vec<Hold>> {
     // One line in three may have a slip, and none that is to be changed.
     let slips: Vec<usize> = (0..found.len()).filter(|n| found[*n].is_none()).collect();
     if slips.len() * 3 > found.len() || slips.iter().any(|n| old[solid[*n]].1) {
+        return None;
+    }
+    // A line that is quoted with a slip and comes a second time would be written as the model made it up.
+    if slips.iter().any(|n| ops.iter().any(|op| matches!(op, LineOp::Add(line) if same(line, text(*n))))) {
         return None;
     }
     // A line that stands elsewhere as it is quoted is meant there. And what the region is part of, a function or a key, must be
