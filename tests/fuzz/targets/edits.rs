@@ -222,7 +222,8 @@ fn replaced(old: &str, new: &str, replacement: &Replacement) {
 /// lines of the file and of the replacement, and nothing goes but what was quoted; where it is quoted exactly, and once, with
 /// something else around it, the result is the plain one.
 fn sound(old: &str, new: &str, search: &str, replace: &str) {
-    let solid = |line: &str| line.chars().filter(|c| !c.is_ascii_whitespace()).collect::<String>();
+    // A byte order mark is none in the middle of a file, and becomes one where the lines in front of it go.
+    let solid = |line: &str| line.chars().filter(|c| !c.is_ascii_whitespace() && *c != '\u{feff}').collect::<String>();
     let keys = |text: &str| text.lines().map(solid).collect::<Vec<_>>();
     let (quoted, put, before, after) = (keys(search), keys(replace), keys(old), keys(new));
     let left_out = quoted.iter().any(|line| line.contains("...") || line.contains('…'));
