@@ -175,15 +175,17 @@ fn exact(edit: &Edit, tree: &MemoryTree) {
     let done = run(std::slice::from_ref(edit), tree);
     let Ok(path) = &edit.path else { return assert!(done.changes.is_empty() && done.rejects.len() == 1) };
     let Some(change) = done.changes.get(path) else { return assert!(done.landed.is_empty()) };
-    let bare = |state: &FileState| text(&state.bytes).strip_prefix('\u{feff}').map_or_else(|| text(&state.bytes), str::to_owned);
+    let strip = |text: &str| text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+    let bare = |state: &FileState| strip(&text(&state.bytes));
     let old = change.before.as_ref().map(bare).unwrap_or_default();
+    let ended = |text: &str| strip(text).replace("\r\n", "\n");
     let new = change.after.as_ref().map(bare);
     match &edit.op {
         Op::Delete | Op::Rename { .. } => assert_eq!(new, None),
         Op::Executable(_) => assert_eq!(new, Some(old)),
         Op::Hunk(hunk) => sound(&old, &new.expect("not deleted"), &signed(hunk, " -"), &signed(hunk, " +")),
         // Where it stands as it is, but for the file's line ends, it is replaced as it is.
-        Op::Text { old: sought, new: put, .. } if !old.replace("\r\n", "\n").contains(&sought.replace("\r\n", "\n")) => {
+        Op::Text { old: sought, new: put, .. } if !ended(&old).contains(&ended(sought)) => {
             sound(&old, &new.expect("not deleted"), sought, put);
         }
         Op::Text { .. } => assert!(new.is_some()),
