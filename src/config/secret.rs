@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
 use super::schema::BUILT_IN_PROVIDERS;
 use crate::base::json::escape_into;
 use crate::base::text::{percent_decode, percent_encode};
@@ -118,8 +120,8 @@ pub fn secrets_in_env(env: &BTreeMap<String, String>) -> Vec<Secret> {
 pub struct Redactor {
     /// Longest first, so that a secret that contains another is replaced whole.
     secrets: Vec<Secret>,
-    /// Whether a secret starts with this pair of bytes: one look-up per byte of text, however many secrets there are.
-    starts: Vec<bool>,
+    /// All of them at once, in the same order: the first place with one, and there the first of them.
+    search: AhoCorasick,
 }
 
 impl fmt::Debug for Redactor {
@@ -147,13 +149,12 @@ impl Redactor {
             b.value.len().cmp(&a.value.len()).then_with(|| a.value.cmp(&b.value)).then_with(|| a.name.cmp(&b.name))
         });
         secrets.dedup_by(|later, kept| later.value == kept.value);
-        let mut starts = vec![false; 1 << 16];
-        for secret in &secrets {
-            if let [first, second, ..] = secret.value.as_bytes() {
-                starts[pair(*first, *second)] = true;
-            }
-        }
-        Self { secrets, starts }
+        // The form whose size is that of the secrets: a whole key in a variable has thousands of bytes.
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostFirst).kind(Some(AhoCorasickKind::ContiguousNFA));
+        let search = builder.build(secrets.iter().map(|secret| secret.value.as_bytes()));
+        let search = search.unwrap_or_else(|e| unreachable!("an environment has less than two gigabytes: {e}"));
+        Self { secrets, search }
     }
 
     /// The same with one more.
@@ -173,14 +174,12 @@ impl Redactor {
     }
 
     fn find_from(&self, bytes: &[u8], from: usize) -> Option<(usize, &Secret)> {
+        let tail = bytes.get(from..)?;
         if self.secrets.is_empty() {
             return None;
         }
-        let tail = bytes.get(from..)?;
-        tail.windows(2).enumerate().filter(|(_, two)| self.starts[pair(two[0], two[1])]).find_map(|(at, _)| {
-            let here = &tail[at..];
-            self.secrets.iter().find(|secret| here.starts_with(secret.value.as_bytes())).map(|secret| (from + at, secret))
-        })
+        let found = self.search.find(tail)?;
+        Some((from + found.start(), &self.secrets[found.pattern().as_usize()]))
     }
 
     /// `text` with each secret replaced by its placeholder.
@@ -212,23 +211,20 @@ impl Redactor {
     /// have begun.
     fn settled(&self, text: &str) -> usize {
         let bytes = text.as_bytes();
+        let Some(longest) = self.secrets.first() else { return bytes.len() };
+        // Where a whole secret fits, only a whole one counts.
+        let short = (bytes.len() + 1).saturating_sub(longest.value.len());
         let mut at = 0;
+        while let Some((start, secret)) = self.find_from(bytes, at).filter(|(start, _)| *start < short) {
+            at = start + secret.value.len();
+        }
+        at = at.max(short);
         while at < bytes.len() {
             let here = &bytes[at..];
-            let begins = match here {
-                [first, second, ..] => self.starts[pair(*first, *second)],
-                _ => true,
-            };
-            if begins {
-                if self.secrets.iter().any(|s| s.value.len() > here.len() && s.value.as_bytes().starts_with(here)) {
-                    return at;
-                }
-                if let Some(whole) = self.secrets.iter().find(|s| here.starts_with(s.value.as_bytes())) {
-                    at += whole.value.len();
-                    continue;
-                }
+            if self.secrets.iter().any(|s| s.value.len() > here.len() && s.value.as_bytes().starts_with(here)) {
+                return at;
             }
-            at += 1;
+            at += self.secrets.iter().find(|s| here.starts_with(s.value.as_bytes())).map_or(1, |whole| whole.value.len());
         }
         at
     }
@@ -271,10 +267,6 @@ impl<'r> Pieces<'r> {
     pub fn finish(&mut self) -> String {
         self.redactor.redact(&std::mem::take(&mut self.held)).into_owned()
     }
-}
-
-const fn pair(first: u8, second: u8) -> usize {
-    (first as usize) << 8 | second as usize
 }
 
 #[cfg(test)]
