@@ -14,7 +14,7 @@ use super::workspace::Workspace;
 /// How far back in a session is looked.
 const FAR: usize = 16;
 /// The error where nothing was measured, and where it was measured once, in per cent.
-const UNMEASURED: u64 = 25;
+pub(super) const UNMEASURED: u64 = 25;
 const ONCE: u64 = 10;
 /// Nobody knows better than that: the next text is another one.
 const LEAST: u64 = 2;

@@ -104,7 +104,6 @@ fn own_directory(home: &Path) -> Result<File, ConfigError> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home);
         made.map_err(ConfigError::io("make", home))?;
     }
-    std::fs::set_permissions(home, Permissions::from_mode(0o700)).map_err(ConfigError::io("protect", home))?;
     let directory = File::open(home).map_err(ConfigError::io("open", home))?;
     directory.lock().map_err(ConfigError::io("lock", home))?;
     Ok(directory)
@@ -147,6 +146,10 @@ mod tests {
         assert!(keep(&home, "anthropic", Some(&key("second \"key\" of two"))).expect("kept"));
         keep(&home, "my-own", Some(&key("another"))).expect("kept");
         assert_eq!((mode(&home), mode(&path(&home))), (0o700, 0o600));
+        // A directory that its user has opened to others stays so; the file is closed to them.
+        std::fs::set_permissions(&home, Permissions::from_mode(0o755)).expect("opened");
+        keep(&home, "my-own", Some(&key("another"))).expect("kept");
+        assert_eq!((mode(&home), mode(&path(&home))), (0o755, 0o600));
         let kept = read(&home).expect("read");
         let kept: Vec<_> = kept.iter().map(|(name, key)| (name.as_str(), key.name(), key.expose())).collect();
         assert_eq!(kept, [("anthropic", STORED, "second \"key\" of two"), ("my-own", STORED, "another")]);

@@ -159,7 +159,8 @@ fn a_key_is_kept_used_and_forgotten() {
 fn what_is_no_key_or_has_no_place_is_not_kept() {
     let model = model();
     let world = world(&model);
-    for (input, said) in [("", "gave nothing"), (" \n", "gave nothing"), ("one\ntwo\n", "more than one line")] {
+    let inputs = [("", "gave nothing"), (" \n", "gave nothing"), ("one\ntwo\n", "more than one line"), ("a key\n", "white space")];
+    for (input, said) in inputs {
         let ran = world.rt_with(&["model", "login", "gemini"], input.as_bytes(), &[]).code(1);
         assert!(ran.err.contains(said) && ran.err.contains("nothing is kept"), "{}", ran.err);
     }

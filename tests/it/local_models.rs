@@ -1,7 +1,9 @@
 //! `rt model`: which models are found, and what becomes of the servers that are started for them.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -79,7 +81,15 @@ impl Local {
         let port = self.port.to_string();
         let mut command = self.world.command(&["model", "serve", "coder", "--port", &port]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().expect("it starts");
+        let mut child = command.spawn().expect("it starts");
+        // One that ends without a server would leave the reader of the pipe waiting for ever.
+        let (mut out, told) = (child.stdout.take().expect("a pipe"), pipe.to_owned());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut out, &mut std::io::sink());
+            let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+            let reader = fs::OpenOptions::new().write(true).custom_flags(flags).open(told);
+            let _ = reader.and_then(|mut pipe| pipe.write_all(b"it ended without a server"));
+        });
         assert_eq!(fs::read_to_string(pipe).expect("it tells"), "loading");
         child
     }

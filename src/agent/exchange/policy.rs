@@ -21,6 +21,7 @@ use crate::session::stream::Usage;
 use crate::session::turn::Price;
 use crate::vcs::durable::Lock;
 
+use super::super::estimate::UNMEASURED;
 use super::super::machine::Input;
 use super::super::models::{self, Model, Special};
 use super::super::open::Place;
@@ -91,13 +92,16 @@ impl<'a> Policy<'a> {
     }
 }
 
-/// What a request of so many tokens may cost; nothing where no price is known.
+/// What a request of so many estimated tokens may cost at most; nothing where no price is known.
 pub(in crate::agent) fn could_cost(ws: &Workspace, model: &Model, tokens: Tokens, last: Option<Price>) -> Option<Usd> {
     let now = ws.now();
+    let tokens = Tokens(tokens.0.saturating_add(tokens.0.saturating_mul(UNMEASURED) / 100));
     let own = model.price(ws, None, &Usage { input: tokens, ..Usage::default() }, now);
     let price = own.or(last).or_else(|| model.dearest(ws, tokens, now))?;
     let output = model.options.whole(CallOption::MaxTokens).map_or(Tokens(0), Tokens);
-    Some(price.cost(&Usage { input: tokens, output, ..Usage::default() }))
+    // Kept for the next request, a token costs more than read; and none of it may have been kept by the one before.
+    let read = price.cost(&Usage { input: tokens, output, ..Usage::default() });
+    Some(read.max(price.cost(&Usage { cache_write: tokens, output, ..Usage::default() })))
 }
 
 impl Driver<'_> {

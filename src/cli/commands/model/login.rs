@@ -81,8 +81,9 @@ fn takes_key(config: &Config, provider: &str) -> Result<(), Failure> {
     if settings.is_some() || schema::built_in_providers().any(|name| name == provider) {
         return Ok(());
     }
-    let names: BTreeSet<&str> =
-        BUILT_IN_PROVIDERS.iter().map(|(name, _)| *name).chain(config.settings().providers.keys().map(String::as_str)).collect();
+    let own = config.settings().providers.iter().filter(|(_, settings)| settings.kind != Protocol::Command);
+    let own = own.map(|(name, _)| name.as_str());
+    let names: BTreeSet<&str> = BUILT_IN_PROVIDERS.iter().map(|(name, _)| *name).chain(own).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
     Err(Failure::from(Error::UnknownProvider(provider.to_owned())).hint(format!("those that a key can be kept for: {names}")))
 }
@@ -101,6 +102,9 @@ fn asked(ctx: &Context, provider: &str) -> Result<String, Failure> {
         String::from_utf8(bytes).map_err(|_| Failure::user("what was piped in is not text; nothing is kept"))?
     };
     match keys::one_line(text.trim()) {
+        Ok(key) if key.contains(char::is_whitespace) => {
+            Err(Failure::user("there is white space in the middle of the key; nothing is kept").hint("paste the key alone"))
+        }
         Ok(key) => Ok(key.to_owned()),
         Err(why) => Err(Failure::user(format!("standard input {why}; nothing is kept")).hint("a key is one line")),
     }
