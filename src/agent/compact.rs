@@ -95,21 +95,18 @@ pub async fn run(
             () = &mut *interrupt => None,
         }
     };
-    let partial = std::mem::take(&mut tap.partial);
+    let answer = std::mem::take(&mut tap.answer);
     drop(tap);
-    open.wal().end_stream().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
-    let (answer, error) = match result {
-        Some(Ok(answer)) => {
-            let error = match &answer.record.stop {
-                Some(Stop::Length) => Some(Error::CutAtLimit),
-                Some(Stop::Refused(why)) => Some(Error::Refused(why.clone())),
-                _ if answer.record.text.trim().is_empty() => Some(Error::NoSummary),
-                _ => None,
-            };
-            (answer, error)
-        }
-        Some(Err(AskError { error, partial, .. })) => (*partial, Some(error.into())),
-        None => (partial, Some(Error::Interrupted)),
+    let answer = open.end_answer(ws, answer)?;
+    let error = match result {
+        Some(Ok(())) => match &answer.record.stop {
+            Some(Stop::Length) => Some(Error::CutAtLimit),
+            Some(Stop::Refused(why)) => Some(Error::Refused(why.clone())),
+            _ if answer.record.text.trim().is_empty() => Some(Error::NoSummary),
+            _ => None,
+        },
+        Some(Err(AskError { error, .. })) => Some(error.into()),
+        None => Some(Error::Interrupted),
     };
     keep(ws, &mut open.turn, model, answer);
     open.turn.header.outcome = match &error {

@@ -416,12 +416,12 @@ impl<'a> Driver<'a> {
             }
         };
         tap.finish();
-        let partial = std::mem::take(&mut tap.partial);
-        open.turn.wal().end_stream().map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+        let answer = std::mem::take(&mut tap.answer);
+        let answer = open.turn.end_answer(ws, answer)?;
         ws.faults.point("answer.synced");
         self.note_end(result.as_ref().map(|r| r.as_ref().map(drop).map_err(|e| &e.error)));
         let input = match result {
-            Some(Ok(answer)) => {
+            Some(Ok(())) => {
                 let fits = self.fits(&answer.record.text);
                 let input = match &answer.record.stop {
                     Some(Stop::Length) if self.goes_on(&answer.record.text) => Input::CutShort,
@@ -443,9 +443,9 @@ impl<'a> Driver<'a> {
                 self.take_answer(answer)?;
                 input
             }
-            Some(Err(AskError { error, partial, .. })) => {
-                let (cut, begun) = (!partial.record.text.is_empty(), partial.has_begun());
-                self.take_answer(*partial)?;
+            Some(Err(AskError { error, .. })) => {
+                let (cut, begun) = (!answer.record.text.is_empty(), answer.has_begun());
+                self.take_answer(answer)?;
                 let input = match (cut, begun) {
                     (true, _) => Input::Cut,
                     (false, true) => Input::Failed,
@@ -455,7 +455,7 @@ impl<'a> Driver<'a> {
                 input
             }
             None => {
-                self.take_answer(partial)?;
+                self.take_answer(answer)?;
                 self.error = Some(Error::Interrupted);
                 Input::Interrupted
             }

@@ -19,6 +19,7 @@ use crate::base::id::{Oid, SessionId};
 use crate::base::json::canonical;
 use crate::base::path::RepoPath;
 use crate::base::text::{percent_decode, percent_encode};
+use crate::llm::Answer;
 use crate::process;
 use crate::session::codec;
 use crate::session::cursor::Cursor;
@@ -54,6 +55,9 @@ pub struct Place {
 /// The file that names a command which runs.
 const COMMAND: &str = "command";
 
+/// The file that the response is streamed into.
+pub(super) const RAW: &str = "raw";
+
 /// The command of a dead process's turn that still runs.
 pub fn running_command(wal: &Wal) -> Option<u32> {
     let known = String::from_utf8(wal.get(COMMAND).ok()??).ok()?;
@@ -85,6 +89,13 @@ impl OpenTurn {
     /// The directory that the response is streamed into.
     pub const fn wal(&mut self) -> &mut Wal {
         &mut self.wal
+    }
+
+    /// Makes the streamed response durable, and adds its bytes to the answer that was made of them.
+    pub fn end_answer(&mut self, ws: &Workspace, mut answer: Answer) -> Result<Answer, Error> {
+        let ended = self.wal.end_stream();
+        answer.record.raw = ended.map_err(Error::unfinished(&ws.backend.layout().common_dir))?;
+        Ok(answer)
     }
 
     /// Makes the present state of the turn durable: its edits, its header.
@@ -263,5 +274,5 @@ pub fn read(wal: &Wal) -> Result<Found, Error> {
     let (turn, extra) = codec::from_bundle(&wal.opened().map_err(io)?)?;
     let (place, worktree) = Place::decode(extra.get("place").map_or(&b""[..], Vec::as_slice));
     let head = wal.get("head").map_err(io)?.and_then(|raw| serde_json::from_slice::<(u16, BTreeMap<String, String>)>(&raw).ok());
-    Ok(Found { turn, place, worktree, head, raw: wal.get("raw").map_err(io)? })
+    Ok(Found { turn, place, worktree, head, raw: wal.get(RAW).map_err(io)? })
 }

@@ -13,7 +13,7 @@ use crate::session::stream::ModelEvent;
 
 use super::Error;
 use super::exchange::{Observer, Progress};
-use super::open::OpenTurn;
+use super::open::{OpenTurn, RAW};
 use super::workspace::Workspace;
 
 /// Keeps what arrives, then shows it.
@@ -26,8 +26,8 @@ pub(super) struct Tap<'a> {
     /// Reads the edits as they arrive, for who watches; the answer is read again when it is whole.
     edits: Option<(Parser, Vec<RepoPath>)>,
     format: EditFormat,
-    /// What arrived, for when the call is dropped in the middle.
-    pub partial: Answer,
+    /// What arrived, but for the raw bytes, which are in the turn's directory.
+    pub answer: Answer,
     silent: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Tap<'a> {
             reasoning: pieces(),
             edits,
             format,
-            partial: Answer::default(),
+            answer: Answer::default(),
             silent: false,
         })
     }
@@ -61,7 +61,6 @@ impl<'a> Tap<'a> {
     /// One that keeps what arrives and shows nothing of it.
     pub fn silent(ws: &'a Workspace, turn: &'a mut OpenTurn, observer: &'a mut dyn Observer) -> Self {
         let pieces = || Pieces::new(&ws.redactor);
-        let partial = Answer::default();
         Self {
             turn,
             observer,
@@ -70,7 +69,7 @@ impl<'a> Tap<'a> {
             reasoning: pieces(),
             edits: None,
             format: EditFormat::Auto,
-            partial,
+            answer: Answer::default(),
             silent: true,
         }
     }
@@ -100,27 +99,25 @@ impl<'a> Tap<'a> {
 
 impl Sink for Tap<'_> {
     fn on_attempt(&mut self, number: u32) -> io::Result<()> {
-        self.partial = Answer::default();
+        self.answer = Answer::default();
         if let Some((parser, known)) = &mut self.edits {
             *parser = Parser::new(self.format, known);
         }
         if number > 1 {
             self.turn.turn.events.push(Event::new(self.ws.now(), "attempt").with("number", number));
         }
+        self.turn.wal().start_stream(RAW)?;
         // The head of an attempt that failed must not be taken for that of this one.
-        self.turn.wal().remove("head")?;
-        self.turn.wal().start_stream("raw")
+        self.turn.wal().remove("head")
     }
 
     fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
-        self.partial.record.status = status;
-        self.partial.record.headers.clone_from(headers);
+        self.answer.head(status, headers);
         self.ws.faults.point("head");
         self.turn.wal().put("head", &serde_json::to_vec(&(status, headers))?)
     }
 
     fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.partial.record.raw.extend_from_slice(bytes);
         self.ws.faults.point("raw.before");
         let kept = self.turn.wal().append(bytes);
         self.ws.faults.point("raw");
@@ -128,7 +125,7 @@ impl Sink for Tap<'_> {
     }
 
     fn on_event(&mut self, event: &ModelEvent) {
-        self.partial.take(event);
+        self.answer.take(event);
         match event {
             _ if self.silent => {}
             ModelEvent::Text(text) => {

@@ -6,6 +6,8 @@
 //! - [`canonical`] writes RFC 8785 for the values that the turn store allows: ASCII keys, strings, integers, booleans,
 //!   arrays and objects; no floats and no null.
 
+pub mod read;
+
 use serde_json::Value;
 
 /// Appends the inside of a JSON string (no quotes) for `text`.

@@ -3,13 +3,19 @@
 //! Invariants
 //! - An [`Answer`] is a function of the events alone, so a stored stream gives the same answer as the live one.
 
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use crate::base::clock::Entropy;
 use crate::base::money::Usd;
 use crate::session::stream::{ModelEvent, Usage};
 use crate::session::turn::{Envelope, ResponseRecord};
 
-use super::Decoder;
+use super::ask::{AskError, RetryPolicy, Sink, Timer, ask};
 use super::error::{Fault, LlmError, from_response};
 use super::local::{decoder_of, format_of};
+use super::{Decoder, Provider, WireCall};
 
 /// A tool that the model wants to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Sets the response's head.
+    pub fn head(&mut self, status: u16, headers: &BTreeMap<String, String>) {
+        self.record.status = status;
+        self.record.headers.clone_from(headers);
+    }
+
     /// Adds one event.
     pub fn take(&mut self, event: &ModelEvent) {
         match event {
@@ -53,6 +65,52 @@ impl Answer {
     pub fn has_begun(&self) -> bool {
         !self.record.text.is_empty() || !self.calls.is_empty()
     }
+}
+
+/// A sink that holds the whole answer in memory, its bytes too, and passes everything on.
+struct Gather<'s> {
+    answer: Answer,
+    to: &'s mut dyn Sink,
+}
+
+impl Sink for Gather<'_> {
+    fn on_attempt(&mut self, number: u32) -> io::Result<()> {
+        self.answer = Answer::default();
+        self.to.on_attempt(number)
+    }
+
+    fn on_head(&mut self, status: u16, headers: &BTreeMap<String, String>) -> io::Result<()> {
+        self.answer.head(status, headers);
+        self.to.on_head(status, headers)
+    }
+
+    fn on_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.answer.record.raw.extend_from_slice(bytes);
+        self.to.on_raw(bytes)
+    }
+
+    fn on_event(&mut self, event: &ModelEvent) {
+        self.answer.take(event);
+        self.to.on_event(event);
+    }
+
+    fn on_retry(&mut self, wait: Duration, error: &LlmError) {
+        self.to.on_retry(wait, error);
+    }
+}
+
+/// [`ask`], and the last attempt's answer in memory, as far as it came.
+pub async fn ask_whole(
+    provider: &dyn Provider,
+    call: &WireCall,
+    policy: &RetryPolicy,
+    entropy: &dyn Entropy,
+    timer: &dyn Timer,
+    sink: &mut dyn Sink,
+) -> (Answer, Result<(), AskError>) {
+    let mut gather = Gather { answer: Answer::default(), to: sink };
+    let result = ask(provider, call, policy, entropy, timer, &mut gather).await;
+    (gather.answer, result)
 }
 
 /// Whether a status means that the body is an answer. Local providers have none.

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
+use crate::base::json::read::{self, Raw, Text};
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
@@ -22,9 +21,9 @@ use crate::session::stream::{ModelEvent, Stop, Usage};
 use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
-use super::error::{Fault, LlmError, from_stream};
+use super::error::{LlmError, from_stream};
 use super::talk::{Call, Piece, Talk};
-use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted};
+use super::wire::{Payloads, StreamDecoder, Writer, is_json, json_or_empty, quoted, read};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
 /// The version of the API that is spoken here.
@@ -193,22 +192,41 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 /// Every event, and a whole message too, as a server gives it that ignores `stream`.
 #[derive(Deserialize)]
 struct Frame<'a> {
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", borrow)]
+    kind: Text<'a>,
     #[serde(borrow)]
     message: Option<Message<'a>>,
     index: Option<u64>,
     #[serde(borrow)]
-    content_block: Option<&'a RawValue>,
+    content_block: Option<Raw<'a>>,
     #[serde(borrow)]
-    delta: Option<&'a RawValue>,
+    delta: Option<Raw<'a>>,
     usage: Option<Counts>,
     #[serde(borrow)]
-    content: Option<Vec<&'a RawValue>>,
+    content: Option<Vec<Raw<'a>>>,
     model: Option<String>,
     stop_reason: Option<String>,
     #[serde(borrow)]
-    stop_details: Option<&'a RawValue>,
+    stop_details: Option<Raw<'a>>,
+}
+
+/// An event of the kind that most are.
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Text<'a>,
+    index: Option<u64>,
+    #[serde(rename = "delta", borrow)]
+    said: Option<Said<'a>>,
+}
+
+/// A piece of text, or of thinking.
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -216,14 +234,14 @@ struct Message<'a> {
     model: Option<String>,
     usage: Option<Counts>,
     #[serde(borrow)]
-    content: Option<Vec<&'a RawValue>>,
+    content: Option<Vec<Raw<'a>>>,
 }
 
 #[derive(Deserialize)]
 struct MessageDelta<'a> {
     stop_reason: Option<String>,
     #[serde(borrow)]
-    stop_details: Option<&'a RawValue>,
+    stop_details: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -247,7 +265,7 @@ struct OutputDetails {
 }
 
 /// A block's fields as they came.
-type Fields = BTreeMap<String, Box<RawValue>>;
+type Fields = BTreeMap<String, String>;
 
 /// A block that is not finished yet.
 struct Block {
@@ -258,8 +276,21 @@ struct Block {
 }
 
 impl Block {
+    /// Adds a piece to a field.
+    fn add(&mut self, key: &str, text: String, out: &mut Vec<ModelEvent>) {
+        if self.kind == "text" {
+            out.extend((key == "text").then_some(ModelEvent::Text(text)));
+            return;
+        }
+        match self.added.get_mut(key) {
+            Some(so_far) => so_far.push_str(&text),
+            None => drop(self.added.insert(key.to_owned(), text.clone())),
+        }
+        out.extend((key == "thinking").then_some(ModelEvent::Reasoning(text)));
+    }
+
     fn text(&self, key: &str) -> String {
-        self.start.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        self.start.get(key).and_then(|json| read::from_str(json).ok()).unwrap_or_default()
     }
 
     /// The whole block as JSON. What came at once keeps its bytes.
@@ -268,20 +299,17 @@ impl Block {
         for (key, text) in std::mem::take(&mut self.added) {
             let whole = if key == "partial_json" {
                 // Only a call that was cut off has no whole input; what is there is kept as text.
-                let raw = RawValue::from_string(text.clone());
-                ("input".to_owned(), raw.ok().or_else(|| RawValue::from_string(quoted(&text)).ok()))
+                ("input".to_owned(), if is_json(&text) { text.trim_ascii().to_owned() } else { quoted(&text) })
             } else {
                 let so_far = self.text(&key);
-                (key, RawValue::from_string(quoted(&format!("{so_far}{text}"))).ok())
+                (key, quoted(&format!("{so_far}{text}")))
             };
-            if let (key, Some(raw)) = whole {
-                self.start.insert(key, raw);
-            }
+            self.start.insert(whole.0, whole.1);
         }
-        if let Some(raw) = self.start.get("input") {
-            raw.get().clone_into(&mut input);
+        if let Some(json) = self.start.get("input") {
+            json.clone_into(&mut input);
         }
-        let fields = self.start.iter().map(|(key, raw)| format!("{}:{}", quoted(key), raw.get()));
+        let fields = self.start.iter().map(|(key, json)| format!("{}:{json}", quoted(key)));
         (format!("{{{}}}", fields.collect::<Vec<_>>().join(",")), input)
     }
 }
@@ -308,14 +336,6 @@ impl State {
         }
     }
 
-    fn unreadable(&self, error: &serde_json::Error) -> LlmError {
-        LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {error}"))
-    }
-
-    fn read<'a, T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, LlmError> {
-        serde_json::from_str(raw.get()).map_err(|e| self.unreadable(&e))
-    }
-
     fn served(&mut self, model: Option<String>, out: &mut Vec<ModelEvent>) {
         if model.is_some() && model != self.served {
             self.served.clone_from(&model);
@@ -339,8 +359,10 @@ impl State {
         }
     }
 
-    fn start(&mut self, index: u64, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let mut block = Block { kind: String::new(), start: self.read(raw)?, added: BTreeMap::new() };
+    fn start(&mut self, index: u64, raw: Raw<'_>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+        let fields: BTreeMap<String, Raw<'_>> = read(&self.provider, raw.get())?;
+        let start = fields.into_iter().map(|(key, raw)| (key, raw.get().to_owned())).collect();
+        let mut block = Block { kind: String::new(), start, added: BTreeMap::new() };
         block.kind = block.text("type");
         let (text, thinking) = (block.text("text"), block.text("thinking"));
         if block.kind == "text" && !text.is_empty() {
@@ -354,24 +376,35 @@ impl State {
     }
 
     /// Adds a piece to a block; says whether it was of use.
-    fn delta(&mut self, index: u64, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
-        let delta: BTreeMap<String, Value> = self.read(raw)?;
+    fn delta(&mut self, index: u64, raw: Raw<'_>, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
+        let delta: BTreeMap<Text<'_>, Raw<'_>> = read(&self.provider, raw.get())?;
         let Some(block) = self.blocks.get_mut(&index) else { return Ok(false) };
         let mut useful = false;
-        for (key, value) in delta {
-            let Some(text) = value.as_str().filter(|text| key != "type" && !text.is_empty()) else { continue };
-            useful = true;
-            match (block.kind.as_str(), key.as_str()) {
-                ("text", "text") => out.push(ModelEvent::Text(text.to_owned())),
-                ("text", _) => {}
-                (_, "thinking") => {
-                    out.push(ModelEvent::Reasoning(text.to_owned()));
-                    block.added.entry(key).or_default().push_str(text);
-                }
-                _ => block.added.entry(key).or_default().push_str(text),
+        for (Text(key), value) in delta {
+            // What is no text is no piece of one.
+            if key == "type" || !value.get().starts_with('"') {
+                continue;
             }
+            let Some(text) = read::<Text<'_>>(&self.provider, value.get())?.some() else { continue };
+            useful = true;
+            block.add(&key, text, out);
         }
         Ok(useful)
+    }
+
+    /// Adds a piece of text or thinking, which most events are; `None`: it is something else.
+    fn said(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Option<bool> {
+        let frame: Delta<'_> = read::from_str(json).ok()?;
+        let block = self.blocks.get_mut(&frame.index?).filter(|_| frame.kind.0 == "content_block_delta")?;
+        let Said { text, thinking } = frame.said?;
+        let (key, piece) = match (block.kind.as_str(), text, thinking) {
+            ("text", Some(text), None) => ("text", text),
+            ("thinking", None, Some(thinking)) => ("thinking", thinking),
+            _ => return None,
+        };
+        let Some(piece) = piece.some() else { return Some(false) };
+        block.add(key, piece, out);
+        Some(true)
     }
 
     fn end_block(&mut self, index: u64, out: &mut Vec<ModelEvent>) {
@@ -384,14 +417,14 @@ impl State {
         out.push(ModelEvent::Native(json.into_bytes()));
     }
 
-    fn stopped(&mut self, reason: Option<String>, details: Option<&RawValue>) -> Result<(), LlmError> {
+    fn stopped(&mut self, reason: Option<String>, details: Option<Raw<'_>>) -> Result<(), LlmError> {
         let Some(reason) = reason else { return Ok(()) };
         self.stop = Some(match reason.as_str() {
             "end_turn" | "stop_sequence" => Stop::End,
             "max_tokens" | "model_context_window_exceeded" => Stop::Length,
             "tool_use" => Stop::ToolUse,
             "refusal" => {
-                let details: Option<StopDetails> = details.map(|raw| self.read::<Option<_>>(raw)).transpose()?.flatten();
+                let details: Option<StopDetails> = details.map(|raw| read(&self.provider, raw.get())).transpose()?;
                 let words = details.map_or([None, None], |d| [d.category, d.explanation]);
                 let why: Vec<String> = words.into_iter().flatten().collect();
                 Stop::Refused(if why.is_empty() { reason } else { why.join(": ") })
@@ -402,7 +435,7 @@ impl State {
     }
 
     /// A message that came as one object.
-    fn whole(&mut self, content: Vec<&RawValue>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+    fn whole(&mut self, content: Vec<Raw<'_>>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
         for (index, block) in content.into_iter().enumerate() {
             self.start(index as u64, block, out)?;
             self.end_block(index as u64, out);
@@ -419,10 +452,13 @@ impl State {
 
 impl Payloads for State {
     fn payload(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
-        let frame: Frame<'_> = serde_json::from_str(json).map_err(|e| self.unreadable(&e))?;
+        if let Some(useful) = self.said(json, out) {
+            return Ok(useful);
+        }
+        let frame: Frame<'_> = read(&self.provider, json)?;
         let before = out.len();
         let index = frame.index.unwrap_or_default();
-        match frame.kind.as_str() {
+        match &*frame.kind.0 {
             "message_start" => {
                 if let Some(message) = frame.message {
                     self.served(message.model, out);
@@ -445,7 +481,7 @@ impl Payloads for State {
                 return Ok(true);
             }
             "message_delta" => {
-                let delta: Option<MessageDelta<'_>> = frame.delta.map(|raw| self.read(raw)).transpose()?;
+                let delta: Option<MessageDelta<'_>> = frame.delta.map(|raw| read(&self.provider, raw.get())).transpose()?;
                 if let Some(delta) = delta {
                     self.stopped(delta.stop_reason, delta.stop_details)?;
                 }

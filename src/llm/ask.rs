@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! - After a piece of text or a tool call was delivered there is no further attempt: the caller has shown it already.
-//! - What arrived is never lost: raw bytes reach the [`Sink`] before they are decoded, and a failure carries the answer so
-//!   far.
+//! - What arrived is never lost: raw bytes reach the [`Sink`] before they are decoded.
+//! - Nothing of the answer is held here: the sink has it. However long a stream is, reading it takes the same memory.
 //! - The time-out runs on useful data. A server that only sends keep-alives is as silent as one that sends nothing.
 //! - Dropping the future stops everything; no task is left behind.
 
@@ -18,7 +18,7 @@ use crate::base::clock::Entropy;
 use crate::config::duration_text;
 use crate::session::stream::ModelEvent;
 
-use super::answer::{Answer, cut, is_success};
+use super::answer::{cut, is_success};
 use super::error::{Fault, LlmError, from_response};
 use super::{Provider, RawResponse, WireCall};
 
@@ -31,6 +31,8 @@ const ERROR_BODY: usize = 1 << 20;
 /// The largest answer that is taken. The longest that a model can give today has a hundredth of it; a server that never ends
 /// would fill memory and disk.
 const LARGEST: usize = 128 << 20;
+/// How much of what came is decoded at once; it bounds what an event and its text take beside it.
+const AT_ONCE: usize = 64 << 10;
 /// Keys that are shorter are words that could stand anywhere, such as `none`.
 const SHORTEST_KEY: usize = 8;
 
@@ -102,20 +104,19 @@ pub trait Sink {
         Ok(())
     }
 
-    /// What they mean. Token counts may still come after the stop.
+    /// What they mean; of what came at once, pieces of text that follow each other are one, and token counts come last, so they
+    /// may come after the stop.
     fn on_event(&mut self, _event: &ModelEvent) {}
 
     /// The attempt failed, the next one begins after `wait`.
     fn on_retry(&mut self, _wait: Duration, _error: &LlmError) {}
 }
 
-/// A call that failed for good, with what had arrived by then.
+/// A call that failed for good; the sink has what had arrived by then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct AskError {
     pub error: LlmError,
-    /// The last attempt's answer as far as it came.
-    pub partial: Box<Answer>,
     pub attempts: u32,
 }
 
@@ -127,18 +128,16 @@ pub async fn ask(
     entropy: &dyn Entropy,
     timer: &dyn Timer,
     sink: &mut dyn Sink,
-) -> Result<Answer, AskError> {
+) -> Result<(), AskError> {
     let idle = provider.idle_limit(policy.idle);
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let mut answer = Answer::default();
-        let attempt = Attempt { provider, call, idle, timer, sink: &mut *sink, answer: &mut answer };
-        let Err(error) = attempt.run(attempts).await else { return Ok(answer) };
-        let wait = policy.wait(attempts, &error, entropy).filter(|_| !answer.has_begun());
-        let Some(wait) = wait else {
-            return Err(AskError { error, partial: Box::new(answer), attempts });
-        };
+        let sink = &mut *sink;
+        let mut attempt = Attempt { provider, call, idle, timer, sink, status: 0, length: 0, begun: false, stopped: false };
+        let Err(error) = attempt.run(attempts).await else { return Ok(()) };
+        let wait = policy.wait(attempts, &error, entropy).filter(|_| !attempt.begun);
+        let Some(wait) = wait else { return Err(AskError { error, attempts }) };
         sink.on_retry(wait, &error);
         timer.sleep(wait).await;
     }
@@ -151,19 +150,24 @@ struct Attempt<'a> {
     idle: Duration,
     timer: &'a dyn Timer,
     sink: &'a mut dyn Sink,
-    answer: &'a mut Answer,
+    status: u16,
+    /// How many bytes of the body came.
+    length: usize,
+    /// Whether something was said that a second attempt would say again.
+    begun: bool,
+    /// Whether the end of the answer was told.
+    stopped: bool,
 }
 
 impl Attempt<'_> {
-    async fn run(mut self, number: u32) -> Result<(), LlmError> {
+    async fn run(&mut self, number: u32) -> Result<(), LlmError> {
         let kept = self.sink.on_attempt(number);
         self.kept(kept)?;
         let response = match select(self.provider.open(self.call), self.timer.sleep(self.idle)).await {
             Either::Left((response, _)) => response?,
             Either::Right(_) => return Err(self.silent()),
         };
-        self.answer.record.status = response.status;
-        self.answer.record.headers.clone_from(&response.headers);
+        self.status = response.status;
         let kept = self.sink.on_head(response.status, &response.headers);
         self.kept(kept)?;
         if is_success(response.status) { self.read(response).await } else { Err(self.refused(response).await) }
@@ -183,27 +187,27 @@ impl Attempt<'_> {
             let bytes = match select(response.body.next(), &mut deadline).await {
                 Either::Left((None, _)) => break "the connection was closed".to_owned(),
                 // A program that failed has no end to its answer, whatever it wrote before.
-                Either::Left((Some(Err(error)), _)) if error.fault == Fault::Aborted && self.answer.record.stop.is_none() => {
-                    return Err(error);
-                }
+                Either::Left((Some(Err(error)), _)) if error.fault == Fault::Aborted && !self.stopped => return Err(error),
                 Either::Left((Some(Err(error)), _)) => break error.message,
                 Either::Left((Some(Ok(bytes)), _)) => bytes,
-                Either::Right(_) if self.answer.record.stop.is_some() => return Ok(()),
+                Either::Right(_) if self.stopped => return Ok(()),
                 Either::Right(_) => return Err(self.silent()),
             };
-            if self.answer.record.raw.len() + bytes.len() > LARGEST {
+            if self.length + bytes.len() > LARGEST {
                 break format!("it is larger than {} MiB, which is the most that is taken", LARGEST >> 20);
             }
             self.keep(&bytes)?;
-            let stopped = self.answer.record.stop.is_some();
-            let decoded = decoder.feed(&bytes, &mut events);
-            self.deliver(&mut events);
-            match decoded {
-                // What follows the end is stored, but can no longer spoil the answer.
-                Err(_) if self.answer.record.stop.is_some() => {}
-                other => other?,
+            let stopped = self.stopped;
+            for piece in bytes.chunks(AT_ONCE) {
+                let decoded = decoder.feed(piece, &mut events);
+                self.deliver(&mut events);
+                match decoded {
+                    // What follows the end is stored, but can no longer spoil the answer.
+                    Err(_) if self.stopped => {}
+                    other => other?,
+                }
             }
-            if self.answer.record.stop.is_some() {
+            if self.stopped {
                 if !stopped {
                     deadline = self.timer.sleep(LINGER);
                 }
@@ -214,11 +218,11 @@ impl Attempt<'_> {
         };
         let decoded = decoder.finish(&mut events);
         self.deliver(&mut events);
-        if self.answer.record.stop.is_some() {
+        if self.stopped {
             return Ok(());
         }
         decoded?;
-        Err(cut(self.provider.name(), self.answer.record.status, &ended))
+        Err(cut(self.provider.name(), self.status, &ended))
     }
 
     /// Reads an error body whole before it is stored, so that a key that it repeats can be cut out.
@@ -245,15 +249,32 @@ impl Attempt<'_> {
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), LlmError> {
         let kept = self.sink.on_raw(bytes);
-        self.answer.record.raw.extend_from_slice(bytes);
+        self.length += bytes.len();
         self.kept(kept)
     }
 
     fn deliver(&mut self, events: &mut Vec<ModelEvent>) {
+        let (mut held, mut usage) = (None, None);
         for event in events.drain(..) {
-            self.answer.take(&event);
-            self.sink.on_event(&event);
+            match (&event, &mut held) {
+                // Some providers count behind each word, and only the last count is one.
+                (ModelEvent::Usage(_), _) => usage = Some(event),
+                (ModelEvent::Text(more), Some(ModelEvent::Text(text)))
+                | (ModelEvent::Reasoning(more), Some(ModelEvent::Reasoning(text))) => text.push_str(more),
+                _ => held.replace(event).into_iter().for_each(|event| self.tell(&event)),
+            }
         }
+        held.into_iter().chain(usage).for_each(|event| self.tell(&event));
+    }
+
+    fn tell(&mut self, event: &ModelEvent) {
+        match event {
+            ModelEvent::Text(text) => self.begun |= !text.is_empty(),
+            ModelEvent::ToolCall { .. } => self.begun = true,
+            ModelEvent::Stop(_) => self.stopped = true,
+            _ => {}
+        }
+        self.sink.on_event(event);
     }
 
     fn kept(&self, result: io::Result<()>) -> Result<(), LlmError> {
@@ -262,7 +283,7 @@ impl Attempt<'_> {
 
     fn silent(&self) -> LlmError {
         let message = format!("no data for {}", duration_text(self.idle));
-        LlmError { status: self.answer.record.status, ..LlmError::new(Fault::Idle, self.provider.name(), message) }
+        LlmError { status: self.status, ..LlmError::new(Fault::Idle, self.provider.name(), message) }
     }
 }
 

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use crate::base::json::read::{First, Raw, Text};
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
@@ -19,9 +19,9 @@ use crate::session::stream::{ModelEvent, Stop, Usage};
 use crate::session::turn::Envelope;
 
 use super::endpoint::Endpoint;
-use super::error::{Fault, LlmError, from_stream};
+use super::error::{LlmError, from_stream};
 use super::talk::{Message, Piece, Run, Talk, texts};
-use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted, usd};
+use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted, read, usd};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
 /// Servers that are not OpenAI's own know more, under the same names.
@@ -205,27 +205,32 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 
 #[derive(Deserialize)]
 struct Chunk<'a> {
-    choices: Option<Vec<Choice>>,
+    #[serde(borrow)]
+    choices: Option<First<Choice<'a>>>,
     #[serde(borrow)]
     usage: Option<Counts<'a>>,
-    model: Option<String>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    model: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
+struct Choice<'a> {
     // `message` is the name in an answer that is not streamed.
-    #[serde(alias = "message")]
-    delta: Option<Delta>,
+    #[serde(alias = "message", borrow)]
+    delta: Option<Delta<'a>>,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Delta {
-    content: Option<String>,
-    reasoning_content: Option<String>,
-    reasoning: Option<String>,
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning_content: Option<Text<'a>>,
+    #[serde(borrow)]
+    reasoning: Option<Text<'a>>,
     refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
 }
@@ -248,7 +253,7 @@ struct FunctionDelta {
 struct Counts<'a> {
     /// Routers of models say what a call costs, in dollars.
     #[serde(borrow)]
-    cost: Option<&'a RawValue>,
+    cost: Option<Raw<'a>>,
     #[serde(default)]
     prompt_tokens: u64,
     #[serde(default)]
@@ -298,7 +303,7 @@ struct Call {
 #[derive(Default)]
 struct State {
     provider: String,
-    served: Option<String>,
+    served: String,
     usage: Usage,
     calls: BTreeMap<u64, Call>,
     refusal: String,
@@ -307,11 +312,10 @@ struct State {
 }
 
 impl State {
-    fn delta(&mut self, delta: Delta, out: &mut Vec<ModelEvent>) -> bool {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Vec<ModelEvent>) -> bool {
         let before = out.len();
-        let reasoning = delta.reasoning_content.or(delta.reasoning).filter(|text| !text.is_empty());
-        out.extend(reasoning.map(ModelEvent::Reasoning));
-        out.extend(delta.content.filter(|text| !text.is_empty()).map(ModelEvent::Text));
+        out.extend(delta.reasoning_content.or(delta.reasoning).and_then(Text::some).map(ModelEvent::Reasoning));
+        out.extend(delta.content.and_then(Text::some).map(ModelEvent::Text));
         self.refusal.push_str(delta.refusal.as_deref().unwrap_or_default());
         let calls = delta.tool_calls.unwrap_or_default();
         let useful = out.len() > before || !calls.is_empty() || delta.refusal.is_some_and(|text| !text.is_empty());
@@ -370,18 +374,20 @@ impl Payloads for State {
             self.stop(out);
             return Ok(true);
         }
-        let chunk: Chunk = serde_json::from_str(json)
-            .map_err(|e| LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {e}")))?;
+        let chunk: Chunk = read(&self.provider, json)?;
         if chunk.error.is_some() {
             return Err(from_stream(&self.provider, json));
         }
         let mut useful = false;
-        if chunk.model.as_ref().is_some_and(|model| !model.is_empty()) && chunk.model != self.served {
-            self.served.clone_from(&chunk.model);
-            out.extend(chunk.model.map(ModelEvent::Served));
+        if let Some(Text(model)) = &chunk.model
+            && !model.is_empty()
+            && self.served != **model
+        {
+            (**model).clone_into(&mut self.served);
+            out.push(ModelEvent::Served(self.served.clone()));
             useful = true;
         }
-        if let Some(choice) = chunk.choices.into_iter().flatten().next() {
+        if let Some(choice) = chunk.choices.and_then(|list| list.0) {
             if let Some(delta) = choice.delta {
                 useful |= self.delta(delta, out);
             }

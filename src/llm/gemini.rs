@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use crate::base::json::read::{First, Raw, Text};
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
@@ -22,7 +22,7 @@ use crate::session::turn::Envelope;
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
 use super::talk::{Piece, Talk, own_id};
-use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted};
+use super::wire::{Payloads, StreamDecoder, Writer, json_or_empty, quoted, read};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
 const OPTIONS: &[(CallOption, &str)] = &[
@@ -182,41 +182,68 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Chunk<'a> {
-    #[serde(borrow)]
-    candidates: Option<Vec<Candidate<'a>>>,
+struct Chunk<'a, P> {
+    candidates: Option<First<Candidate<P>>>,
     usage_metadata: Option<Counts>,
-    model_version: Option<String>,
+    #[serde(borrow)]
+    model_version: Option<Text<'a>>,
     prompt_feedback: Option<Feedback>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Candidate<'a> {
-    #[serde(borrow)]
-    content: Option<Content<'a>>,
+struct Candidate<P> {
+    content: Option<Content<P>>,
     finish_reason: Option<String>,
     finish_message: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Content<'a> {
-    #[serde(borrow)]
-    parts: Option<Vec<&'a RawValue>>,
+struct Content<P> {
+    parts: Option<Vec<P>>,
+}
+
+impl<P> Chunk<'_, P> {
+    /// The candidate; others are never asked for.
+    fn candidate(&self) -> Option<&Candidate<P>> {
+        self.candidates.as_ref().and_then(|list| list.0.as_ref())
+    }
+
+    fn take_parts(&mut self) -> Vec<P> {
+        let candidate = self.candidates.as_mut().and_then(|list| list.0.as_mut());
+        candidate.and_then(|candidate| candidate.content.as_mut()?.parts.take()).unwrap_or_default()
+    }
+
+    fn parts(&self) -> &[P] {
+        let content = self.candidate().and_then(|candidate| candidate.content.as_ref());
+        content.and_then(|content| content.parts.as_deref()).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wired<'a> {
-    text: Option<String>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
     #[serde(default)]
     thought: bool,
     #[serde(borrow)]
-    thought_signature: Option<&'a RawValue>,
+    thought_signature: Option<Raw<'a>>,
     #[serde(borrow)]
     function_call: Option<FunctionCall<'a>>,
+}
+
+impl Wired<'_> {
+    /// Whether it is nothing but text.
+    const fn is_text(&self) -> bool {
+        self.text.is_some() && self.thought_signature.is_none() && self.function_call.is_none()
+    }
+
+    fn said(self) -> Option<ModelEvent> {
+        self.text.and_then(Text::some).map(if self.thought { ModelEvent::Reasoning } else { ModelEvent::Text })
+    }
 }
 
 #[derive(Deserialize)]
@@ -224,7 +251,7 @@ struct FunctionCall<'a> {
     id: Option<String>,
     name: String,
     #[serde(borrow)]
-    args: Option<&'a RawValue>,
+    args: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -261,7 +288,7 @@ impl Counts {
 #[derive(Default)]
 struct State {
     provider: String,
-    served: Option<String>,
+    served: String,
     usage: Usage,
     calls: usize,
     /// How many calls had no id, by their name.
@@ -269,12 +296,12 @@ struct State {
 }
 
 impl State {
-    fn unreadable(&self, error: &serde_json::Error) -> LlmError {
-        LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {error}"))
-    }
-
-    fn piece(&mut self, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let piece: Wired<'_> = serde_json::from_str(raw.get()).map_err(|e| self.unreadable(&e))?;
+    fn piece(&mut self, raw: Raw<'_>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+        let piece: Wired<'_> = read(&self.provider, raw.get())?;
+        if piece.is_text() {
+            out.extend(piece.said());
+            return Ok(());
+        }
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         if let Some(call) = piece.function_call {
             self.calls += 1;
@@ -283,28 +310,21 @@ impl State {
                 *earlier += 1;
                 own_id(&call.name, *earlier - 1)
             });
-            out.push(ModelEvent::ToolCall { id, name: call.name, arguments: call.args.map_or("{}", RawValue::get).to_owned() });
+            out.push(ModelEvent::ToolCall { id, name: call.name, arguments: call.args.map_or("{}", Raw::get).to_owned() });
             native(out);
             return Ok(());
         }
         match (piece.text, piece.thought_signature) {
-            (Some(text), signature) if piece.thought => {
+            (Some(Text(text)), Some(_)) if piece.thought => {
                 if !text.is_empty() {
-                    out.push(ModelEvent::Reasoning(text));
+                    out.push(ModelEvent::Reasoning(text.into_owned()));
                 }
-                if signature.is_some() {
-                    native(out);
-                }
+                native(out);
             }
-            (Some(text), Some(signature)) if !text.is_empty() => {
-                out.push(ModelEvent::Text(text));
+            (Some(Text(text)), Some(signature)) if !text.is_empty() => {
+                out.push(ModelEvent::Text(text.into_owned()));
                 let signed = format!("{{\"text\":\"\",\"thoughtSignature\":{}}}", signature.get());
                 out.push(ModelEvent::Native(signed.into_bytes()));
-            }
-            (Some(text), None) => {
-                if !text.is_empty() {
-                    out.push(ModelEvent::Text(text));
-                }
             }
             _ => native(out),
         }
@@ -332,20 +352,38 @@ impl State {
 
 impl Payloads for State {
     fn payload(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
-        let chunk: Chunk = serde_json::from_str(json).map_err(|e| self.unreadable(&e))?;
+        match read::<Chunk<'_, Wired<'_>>>(&self.provider, json) {
+            Ok(chunk) if chunk.parts().iter().all(Wired::is_text) => self.chunk(json, chunk, out, |_, part, out| {
+                out.extend(part.said());
+                Ok(())
+            }),
+            // The bytes of its parts are wanted, which takes a second look.
+            _ => self.chunk(json, read(&self.provider, json)?, out, |state, raw: Raw<'_>, out| state.piece(raw, out)),
+        }
+    }
+}
+
+impl State {
+    fn chunk<P>(
+        &mut self,
+        json: &str,
+        mut chunk: Chunk<'_, P>,
+        out: &mut Vec<ModelEvent>,
+        take: impl Fn(&mut Self, P, &mut Vec<ModelEvent>) -> Result<(), LlmError>,
+    ) -> Result<bool, LlmError> {
         if chunk.error.is_some() {
             return Err(from_stream(&self.provider, json));
         }
         let before = out.len();
-        if chunk.model_version.is_some() && chunk.model_version != self.served {
-            self.served.clone_from(&chunk.model_version);
-            out.extend(chunk.model_version.map(ModelEvent::Served));
+        if let Some(Text(served)) = &chunk.model_version
+            && self.served != **served
+        {
+            (**served).clone_into(&mut self.served);
+            out.push(ModelEvent::Served(self.served.clone()));
         }
-        let candidate = chunk.candidates.into_iter().flatten().next();
-        let (content, reason, message) = candidate.map_or((None, None, None), |c| (c.content, c.finish_reason, c.finish_message));
-        for raw in content.and_then(|c| c.parts).into_iter().flatten() {
-            self.piece(raw, out)?;
-        }
+        chunk.take_parts().into_iter().try_for_each(|part| take(self, part, out))?;
+        let candidate = chunk.candidates.and_then(|list| list.0);
+        let (reason, message) = candidate.map_or((None, None), |c| (c.finish_reason, c.finish_message));
         if let Some(usage) = chunk.usage_metadata.map(|counts| counts.usage()).filter(|usage| *usage != self.usage) {
             self.usage = usage;
             out.push(ModelEvent::Usage(usage));

@@ -207,7 +207,7 @@ impl Provider for Replay {
 }
 
 fn respond(status: u16, raw: Vec<u8>) -> RawResponse {
-    RawResponse { status, headers: [].into(), body: Box::pin(stream::iter([Ok(raw)])) }
+    RawResponse { status, headers: [].into(), body: Box::pin(stream::iter([Ok(raw.into())])) }
 }
 
 fn plain_call(provider: &str, request: &ModelRequest) -> WireCall {

@@ -31,6 +31,7 @@ mod wire;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt as _};
 
@@ -42,7 +43,7 @@ use crate::session::request::{ModelRequest, WireBody};
 use crate::session::stream::ModelEvent;
 use crate::session::turn::Envelope;
 
-pub use answer::{Answer, ToolCall, replay};
+pub use answer::{Answer, ToolCall, ask_whole, replay};
 pub use anthropic::Anthropic;
 pub use ask::{AskError, RetryPolicy, Sink, Timer, TokioTimer, ask};
 pub use chat::Chat;
@@ -70,7 +71,7 @@ pub struct RawResponse {
     pub status: u16,
     /// The headers that are worth keeping, names in lower case.
     pub headers: BTreeMap<String, String>,
-    pub body: BoxStream<'static, Result<Vec<u8>, LlmError>>,
+    pub body: BoxStream<'static, Result<Bytes, LlmError>>,
 }
 
 /// Turns the bytes of a successful response into events.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use crate::base::json::read::{Raw, Text};
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens};
 use crate::base::options::CallOption;
 use crate::config::Protocol;
@@ -20,7 +20,7 @@ use crate::session::turn::Envelope;
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
 use super::talk::{Message, Piece, Run, Talk, own_id, texts};
-use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted};
+use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted, read};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
 /// The smallest window that is asked for, and what is left in it for the answer.
@@ -189,7 +189,8 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 
 #[derive(Deserialize)]
 struct Line<'a> {
-    model: Option<String>,
+    #[serde(borrow)]
+    model: Option<Text<'a>>,
     #[serde(borrow)]
     message: Option<Said<'a>>,
     #[serde(default)]
@@ -198,15 +199,17 @@ struct Line<'a> {
     prompt_eval_count: Option<u64>,
     eval_count: Option<u64>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Said<'a> {
-    content: Option<String>,
-    thinking: Option<String>,
     #[serde(borrow)]
-    tool_calls: Option<Vec<&'a RawValue>>,
+    content: Option<Text<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Text<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Raw<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -220,7 +223,7 @@ struct CallLine<'a> {
 struct Function<'a> {
     name: String,
     #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
+    arguments: Option<Raw<'a>>,
 }
 
 #[derive(Default)]
@@ -233,12 +236,8 @@ struct State {
 }
 
 impl State {
-    fn unreadable(&self, error: &serde_json::Error) -> LlmError {
-        LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {error}"))
-    }
-
-    fn call(&mut self, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let line: CallLine<'_> = serde_json::from_str(raw.get()).map_err(|e| self.unreadable(&e))?;
+    fn call(&mut self, raw: Raw<'_>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+        let line: CallLine<'_> = read(&self.provider, raw.get())?;
         self.calls += 1;
         // Older servers give no id; results then go by the name.
         let id = line.id.filter(|id| !id.is_empty()).unwrap_or_else(|| {
@@ -246,7 +245,7 @@ impl State {
             *earlier += 1;
             own_id(&line.function.name, *earlier - 1)
         });
-        let arguments = line.function.arguments.map_or("{}", RawValue::get).to_owned();
+        let arguments = line.function.arguments.map_or("{}", Raw::get).to_owned();
         out.push(ModelEvent::ToolCall { id, name: line.function.name, arguments });
         out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         Ok(())
@@ -255,18 +254,20 @@ impl State {
 
 impl Payloads for State {
     fn payload(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<bool, LlmError> {
-        let line: Line<'_> = serde_json::from_str(json).map_err(|e| self.unreadable(&e))?;
+        let line: Line<'_> = read(&self.provider, json)?;
         if line.error.is_some() {
             return Err(from_stream(&self.provider, json));
         }
         let before = out.len();
-        if line.model.is_some() && line.model != self.served {
-            self.served.clone_from(&line.model);
-            out.extend(line.model.map(ModelEvent::Served));
+        if let Some(Text(model)) = &line.model
+            && self.served.as_deref() != Some(&**model)
+        {
+            self.served = Some((**model).to_owned());
+            out.extend(self.served.clone().map(ModelEvent::Served));
         }
         if let Some(said) = line.message {
-            out.extend(said.thinking.filter(|text| !text.is_empty()).map(ModelEvent::Reasoning));
-            out.extend(said.content.filter(|text| !text.is_empty()).map(ModelEvent::Text));
+            out.extend(said.thinking.and_then(Text::some).map(ModelEvent::Reasoning));
+            out.extend(said.content.and_then(Text::some).map(ModelEvent::Text));
             for call in said.tool_calls.into_iter().flatten() {
                 self.call(call, out)?;
             }

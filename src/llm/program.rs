@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::StreamExt as _;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use crate::base::json::read::{self, Raw};
 use crate::base::money::Tokens;
 use crate::config::OutputFormat;
 use crate::net::{NetError, Request, Tape};
@@ -211,7 +212,7 @@ impl Provider for Program {
             let body = stream.map(move |piece| {
                 // The directory lives as long as what is read.
                 let _ = &empty;
-                piece.map_err(|e| e.to_string())
+                piece.map(Bytes::from).map_err(|e| e.to_string())
             });
             let body = match &self.tape {
                 None => body.boxed(),
@@ -245,7 +246,7 @@ pub(super) fn decoder(output: OutputFormat, provider: &str) -> Box<dyn Decoder> 
 
 fn read<'a, T: Deserialize<'a>>(provider: &str, json: &'a str) -> Result<T, LlmError> {
     // What is no JSON at all is said to a person: that one has to log in, that an option is not known.
-    serde_json::from_str(json).map_err(|_| LlmError::new(Fault::Aborted, provider, format!("it says: {}", excerpt(json))))
+    read::from_str(json).map_err(|_| LlmError::new(Fault::Aborted, provider, format!("it says: {}", excerpt(json))))
 }
 
 /// The beginning of a line.
@@ -267,10 +268,10 @@ struct ClaudeLine<'a> {
     #[serde(rename = "type")]
     kind: String,
     #[serde(borrow)]
-    event: Option<&'a RawValue>,
+    event: Option<Raw<'a>>,
     parent_tool_use_id: Option<String>,
     #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    message: Option<Raw<'a>>,
     subtype: Option<String>,
     #[serde(default)]
     is_error: bool,
@@ -279,7 +280,7 @@ struct ClaudeLine<'a> {
     api_error_status: Option<u16>,
     stop_reason: Option<String>,
     #[serde(borrow)]
-    total_cost_usd: Option<&'a RawValue>,
+    total_cost_usd: Option<Raw<'a>>,
     usage: Option<anthropic::Counts>,
 }
 
@@ -366,7 +367,7 @@ struct CodexLine<'a> {
     item: Option<CodexItem<'a>>,
     usage: Option<CodexUsage>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
     message: Option<String>,
 }
 
@@ -380,7 +381,7 @@ struct CodexParams<'a> {
     token_usage: Option<CodexTokens>,
     turn: Option<CodexTurn>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -421,8 +422,8 @@ struct CodexUsage {
 }
 
 impl Codex {
-    fn failed(&self, raw: Option<&RawValue>, message: Option<String>) -> LlmError {
-        let said = raw.and_then(|raw| serde_json::from_str::<CodexError>(raw.get()).ok()).and_then(|error| error.message);
+    fn failed(&self, raw: Option<Raw<'_>>, message: Option<String>) -> LlmError {
+        let said = raw.and_then(|raw| read::from_str::<CodexError>(raw.get()).ok()).and_then(|error| error.message);
         LlmError::new(Fault::Aborted, &self.provider, said.or(message).unwrap_or_else(|| "the turn failed".to_owned()))
     }
 

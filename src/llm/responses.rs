@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::base::hash::Sha256;
+use crate::base::json::read::{Raw, Text};
 use crate::base::money::Tokens;
 use crate::base::options::CallOption;
 use crate::config::Protocol;
@@ -23,7 +23,7 @@ use crate::session::turn::Envelope;
 use super::endpoint::Endpoint;
 use super::error::{Fault, LlmError, from_stream};
 use super::talk::{Message, Piece, Talk, texts};
-use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted};
+use super::wire::{Payloads, StreamDecoder, Writer, joined, json_or_empty, quoted, read};
 use super::{Decoder, Provider, RawResponse, WireCall};
 
 const OPTIONS: &[(CallOption, &str)] =
@@ -206,19 +206,21 @@ pub(super) fn decoder(provider: &str) -> impl Decoder + use<> {
 
 #[derive(Deserialize)]
 struct Frame<'a> {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    delta: Option<String>,
-    item_id: Option<String>,
+    #[serde(rename = "type", borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    delta: Option<Text<'a>>,
+    #[serde(borrow)]
+    item_id: Option<Text<'a>>,
     summary_index: Option<u64>,
     #[serde(borrow)]
-    item: Option<&'a RawValue>,
+    item: Option<Raw<'a>>,
     #[serde(borrow)]
-    response: Option<&'a RawValue>,
+    response: Option<Raw<'a>>,
     /// `response` in a whole answer, as a server gives it that ignores `stream`.
     object: Option<String>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -228,9 +230,9 @@ struct Whole<'a> {
     usage: Option<Counts>,
     incomplete_details: Option<Incomplete>,
     #[serde(borrow)]
-    output: Option<Vec<&'a RawValue>>,
+    output: Option<Vec<Raw<'a>>>,
     #[serde(borrow)]
-    error: Option<&'a RawValue>,
+    error: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -267,7 +269,7 @@ struct Item<'a> {
     arguments: Option<String>,
     input: Option<String>,
     #[serde(borrow)]
-    encrypted_content: Option<&'a RawValue>,
+    encrypted_content: Option<Raw<'a>>,
     content: Option<Vec<Content>>,
 }
 
@@ -307,22 +309,19 @@ struct State {
 }
 
 impl State {
-    fn read<'a, T: Deserialize<'a>>(&self, json: &'a str) -> Result<T, LlmError> {
-        let unreadable =
-            |e: serde_json::Error| LlmError::new(Fault::Protocol, &self.provider, format!("the answer cannot be read: {e}"));
-        serde_json::from_str(json).map_err(unreadable)
-    }
-
-    fn text(&mut self, item: Option<String>, delta: Option<String>, out: &mut Vec<ModelEvent>) {
-        if let Some(text) = delta.filter(|text| !text.is_empty()) {
-            self.shown.insert(item.unwrap_or_default());
+    fn text(&mut self, frame: Frame<'_>, out: &mut Vec<ModelEvent>) {
+        if let Some(text) = frame.delta.and_then(Text::some) {
+            let item = frame.item_id.map(|id| id.0).unwrap_or_default();
+            if !self.shown.contains(&*item) {
+                self.shown.insert(item.into_owned());
+            }
             out.push(ModelEvent::Text(text));
         }
     }
 
-    fn reasoning(&mut self, frame: &Frame<'_>, out: &mut Vec<ModelEvent>) {
-        let Some(text) = frame.delta.clone().filter(|text| !text.is_empty()) else { return };
-        let place = (frame.item_id.clone().unwrap_or_default(), frame.summary_index.unwrap_or_default());
+    fn reasoning(&mut self, frame: Frame<'_>, out: &mut Vec<ModelEvent>) {
+        let Some(text) = frame.delta.and_then(Text::some) else { return };
+        let place = (frame.item_id.and_then(Text::some).unwrap_or_default(), frame.summary_index.unwrap_or_default());
         if self.summary.as_ref().is_some_and(|last| *last != place) {
             out.push(ModelEvent::Reasoning("\n\n".to_owned()));
         }
@@ -330,8 +329,8 @@ impl State {
         out.push(ModelEvent::Reasoning(text));
     }
 
-    fn item(&mut self, raw: &RawValue, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let item: Item<'_> = self.read(raw.get())?;
+    fn item(&mut self, raw: Raw<'_>, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+        let item: Item<'_> = read(&self.provider, raw.get())?;
         let native = |out: &mut Vec<ModelEvent>| out.push(ModelEvent::Native(raw.get().as_bytes().to_vec()));
         match item.kind.as_str() {
             "message" => {
@@ -363,7 +362,7 @@ impl State {
     }
 
     fn whole(&mut self, raw: &str, with_output: bool, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        let whole: Whole<'_> = self.read(raw)?;
+        let whole: Whole<'_> = read(&self.provider, raw)?;
         if whole.model.is_some() && whole.model != self.served {
             self.served.clone_from(&whole.model);
             out.extend(whole.model.map(ModelEvent::Served));
@@ -413,15 +412,15 @@ impl Payloads for State {
         if json.trim() == "[DONE]" {
             return Ok(false);
         }
-        let frame: Frame<'_> = self.read(json)?;
+        let frame: Frame<'_> = read(&self.provider, json)?;
         let before = out.len();
-        match frame.kind.as_deref().unwrap_or_default() {
-            "response.output_text.delta" => self.text(frame.item_id, frame.delta, out),
+        match frame.kind.as_ref().map_or("", |kind| &*kind.0) {
+            "response.output_text.delta" => self.text(frame, out),
             "response.refusal.delta" => {
-                self.refusal.push_str(frame.delta.as_deref().unwrap_or_default());
+                self.refusal.push_str(frame.delta.as_ref().map_or("", |delta| &*delta.0));
                 return Ok(true);
             }
-            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => self.reasoning(&frame, out),
+            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => self.reasoning(frame, out),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" | "response.output_item.added" => {
                 return Ok(true);
             }

@@ -1,9 +1,14 @@
 //! Server-sent events: bytes in, `data` payloads out.
 //!
 //! Invariants
-//! - The same payloads come out however the bytes are split; each byte is looked at a fixed number of times.
+//! - The same payloads come out however the bytes are split; each byte is looked at a fixed number of times, and nothing is
+//!   allocated for an event that is no longer than those before it.
 //! - Lines end with `\n`, `\r\n` or `\r`. Comments, event names, ids and unknown fields are skipped: the providers that
 //!   are read here say everything in the payload.
+
+use memchr::memchr2;
+
+use crate::base::text::lossy;
 
 /// An incremental parser.
 #[derive(Debug, Default)]
@@ -11,7 +16,9 @@ pub struct Sse {
     /// The line that is not finished yet.
     line: Vec<u8>,
     /// The data lines of the event that is not finished yet.
-    data: Option<Vec<u8>>,
+    data: Vec<u8>,
+    /// Whether there is one; its data can be empty.
+    open: bool,
     /// The last byte was `\r`, so a `\n` now belongs to it.
     after_cr: bool,
     /// A byte order mark can only stand before this is true.
@@ -19,57 +26,83 @@ pub struct Sse {
 }
 
 impl Sse {
-    /// Takes the next bytes and appends the payloads that they complete.
-    pub fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<String>) {
+    /// Takes the next bytes and gives the payloads that they complete.
+    pub fn feed(&mut self, mut bytes: &[u8], mut payload: impl FnMut(&str)) {
         while let Some(&first) = bytes.first() {
             if std::mem::take(&mut self.after_cr) && first == b'\n' {
                 bytes = &bytes[1..];
                 continue;
             }
-            let Some(end) = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
+            let Some(end) = memchr2(b'\n', b'\r', bytes) else {
                 self.line.extend_from_slice(bytes);
                 return;
             };
-            self.line.extend_from_slice(&bytes[..end]);
+            let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
+            // Most events are one line of data and an empty one, and both are here.
+            if self.begun && !self.open && self.line.is_empty() {
+                let line_end = if bytes[end..].starts_with(b"\r\n") { &b"\r\n"[..] } else { &bytes[end..=end] };
+                let behind = bytes[end..].strip_prefix(line_end).and_then(|rest| rest.strip_prefix(line_end));
+                // What comes behind a lone return may belong to it.
+                if let (Some(value), Some(behind), true) = (value_of(line), behind, line_end != b"\r") {
+                    payload(&lossy(value));
+                    bytes = behind;
+                    continue;
+                }
+            }
             self.after_cr = bytes[end] == b'\r';
-            bytes = &bytes[end + 1..];
-            out.extend(self.end_line());
+            bytes = rest;
+            let ended = if self.line.is_empty() {
+                self.end_line(line)
+            } else {
+                self.line.extend_from_slice(line);
+                self.end_held_line()
+            };
+            if ended {
+                payload(&lossy(&self.data));
+                self.data.clear();
+            }
         }
     }
 
     /// The payload that the end of the stream left unfinished, if any; it may be cut in the middle.
     pub fn finish(&mut self) -> Option<String> {
         if !self.line.is_empty() {
-            self.end_line();
+            self.end_held_line();
         }
-        self.take_event()
+        std::mem::take(&mut self.open).then(|| lossy(&std::mem::take(&mut self.data)).into_owned())
     }
 
-    fn end_line(&mut self) -> Option<String> {
+    fn end_held_line(&mut self) -> bool {
         let mut line = std::mem::take(&mut self.line);
-        if !std::mem::replace(&mut self.begun, true) && line.starts_with("\u{feff}".as_bytes()) {
-            line.drain(..3);
+        let ended = self.end_line(&line);
+        line.clear();
+        self.line = line;
+        ended
+    }
+
+    /// Takes a whole line; says whether it ends an event, whose payload is in `data` then.
+    fn end_line(&mut self, mut line: &[u8]) -> bool {
+        if !std::mem::replace(&mut self.begun, true) {
+            line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
         }
         if line.is_empty() {
-            return self.take_event();
+            return std::mem::take(&mut self.open);
         }
-        let rest = line.strip_prefix(b"data")?;
-        // A field without a colon has an empty value.
-        let value = if rest.is_empty() { rest } else { rest.strip_prefix(b":")? };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match &mut self.data {
-            Some(data) => {
-                data.push(b'\n');
-                data.extend_from_slice(value);
-            }
-            None => self.data = Some(value.to_vec()),
+        let Some(value) = value_of(line) else { return false };
+        if std::mem::replace(&mut self.open, true) {
+            self.data.push(b'\n');
         }
-        None
+        self.data.extend_from_slice(value);
+        false
     }
+}
 
-    fn take_event(&mut self) -> Option<String> {
-        self.data.take().map(|data| String::from_utf8_lossy(&data).into_owned())
-    }
+/// What a line of data says.
+fn value_of(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"data")?;
+    // A field without a colon has an empty value.
+    let value = if rest.is_empty() { rest } else { rest.strip_prefix(b":")? };
+    Some(value.strip_prefix(b" ").unwrap_or(value))
 }
 
 #[cfg(test)]
@@ -78,7 +111,9 @@ mod tests {
 
     fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Option<String>) {
         let (mut sse, mut out) = (Sse::default(), Vec::new());
-        pieces.into_iter().for_each(|piece| sse.feed(piece, &mut out));
+        for piece in pieces {
+            sse.feed(piece, |payload| out.push(payload.to_owned()));
+        }
         let rest = sse.finish();
         (out, rest)
     }

@@ -5,16 +5,20 @@
 //! - A body that is one JSON object instead of an event stream is one payload: some servers ignore `stream`.
 //! - Each byte is looked at a fixed number of times, whatever the pieces are.
 
-use serde_json::value::RawValue;
+use memchr::memchr;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::base::json::escape_into;
+use crate::base::json::read::{self, Raw};
 use crate::base::money::Usd;
 use crate::base::options::{CallOption, CallOptions};
+use crate::base::text::lossy;
 use crate::session::request::{Encoding, Kind, Part, Role, Segment, WireBody};
 use crate::session::stream::ModelEvent;
 
 use super::Decoder;
-use super::error::LlmError;
+use super::error::{Fault, LlmError};
 use super::sse::Sse;
 use super::talk::NOT_RUN;
 
@@ -126,14 +130,24 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// A JSON text as it stands, or `{}` where it is none: what a model or a file gave must not break the body around it.
 pub(super) fn json_or_empty(text: &str) -> &str {
-    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() { text } else { "{}" }
+    if is_json(text) { text } else { "{}" }
+}
+
+pub(super) fn is_json(text: &str) -> bool {
+    read::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// A number of dollars, as servers write one.
-pub(super) fn usd(raw: &RawValue) -> Option<Usd> {
+pub(super) fn usd(raw: Raw<'_>) -> Option<Usd> {
     let dollars: f64 = raw.get().parse().ok()?;
     // Above a billion it is no price, and whole billionths no longer fit.
     (0.0..1e9).contains(&dollars).then(|| Usd::from_nanos((dollars * 1e9).round() as i64))
+}
+
+/// Reads a payload, or a part of one.
+pub(super) fn read<'a, T: Deserialize<'a>>(provider: &str, json: &'a str) -> Result<T, LlmError> {
+    let unreadable = |e| LlmError::new(Fault::Protocol, provider, format!("the answer cannot be read: {e}"));
+    read::from_str(json).map_err(unreadable)
 }
 
 /// What the payloads of one provider mean.
@@ -172,11 +186,11 @@ impl<P: Payloads> StreamDecoder<P> {
     pub(super) fn lines(payloads: P) -> Self {
         Self { framing: Framing::Lines(Vec::new()), payloads, progress: 0 }
     }
+}
 
-    fn take(&mut self, json: &str, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
-        self.progress += u64::from(self.payloads.payload(json, out)?);
-        Ok(())
-    }
+fn take(payloads: &mut impl Payloads, progress: &mut u64, json: &str, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
+    *progress += u64::from(payloads.payload(json, out)?);
+    Ok(())
 }
 
 impl<P: Payloads> Decoder for StreamDecoder<P> {
@@ -197,21 +211,33 @@ impl<P: Payloads> Decoder for StreamDecoder<P> {
                 Ok(())
             }
             Framing::Events(sse) => {
-                let mut payloads = Vec::new();
-                sse.feed(bytes, &mut payloads);
-                payloads.iter().try_for_each(|json| self.take(json, out))
+                let (payloads, progress) = (&mut self.payloads, &mut self.progress);
+                let mut taken = Ok(());
+                sse.feed(bytes, |json| {
+                    if taken.is_ok() {
+                        taken = take(payloads, progress, json, out);
+                    }
+                });
+                taken
             }
             Framing::Lines(rest) => {
-                let mut lines = bytes.split(|byte| *byte == b'\n');
-                // There is always a last piece, which is what no line end follows.
-                let last = lines.next_back().unwrap_or_default();
-                let mut whole = Vec::new();
-                for line in lines {
-                    rest.extend_from_slice(line);
-                    whole.push(String::from_utf8_lossy(&std::mem::take(rest)).into_owned());
+                let (payloads, progress) = (&mut self.payloads, &mut self.progress);
+                let mut taken = Ok(());
+                while let Some(end) = memchr(b'\n', bytes) {
+                    let (line, after) = (&bytes[..end], &bytes[end + 1..]);
+                    bytes = after;
+                    // Most lines come whole.
+                    if !rest.is_empty() {
+                        rest.extend_from_slice(line);
+                    }
+                    let line = lossy(if rest.is_empty() { line } else { rest });
+                    if taken.is_ok() && !line.trim().is_empty() {
+                        taken = take(payloads, progress, &line, out);
+                    }
+                    rest.clear();
                 }
-                rest.extend_from_slice(last);
-                whole.iter().filter(|line| !line.trim().is_empty()).try_for_each(|line| self.take(line, out))
+                rest.extend_from_slice(bytes);
+                taken
             }
         }
     }
@@ -219,12 +245,12 @@ impl<P: Payloads> Decoder for StreamDecoder<P> {
     fn finish(&mut self, out: &mut Vec<ModelEvent>) -> Result<(), LlmError> {
         let rest = match &mut self.framing {
             Framing::Unknown => None,
-            Framing::Object(body) | Framing::Lines(body) => Some(String::from_utf8_lossy(body).into_owned()),
+            Framing::Object(body) | Framing::Lines(body) => Some(lossy(body).into_owned()),
             Framing::Events(sse) => sse.finish(),
         };
         // A last payload that cannot be read was cut in the middle; that the answer has no end says so already.
-        let whole = rest.filter(|json| json == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok());
-        let result = whole.map_or(Ok(()), |json| self.take(&json, out));
+        let whole = rest.filter(|json| json == "[DONE]" || is_json(json));
+        let result = whole.map_or(Ok(()), |json| take(&mut self.payloads, &mut self.progress, &json, out));
         self.payloads.end(out);
         result
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::base::hash::Sha256;
@@ -121,14 +122,12 @@ pub fn response(dir: &Path, exchange: &Exchange) -> io::Result<Vec<u8>> {
 }
 
 /// The bytes in the pieces in which they came.
-pub(super) fn pieces(bytes: &[u8], chunks: &[usize]) -> Vec<Vec<u8>> {
-    let (mut rest, mut out) = (bytes, Vec::new());
+pub(super) fn pieces(bytes: Vec<u8>, chunks: &[usize]) -> Vec<Bytes> {
+    let (mut rest, mut out) = (Bytes::from(bytes), Vec::new());
     for length in chunks {
-        let (piece, after) = rest.split_at(rest.len().min(*length));
-        out.push(piece.to_vec());
-        rest = after;
+        out.push(rest.split_to(rest.len().min(*length)));
     }
-    out.push(rest.to_vec());
+    out.push(rest);
     out.retain(|piece| !piece.is_empty());
     out
 }

@@ -11,6 +11,7 @@
 mod accounts;
 pub mod cassette;
 mod tape;
+mod together;
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -62,7 +64,7 @@ pub struct Response {
     /// Names in lower case; values that are not text are left out, repeated ones are joined with `, `.
     pub headers: BTreeMap<String, String>,
     /// The body after content decoding.
-    pub body: BoxStream<'static, Result<Vec<u8>, NetError>>,
+    pub body: BoxStream<'static, Result<Bytes, NetError>>,
 }
 
 /// Why a request failed.
@@ -157,7 +159,7 @@ impl Client {
                 .or_insert_with(|| value.to_owned());
         }
         let status = response.status().as_u16();
-        let body = response.bytes_stream().map(move |item| item.map(Vec::from).map_err(|e| translate(&host, e))).boxed();
+        let body = together::together(response.bytes_stream().map(move |item| item.map_err(|e| translate(&host, e))));
         Ok(Response { status, headers: head, body })
     }
 

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
 use super::accounts::without_accounts;
@@ -97,7 +98,7 @@ impl Tape {
             return Err(NetError::Broken { host: "recorded".to_owned(), detail });
         };
         let raw = cassette::response(&self.dir, exchange).map_err(broken)?;
-        let mut items: Vec<Result<Vec<u8>, NetError>> = cassette::pieces(&raw, &answered.chunks).into_iter().map(Ok).collect();
+        let mut items: Vec<Result<Bytes, NetError>> = cassette::pieces(raw, &answered.chunks).into_iter().map(Ok).collect();
         if !matches!(answered.ended.as_str(), WHOLE | DROPPED) {
             items.push(Err(NetError::Broken { host: "recorded".to_owned(), detail: answered.ended.clone() }));
         }
@@ -229,9 +230,9 @@ impl Take {
     /// The body, recorded as it is read. `failed` makes an error of what went wrong with the recording.
     pub fn around<E: std::fmt::Display + Send + 'static>(
         self,
-        body: BoxStream<'static, Result<Vec<u8>, E>>,
+        body: BoxStream<'static, Result<Bytes, E>>,
         failed: impl Fn(NetError) -> E + Send + 'static,
-    ) -> BoxStream<'static, Result<Vec<u8>, E>> {
+    ) -> BoxStream<'static, Result<Bytes, E>> {
         stream::unfold(Some((self, body, failed)), |state| async move {
             let (mut take, mut body, failed) = state?;
             match body.next().await {

@@ -25,7 +25,7 @@ const LOCK: &str = "lock";
 pub struct Wal {
     directory: PathBuf,
     _lock: Lock,
-    stream: Option<File>,
+    stream: Option<(File, PathBuf)>,
     faults: Faults,
 }
 
@@ -186,7 +186,9 @@ impl Wal {
 
     /// Starts the streamed file anew.
     pub fn start_stream(&mut self, name: &str) -> io::Result<()> {
-        self.stream = Some(File::create(self.directory.join(name))?);
+        self.stream = None;
+        let path = self.directory.join(name);
+        self.stream = Some((File::create(&path)?, path));
         self.faults.point("wal.stream");
         durable::sync_directory(&self.directory)
     }
@@ -195,14 +197,16 @@ impl Wal {
     /// machine after [`Self::end_stream`].
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
-            Some(file) => file.write_all(bytes),
+            Some((file, _)) => file.write_all(bytes),
             None => Err(io::Error::other("no stream was started")),
         }
     }
 
-    /// Syncs the streamed file.
-    pub fn end_stream(&mut self) -> io::Result<()> {
-        self.stream.take().map_or(Ok(()), |file| file.sync_data())
+    /// Syncs the streamed file, and gives what is in it; nothing if none was started.
+    pub fn end_stream(&mut self) -> io::Result<Vec<u8>> {
+        let Some((file, path)) = self.stream.take() else { return Ok(Vec::new()) };
+        file.sync_data()?;
+        fs::read(path)
     }
 
     /// Removes the directory: the turn is closed.

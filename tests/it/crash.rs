@@ -5,13 +5,14 @@
 
 use crate::support::fake_model::{FakeModel, Reply};
 use crate::support::killed::{
-    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, sound, start, two_commits, world,
+    ASK, MESSAGE, Snapshot, answers, each, fsck, kill, left, offered, points, scene, sent, slow_scene, sound, start, two_commits,
+    world,
 };
 use crate::support::world::{World, edit};
 
 /// What an exchange that was not killed makes of the scene.
 pub(crate) fn exchange() -> (Vec<String>, Snapshot, Snapshot) {
-    let (world, _server) = scene();
+    let (world, _server) = slow_scene();
     let before = Snapshot::of(&world);
     let (points, ran) = points(&world, &ASK);
     let ran = ran.ok();
@@ -67,7 +68,7 @@ fn an_exchange_survives_kill_9_at_every_point() {
         assert!(points.iter().any(|p| p == needed), "{needed} is not among {points:?}");
     }
     each(&points, |point| {
-        let (world, _server) = scene();
+        let (world, _server) = slow_scene();
         let ran = kill(&world, &ASK, point);
         sound(&world, &before, &after, point);
         if ran.code.is_none() && point.starts_with("raw:") {
@@ -92,7 +93,7 @@ fn recovery_survives_kill_9_at_every_point() {
     ];
     let mut all = Vec::new();
     for first in firsts {
-        let (world, _server) = scene();
+        let (world, _server) = slow_scene();
         let _ = kill(&world, &ASK, first);
         let (points, ran) = points(&world, &["status"]);
         let _ = ran.ok();
@@ -101,7 +102,7 @@ fn recovery_survives_kill_9_at_every_point() {
     assert!(all.iter().any(|(_, p)| p.starts_with("recover.restored")), "{all:?}");
     each(&all, |(first, second)| {
         let at = format!("{first}, then {second}");
-        let (world, _server) = scene();
+        let (world, _server) = slow_scene();
         let _ = kill(&world, &ASK, first);
         let _ = kill(&world, &["status"], second);
         sound(&world, &before, &after, &at);

@@ -143,7 +143,7 @@ macro_rules! tests {
 }
 
 tests! {
-    address annotations config_json config_toml edits edits_calls edits_diffs edits_patches edits_tags errors gguf hooks ladder
+    address annotations config_json config_toml edits edits_calls edits_diffs edits_patches edits_tags errors gguf hooks json ladder
     merge message paths project redact settings sse stream_chat
     stream_gemini syntax texts turn unfinished
 }

@@ -1,11 +1,12 @@
 //! Recording what goes over the network, and playing it back in its place.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::support::fake_model::{FakeModel, Reply};
-use crate::support::world::{World, edit, holds};
+use crate::support::world::{World, edit, holds, received_at};
 
 const FILES: &[(&str, &str)] = &[("a.txt", "one\ntwo\nthree\n")];
 
@@ -35,8 +36,10 @@ fn world(server: &FakeModel) -> (World, PathBuf) {
 
 #[test]
 fn a_recorded_turn_is_made_again_without_the_server() {
-    let server = FakeModel::saying(&[answer()]);
+    let place = Arc::new(OnceLock::new());
+    let server = FakeModel::script(vec![Reply::gemini(&answer(), 3).paced(received_at(&place))]);
     let (world, dir) = world(&server);
+    place.set(world.repo()).expect("once");
     let twin = world.copy();
     let tape = dir.display().to_string();
     let ask = ["-m", "Number a.txt", "--model", "flash", "--json"];

@@ -2,9 +2,10 @@
 //! database, no unfinished turn, no output, and nothing that a server received but the key in its own header.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use crate::support::fake_model::{FakeModel, Reply, gemini_chunks};
-use crate::support::world::{Ran, World, edit};
+use crate::support::world::{Ran, World, edit, received_at};
 
 /// The canaries and the variables that they live in. One has characters that JSON escapes and that percent-encoding does.
 const ENV: [(&str, &str); 5] = [
@@ -323,8 +324,10 @@ fn a_killed_turn_is_closed_without_them() {
         "close.cursor",
     ];
     for (pieces, point) in names.iter().enumerate() {
-        let model = FakeModel::script(vec![Reply::gemini(&told, 7 + pieces)]);
+        let place = Arc::new(OnceLock::new());
+        let model = FakeModel::script(vec![Reply::gemini(&told, 7 + pieces).paced(received_at(&place))]);
         let world = world(&model);
+        place.set(world.repo()).expect("once");
         let ran = world.rt_with(&["-m", &format!("use {} in a.txt", ENV[1].1)], b"", &[("RT__DEBUG__FAULT", point)]);
         assert_eq!(ran.code, None, "{point} is passed: {}", ran.err);
         said(point, &ran);

@@ -99,12 +99,8 @@ pub async fn run(clock: &dyn Clock, target: &Target, number: u32, tokens: u32) -
             return Err(failed("its answer does not end".to_owned()));
         }
         if response.status == 200 {
-            let mut payloads = Vec::new();
-            sse.feed(&bytes, &mut payloads);
             let now = clock.now();
-            for payload in &payloads {
-                reading.take(payload, now);
-            }
+            sse.feed(&bytes, |payload| reading.take(payload, now));
         } else {
             plain.extend(bytes);
         }

@@ -12,7 +12,7 @@ use crate::base::money::{Tokens, Usd};
 use crate::base::options::CallOptions;
 use crate::llm::ability::{Ability, Speaker, Support};
 use crate::llm::catalog::Catalog;
-use crate::llm::{Answer, AskError, Fault, LlmError, RetryPolicy, Sink, TokioTimer, ask};
+use crate::llm::{Answer, AskError, Fault, LlmError, RetryPolicy, Sink, TokioTimer, ask_whole};
 use crate::session::request::{ModelId, ModelRequest, OutputSchema, Part, Role, ToolSpec, Traits};
 use crate::session::stream::{ModelEvent, Usage};
 
@@ -229,9 +229,10 @@ impl Prober<'_> {
 
     async fn ask(&self, request: ModelRequest, watch: &mut Watch<'_>) -> Result<Answer, AskError> {
         let provider = &*self.model.provider;
-        let call = provider.encode(&request).map_err(|error| AskError { error, partial: Box::default(), attempts: 0 })?;
+        let call = provider.encode(&request).map_err(|error| AskError { error, attempts: 0 })?;
         let once = RetryPolicy { max: 0, ..self.model.policy.clone() };
-        ask(provider, &call, &once, self.entropy, &TokioTimer, watch).await
+        let (answer, result) = ask_whole(provider, &call, &once, self.entropy, &TokioTimer, watch).await;
+        result.map(|()| answer)
     }
 
     fn count(&self, done: &mut Probed, answer: &Answer) {

@@ -99,6 +99,8 @@ impl Sink for Log {
 
 pub(super) struct Asked {
     pub(super) result: Result<Answer, AskError>,
+    /// As far as it came.
+    pub(super) partial: Answer,
     pub(super) log: Log,
     pub(super) timer: Hand,
 }
@@ -106,8 +108,8 @@ pub(super) struct Asked {
 pub(super) fn asked(provider: &dyn Provider) -> Asked {
     let (mut log, timer) = (Log::default(), Hand::default());
     let call = provider.encode(&hello()).expect("body");
-    let result = run(ask(provider, &call, &policy(), &Most, &timer, &mut log));
-    Asked { result, log, timer }
+    let (partial, result) = run(ask_whole(provider, &call, &policy(), &Most, &timer, &mut log));
+    Asked { result: result.map(|()| partial.clone()), partial, log, timer }
 }
 
 fn failed(server: &FakeModel) -> (AskError, Asked) {
@@ -148,7 +150,7 @@ fn trouble_is_waited_out() {
         Reply::gemini("x", 1).cut_after(0),
         Reply::gemini("fine", 2),
     ]);
-    let Asked { result, log, timer } = asked(&gemini(&server.url()));
+    let Asked { result, log, timer, .. } = asked(&gemini(&server.url()));
     assert_eq!(result.expect("answer").record.text, "fine");
     assert_eq!(timer.waits(), [300, 34_400, 1200]);
     let told: Vec<_> = log.lines.iter().filter(|l| !l.starts_with("retry in 1200")).map(String::as_str).collect();
@@ -173,7 +175,7 @@ fn trouble_is_waited_out() {
 fn giving_up() {
     let server = FakeModel::answering(|_| Reply::error(500, "down"));
     let (error, asked) = failed(&server);
-    assert_eq!((error.attempts, error.error.status, error.partial.record.status), (4, 500, 500));
+    assert_eq!((error.attempts, error.error.status, asked.partial.record.status), (4, 500, 500));
     assert_eq!((asked.timer.waits(), &asked.log.raw[..]), (vec![300, 600, 1200], &b"down"[..]));
 
     let server = FakeModel::script(vec![Reply::error(429, "{}").with_header("Retry-After", "301")]);
@@ -197,10 +199,10 @@ fn what_was_said_is_kept_and_not_asked_again() {
     let server = FakeModel::script(vec![Reply::gemini("half of the answer", 2).cut_after(1), Reply::gemini("never", 1)]);
     let (error, asked) = failed(&server);
     assert_eq!((error.error.fault, server.requests().len()), (Fault::Cut, 1));
-    assert_eq!((error.partial.record.text.as_str(), error.partial.record.stop.clone()), ("half of t", None));
+    assert_eq!((asked.partial.record.text.as_str(), asked.partial.record.stop.clone()), ("half of t", None));
     assert_eq!(
         (asked.log.text.as_str(), asked.log.raw.as_slice()),
-        (error.partial.record.text.as_str(), &error.partial.record.raw[..])
+        (asked.partial.record.text.as_str(), &asked.partial.record.raw[..])
     );
 }
 
@@ -209,7 +211,7 @@ fn a_key_that_is_repeated_is_cut_out() {
     let server = FakeModel::script(vec![Reply::error(401, "{\"error\":{\"message\":\"bad key key-of-the-test!\"}}")]);
     let (error, asked) = failed(&server);
     assert_eq!(error.error.message, "bad key [key]!");
-    assert!(!find(&asked.log.raw, b"key-of-the-test") && !find(&error.partial.record.raw, b"key-of-the-test"));
+    assert!(!find(&asked.log.raw, b"key-of-the-test") && !find(&asked.partial.record.raw, b"key-of-the-test"));
 }
 
 #[test]
@@ -248,9 +250,9 @@ fn bytes_can_be_seen_while_the_rest_is_held_back() {
     let provider = gemini(&server.url());
     let answer = run(async {
         let call = provider.encode(&hello()).expect("body");
-        ask(&provider, &call, &policy(), &Most, &Hand::default(), &mut sink).await
+        ask_whole(&provider, &call, &policy(), &Most, &Hand::default(), &mut sink).await
     });
-    assert_eq!((answer.expect("answer").record.text.as_str(), sink.1.as_str()), ("one two", "one two"));
+    assert_eq!((answer.0.record.text.as_str(), sink.1.as_str()), ("one two", "one two"));
 }
 
 /// Answers with these chunks, and then says nothing while time runs out.
@@ -271,11 +273,11 @@ impl Provider for Silent {
     fn open<'a>(&'a self, _call: &'a WireCall) -> BoxFuture<'a, Result<RawResponse, LlmError>> {
         let (chunks, expire) = (self.chunks.clone(), Arc::clone(&self.expire));
         Box::pin(async move {
-            let silence = stream::once(async move {
+            let silence = stream::poll_fn(move |_| {
                 expire.notify_one();
-                std::future::pending().await
+                std::task::Poll::Pending
             });
-            let body = stream::iter(chunks.into_iter().map(|c| Ok(c.as_bytes().to_vec()))).chain(silence).boxed();
+            let body = stream::iter(chunks.into_iter().map(|c| Ok(Bytes::from_static(c.as_bytes())))).chain(silence).boxed();
             Ok(RawResponse { status: 200, headers: BTreeMap::new(), body })
         })
     }
@@ -285,14 +287,14 @@ impl Provider for Silent {
     }
 }
 
-fn silent(chunks: Vec<&'static str>) -> (Result<Answer, AskError>, usize) {
+fn silent(chunks: Vec<&'static str>) -> (Result<(), AskError>, String, usize) {
     let (mut log, timer) = (Log::default(), Hand::default());
     let provider = Silent { chunks, expire: Arc::clone(&timer.expire) };
     let result = run(async {
         let call = provider.encode(&hello()).expect("body");
         ask(&provider, &call, &RetryPolicy { max: 0, ..policy() }, &Most, &timer, &mut log).await
     });
-    (result, timer.idles())
+    (result, log.text, timer.idles())
 }
 
 #[test]
@@ -300,13 +302,14 @@ fn keep_alives_do_not_stop_the_clock() {
     const TEXT: &str = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n";
     const END: &str = "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
     // One deadline for the head, one for the first data, and a new one only after the useful piece.
-    let (result, deadlines) = silent(vec![": ping\n\n", TEXT, ": ping\n\n", "data: {}\n\n"]);
+    let (result, text, deadlines) = silent(vec![": ping\n\n", TEXT, ": ping\n\n", "data: {}\n\n"]);
     let error = result.expect_err("silence");
-    assert_eq!((error.error.fault, error.partial.record.text.as_str(), deadlines), (Fault::Idle, "a", 3));
-    let (result, deadlines) = silent(vec![": ping\n\n", "data: {}\n\n"]);
+    assert_eq!((error.error.fault, text.as_str(), deadlines), (Fault::Idle, "a", 3));
+    let (result, _, deadlines) = silent(vec![": ping\n\n", "data: {}\n\n"]);
     assert_eq!((result.expect_err("silence").error.fault, deadlines), (Fault::Idle, 2));
     // After the end, silence is no fault.
-    assert_eq!(silent(vec![TEXT, END]).0.expect("answer").record.text, "a");
+    let (result, text, _) = silent(vec![TEXT, END]);
+    assert_eq!((result, text.as_str()), (Ok(()), "a"));
 }
 
 #[test]

@@ -462,9 +462,10 @@ fn what_was_said_is_not_said_again() {
         let broken = Reply::new(200, speech.content_type(), [&frames[..begun], &[speech.broken(true)]].concat());
         for reply in [cut, broken] {
             let set = who.giving(vec![reply, Reply::said(speech, &plain())]);
-            let error = set.asked().result.expect_err("an end that is none");
+            let asked = set.asked();
+            let error = asked.result.expect_err("an end that is none");
             assert_eq!((error.attempts, set.requests().len()), (1, 1), "{}", who.name());
-            assert_eq!(error.partial.record.text, plain().text[0], "{}", who.name());
+            assert_eq!(asked.partial.record.text, plain().text[0], "{}", who.name());
         }
     }
 }

@@ -104,6 +104,31 @@ fn recorded_responses() {
     }
 }
 
+/// A character that was cut into halves is no text; leaving the halves out would change what was said, and what a tool is given.
+#[test]
+fn half_of_a_character_is_an_error_and_not_left_out() {
+    let start = |kind: &str| {
+        format!("data: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"{kind}\"}}}}\n\n")
+    };
+    let delta = |field: &str| {
+        format!("data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"x\",\"{field}\":\"\\ud83d\"}}}}\n\n")
+    };
+    for (kind, field) in [("text", "text"), ("thinking", "thinking"), ("thinking", "signature"), ("tool_use", "partial_json")] {
+        let raw = [start(kind), delta(field)].concat();
+        assert_eq!(events(&anthropic(""), raw.as_bytes(), 7).1.map(|e| e.fault), Some(Fault::Protocol), "{field}");
+    }
+    let gemini_piece = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"},{\"text\":\"\\ud83d\"}]}}]}\n\n";
+    let (said, error) = events(&gemini(""), gemini_piece.as_bytes(), 7);
+    assert_eq!((said, error.map(|e| e.fault)), (vec![ModelEvent::Text("a".to_owned())], Some(Fault::Protocol)));
+}
+
+#[test]
+fn a_second_candidate_is_not_looked_into() {
+    let raw = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"},{\"content\":{\"parts\":[{\"text\":7}]}}]}\n\n";
+    let (said, error) = events(&gemini(""), raw.as_bytes(), raw.len());
+    assert_eq!((said, error), (vec![ModelEvent::Text("a".to_owned()), ModelEvent::Stop(Stop::End)], None));
+}
+
 #[test]
 fn a_message_is_said_once_whether_its_pieces_name_it_or_not() {
     let delta = |id: &str, text: &str| format!("data: {{\"type\":\"response.output_text.delta\"{id},\"delta\":\"{text}\"}}\n\n");

@@ -59,6 +59,7 @@ targets! {
     errors = reply::errors, reply::error_seeds;
     gguf = gguf::gguf, gguf::seeds;
     hooks = hooks::answer, hooks::seeds;
+    json = reply::json, reply::json_seeds;
     ladder = edits::ladder, edits::ladder_seeds;
     merge = words::merge, words::merge_seeds;
     message = stored::message, stored::message_seeds;

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use retort::base::json::read::{self, Raw, Text};
 use retort::llm::error::{from_response, from_stream};
 use retort::llm::sse::Sse;
 use retort::llm::{Answer, LlmError, decoder_of, replay};
 use retort::session::request::Role;
 use retort::session::stream::{ModelEvent, Stop};
 use retort::session::turn::Envelope;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::bytes::{Dice, joined, parts, pieces, text};
 use super::files;
@@ -19,7 +23,7 @@ fn fixtures(end: &str) -> Vec<Vec<u8>> {
 fn payloads(pieces: &[&[u8]]) -> (Vec<String>, Option<String>) {
     let (mut sse, mut out) = (Sse::default(), Vec::new());
     for piece in pieces {
-        sse.feed(piece, &mut out);
+        sse.feed(piece, |payload| out.push(payload.to_owned()));
     }
     let rest = sse.finish();
     (out, rest)
@@ -49,6 +53,26 @@ pub fn sse_seeds() -> Vec<Vec<u8>> {
     let mut seeds = fixtures(".sse");
     seeds.push(b"\xef\xbb\xbfdata: a\n\n: ping\n\nevent: x\r\ndata:b\r\ndata:  c\r\n\r\ndata\r\rid: 1\n\ndata: cut".to_vec());
     seeds
+}
+
+/// The reader of streams takes what `serde_json` takes, and reads the same.
+pub fn json(data: &[u8]) {
+    let text = text(data);
+    let ours = read::from_str::<Value>(&text).ok();
+    assert_eq!(ours, serde_json::from_str(&text).ok());
+    let whole = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+    assert_eq!(read::from_str::<IgnoredAny>(&text).is_ok(), whole);
+    let raw = read::from_str::<Raw<'_>>(&text).ok().map(Raw::get);
+    assert_eq!(raw, whole.then(|| text.trim_matches([' ', '\n', '\t', '\r'])));
+    let string = read::from_str::<Text<'_>>(&text).ok().map(|text| text.0.into_owned());
+    assert_eq!(string, serde_json::from_str::<String>(&text).ok());
+}
+
+pub fn json_seeds() -> Vec<Vec<u8>> {
+    let streams = fixtures(".ndjson").into_iter().chain(fixtures(".json"));
+    let lines = streams.flat_map(|stream| stream.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>());
+    let own = [r#"{"a":[1,-2,3.5e-7,18446744073709551615],"b":{"c":null},"d":true}"#, r#""\ud83d\ude00 \n\\ \"é""#, " [ ] "];
+    lines.filter(|line| (1..2000).contains(&line.len())).chain(own.map(|text| text.as_bytes().to_vec())).collect()
 }
 
 #[derive(Debug, PartialEq)]

@@ -39,6 +39,8 @@ pub(crate) struct Reply {
     chunks: Vec<Vec<u8>>,
     /// Before chunk k, a message of the gate is awaited; a gate that is dropped closes the connection.
     gates: BTreeMap<usize, Receiver<()>>,
+    /// How many bytes of the body the client has taken; it is waited for before each further chunk.
+    taken: Option<Box<dyn Fn() -> usize + Send>>,
     cut: bool,
     /// Whether the connection closes without a word.
     silent: bool,
@@ -106,6 +108,12 @@ impl Reply {
         (self, open)
     }
 
+    /// The same, each chunk sent when the client has taken those before; `taken` says how many bytes it has.
+    #[must_use]
+    pub(crate) fn paced(self, taken: impl Fn() -> usize + Send + 'static) -> Self {
+        Self { taken: Some(Box::new(taken)), ..self }
+    }
+
     /// The same with only the first `chunks` chunks, after which the connection closes without an end.
     #[must_use]
     pub(crate) fn cut_after(mut self, chunks: usize) -> Self {
@@ -123,7 +131,15 @@ impl Reply {
             write!(stream, "{name}: {value}\r\n")?;
         }
         stream.write_all(b"\r\n")?;
+        let mut sent = 0;
         for (at, chunk) in self.chunks.iter().enumerate() {
+            while self.taken.as_ref().is_some_and(|taken| taken() < sent) {
+                if hung_up(stream) {
+                    return Ok(());
+                }
+                std::thread::yield_now();
+            }
+            sent += chunk.len();
             if self.gates.get(&at).is_some_and(|gate| gate.recv().is_err()) {
                 return Ok(());
             }
@@ -137,6 +153,13 @@ impl Reply {
         }
         stream.flush()
     }
+}
+
+/// Whether the client is gone.
+fn hung_up(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let _ = stream.set_nonblocking(false);
+    looked.map_or_else(|why| why.kind() != io::ErrorKind::WouldBlock, |bytes| bytes == 0)
 }
 
 type Script = Box<dyn FnMut(&Received) -> Reply + Send>;

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::fake_model::{FakeModel, Reply, gemini_chunks, split};
-use super::world::{Ran, World};
+use super::world::{Ran, World, received_at};
 
 /// Files, `git status` and HEAD's tree at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +85,19 @@ pub(crate) fn scene() -> (World, FakeModel) {
     (world(&server), server)
 }
 
+/// The same; what is asked in this world is answered piece by piece.
+pub(crate) fn slow_scene() -> (World, FakeModel) {
+    // Answers arrive piece by piece, so that there are moments in the middle of one.
+    let place = Arc::new(OnceLock::new());
+    let paced = |text: &String| Reply::gemini(text, PIECES).paced(received_at(&place));
+    let server = FakeModel::script(answers().iter().map(paced).collect());
+    let world = world(&server);
+    place.set(world.repo()).expect("once");
+    (world, server)
+}
+
 pub(crate) fn world(server: &FakeModel) -> World {
-    static ONE: std::sync::OnceLock<World> = std::sync::OnceLock::new();
+    static ONE: OnceLock<World> = OnceLock::new();
     ONE.get_or_init(fresh).copy().gemini(&server.url())
 }
 

@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A repository, a home and the variables of a user.
 pub(crate) struct World {
@@ -350,4 +351,14 @@ pub(crate) fn steady(frame: &str) -> String {
         steady.collect::<Vec<_>>().join(" ")
     };
     frame.lines().map(|l| line(l) + "\n").collect()
+}
+
+/// How many bytes of an answer a turn in the repository there has kept; none as long as the place is not known.
+pub(crate) fn received_at(place: &Arc<OnceLock<PathBuf>>) -> impl Fn() -> usize + Send + use<> {
+    let place = Arc::clone(place);
+    move || {
+        let turns = place.get().map(|repo| std::fs::read_dir(repo.join(".git/retort/wal")));
+        let raw = |turn: std::fs::DirEntry| std::fs::metadata(turn.path().join("raw")).map_or(0, |meta| meta.len() as usize);
+        turns.and_then(Result::ok).into_iter().flatten().flatten().map(raw).max().unwrap_or_default()
+    }
 }

@@ -18,19 +18,19 @@ use super::super::super::error::Failure;
 use super::super::ask::block_on;
 
 /// What the subcommands find models with.
-pub(super) struct Known<'a> {
-    pub(super) ctx: &'a Context,
-    pub(super) config: Config,
-    pub(super) catalog: Catalog,
+pub struct Known<'a> {
+    pub ctx: &'a Context,
+    pub config: Config,
+    pub catalog: Catalog,
     /// Keys that were got by a command.
-    pub(super) keys: BTreeMap<String, Secret>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) tape: Option<Arc<Tape>>,
+    pub keys: BTreeMap<String, Secret>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub tape: Option<Arc<Tape>>,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(ctx: &'a Context) -> Result<Self, Failure> {
+    pub fn new(ctx: &'a Context) -> Result<Self, Failure> {
         let config = ctx.config()?;
         for warning in config.warnings() {
             ctx.ui.warn(warning);
@@ -42,17 +42,17 @@ impl<'a> Known<'a> {
         Ok(Self { ctx, catalog, clock, entropy, tape, keys: BTreeMap::new(), config })
     }
 
-    pub(super) fn setup(&self) -> Setup<'_> {
+    pub fn setup(&self) -> Setup<'_> {
         let Self { ctx, config, catalog, keys, entropy, .. } = self;
         Setup { config, env: &ctx.vars, catalog, keys, entropy: &**entropy, tape: self.tape.clone() }
     }
 
-    pub(super) fn key_source(&self, provider: &str) -> Option<KeySource> {
+    pub fn key_source(&self, provider: &str) -> Option<KeySource> {
         self.config.key_source(provider, &self.ctx.vars)
     }
 
     /// The model of this name, or that a provider of this name is asked for by itself; without a name, the one of the settings.
-    pub(super) fn named(&self, name: Option<&str>) -> Result<ModelId, Failure> {
+    pub fn named(&self, name: Option<&str>) -> Result<ModelId, Failure> {
         let name = name.unwrap_or(&self.config.settings().model.default);
         if let Some(model) = self.catalog.default_of(name).filter(|_| models::settings_of(&self.config, name).is_some()) {
             return Ok(ModelId { provider: name.to_owned(), model: model.to_owned() });
@@ -64,7 +64,7 @@ impl<'a> Known<'a> {
     }
 
     /// Gets the key of a provider, where a command has it; from then on it is in nothing that is written.
-    pub(super) fn unlock(&mut self, provider: &str) -> Result<(), Failure> {
+    pub fn unlock(&mut self, provider: &str) -> Result<(), Failure> {
         if self.keys.contains_key(provider) || self.key_source(provider) != Some(KeySource::Command) {
             return Ok(());
         }
@@ -78,7 +78,7 @@ impl<'a> Known<'a> {
         Ok(())
     }
 
-    pub(super) fn redactor(&self) -> Redactor {
+    pub fn redactor(&self) -> Redactor {
         Redactor::new(self.config.secrets(&self.ctx.vars).into_iter().chain(self.keys.values().cloned()))
     }
 }

@@ -20,7 +20,7 @@ use clap::{Args, Subcommand};
 use super::super::context::Context;
 use super::super::error::Failure;
 use here::Here;
-use known::Known;
+pub use known::Known;
 
 /// See which models there are, whether they answer, and run servers for those of this machine
 #[derive(Debug, Args)]
