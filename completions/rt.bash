@@ -154,6 +154,9 @@ _rt() {
             rt__subcmd__debug,reply)
                 cmd="rt__subcmd__debug__subcmd__reply"
                 ;;
+            rt__subcmd__debug,stream)
+                cmd="rt__subcmd__debug__subcmd__stream"
+                ;;
             rt__subcmd__debug,turn)
                 cmd="rt__subcmd__debug__subcmd__turn"
                 ;;
@@ -174,6 +177,9 @@ _rt() {
                 ;;
             rt__subcmd__debug__subcmd__help,reply)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__reply"
+                ;;
+            rt__subcmd__debug__subcmd__help,stream)
+                cmd="rt__subcmd__debug__subcmd__help__subcmd__stream"
                 ;;
             rt__subcmd__debug__subcmd__help,turn)
                 cmd="rt__subcmd__debug__subcmd__help__subcmd__turn"
@@ -312,6 +318,9 @@ _rt() {
                 ;;
             rt__subcmd__help__subcmd__debug,reply)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__reply"
+                ;;
+            rt__subcmd__help__subcmd__debug,stream)
+                cmd="rt__subcmd__help__subcmd__debug__subcmd__stream"
                 ;;
             rt__subcmd__help__subcmd__debug,turn)
                 cmd="rt__subcmd__help__subcmd__debug__subcmd__turn"
@@ -1010,7 +1019,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug)
-            opts="-q -y -h --config --json --quiet --yes --help gen edits reply wire body turn help"
+            opts="-q -y -h --config --json --quiet --yes --help gen edits reply wire stream body turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1094,7 +1103,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__debug__subcmd__help)
-            opts="gen edits reply wire body turn help"
+            opts="gen edits reply wire stream body turn help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1177,6 +1186,20 @@ _rt() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rt__subcmd__debug__subcmd__help__subcmd__stream)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rt__subcmd__debug__subcmd__help__subcmd__turn)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1212,6 +1235,36 @@ _rt() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__debug__subcmd__stream)
+            opts="-q -y -h --model --streams --to --config --json --quiet --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --streams)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1658,7 +1711,7 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug)
-            opts="gen edits reply wire body turn"
+            opts="gen edits reply wire stream body turn"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1714,6 +1767,20 @@ _rt() {
             return 0
             ;;
         rt__subcmd__help__subcmd__debug__subcmd__reply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rt__subcmd__help__subcmd__debug__subcmd__stream)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -492,18 +492,19 @@ complete -c rt -n "__fish_rt_using_subcommand man" -l json -d 'Print results, or
 complete -c rt -n "__fish_rt_using_subcommand man" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand man" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand man" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s y -l yes -d 'Answer every question with yes'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -s h -l help -d 'Print help'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md, config.schema.json or providers.md'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
-complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire body turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -s h -l help -d 'Print help'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "gen" -d 'Print a generated document: cli.md, config.md, config.schema.json or providers.md'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "stream" -d 'Ask a model and keep its answer in a file as it arrives; no turn is made'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
+complete -c rt -n "__fish_rt_using_subcommand debug; and not __fish_seen_subcommand_from gen edits reply wire stream body turn help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from gen" -s q -l quiet -d 'Say nothing but results, warnings and errors'
@@ -527,6 +528,14 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s q -l quiet -d 'Say nothing but results, warnings and errors'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s y -l yes -d 'Answer every question with yes'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from wire" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -l model -d 'The model' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -l streams -d 'Ask so many times at once; with more than one, no text is shown' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -l to -d 'The directory for the files, one for each answer: 1, 2 …' -r -F
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -l config -d 'Set a configuration key for this run, such as `vcs.commit=off`; may be repeated' -r
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -l json -d 'Print results, or what happens, as JSON, one object a line (docs/formats/events.md)'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -s q -l quiet -d 'Say nothing but results, warnings and errors'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -s y -l yes -d 'Answer every question with yes'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from stream" -s h -l help -d 'Print help'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l provider -d 'The protocol, or the provider, as for `wire`' -r
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from body" -l sample -d 'The conversation' -r -f -a "text\t''
 tools\t''
@@ -549,6 +558,7 @@ complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "stream" -d 'Ask a model and keep its answer in a file as it arrives; no turn is made'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "turn" -d 'Print the stored files of a turn as JSON'
 complete -c rt -n "__fish_rt_using_subcommand debug; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -612,5 +622,6 @@ complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_f
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "edits" -d 'Make the edits of answers: JSON lines with files, answer and format in, files and issues out'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "reply" -d 'Read an answer on standard input and print the edits in it as JSON'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "wire" -d 'Read a provider\'s response on standard input and print the model\'s events, as JSON lines'
+complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "stream" -d 'Ask a model and keep its answer in a file as it arrives; no turn is made'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "body" -d 'Print the body of a request: a fixed conversation, as a provider is told it'
 complete -c rt -n "__fish_rt_using_subcommand help; and __fish_seen_subcommand_from debug" -f -a "turn" -d 'Print the stored files of a turn as JSON'

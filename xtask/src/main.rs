@@ -36,7 +36,8 @@ const USAGE: &str = "cargo xtask COMMAND
                          CPU and peak memory of rt against git, as ratios in one run
   bench edits [--corpus DIR] [--runs N] [--write]
                          how the answers of a corpus land, by form and noise; what reading and making edits costs
-  bench wire [--runs N]  what reading a long answer costs, beside curl to a file from the same server
+  bench wire [--runs N] [--write]
+                         what reading a long answer costs, beside curl to a file from the same server
   fuzz [TARGET…] [--minutes N] [--repeat FILE]
                          coverage-guided fuzzing of the parsers, N minutes each (1); or one input again
   e2e llama [--server PATH]

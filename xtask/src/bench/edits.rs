@@ -14,12 +14,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{alternate, child, stamp};
+use super::{alternate, child, page, stamp};
 use crate::measure::{self, Cost};
 use crate::shell;
 
 /// Opens the part of docs/benchmarks.md that is about edits.
-pub(super) const HEADING: &str = "## Edits";
+const HEADING: &str = "## Edits";
 
 pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     let (mut corpus, mut write, mut runs) = (None, false, 11);
@@ -50,10 +50,7 @@ pub(crate) fn run(args: &[&str]) -> Result<(), String> {
     text += &format!("Processor time of whole processes, median of {runs} alternating runs.\n\n{table}\n{}", stamp()?);
     print!("{text}");
     if write {
-        let page = shell::root().join("docs/benchmarks.md");
-        let old = shell::read(&page)?;
-        let turns = old.split(HEADING).next().unwrap_or_default().trim_end();
-        shell::write(&page, format!("{turns}\n\n{text}").as_bytes())?;
+        page::put(HEADING, &text)?;
     }
     match (wrong, missed) {
         (0, false) => Ok(()),

@@ -7,6 +7,7 @@
 
 mod doubling;
 pub(crate) mod edits;
+mod page;
 mod server;
 pub(crate) mod wire;
 
@@ -90,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     if options.write {
-        shell::write(&shell::root().join("docs/benchmarks.md"), page(&table, options.runs)?.as_bytes())?;
+        page::put(HEADING, &turns(&table, options.runs)?)?;
     }
     if rows.iter().all(Row::passes) { Ok(()) } else { Err("a target is missed: the rows that say FAIL".to_owned()) }
 }
@@ -194,15 +195,14 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// docs/benchmarks.md.
-fn page(table: &str, runs: usize) -> Result<String, String> {
-    let rest = shell::read(&shell::root().join("docs/benchmarks.md")).unwrap_or_default();
-    let edits = rest.split_once(edits::HEADING).map_or_else(String::new, |(_, edits)| format!("\n{}{edits}", edits::HEADING));
+/// Opens the part of docs/benchmarks.md that is about turns, which is the first.
+const HEADING: &str = "# Benchmarks";
+
+fn turns(table: &str, runs: usize) -> Result<String, String> {
     Ok(format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Processor time is user + system of the program and all that it waited for, median of \
+        "{HEADING}\n\nWritten by `cargo xtask bench --write`. Processor time is user + system of the program and all that it waited for, median of \
          {runs} alternating runs in one go; peak is the largest resident set of any run. The model is a server on loopback that answers at once; \
-         every turn begins a session, so the last run has all the others beside it. git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n\
-         {}{edits}",
+         every turn begins a session, so the last run has all the others beside it. git makes the same edit with `git add` and `git commit`. Only the ratios are comparable between machines.\n\n{table}\n{}",
         stamp()?,
     ))
 }

@@ -1,5 +1,7 @@
 //! `rt debug`: the value at each seam, for whoever works on retort.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
 
@@ -20,6 +22,7 @@ use crate::session::stream::ModelEvent;
 use super::super::context::Context;
 use super::super::error::Failure;
 use super::super::{reference, support};
+use stream::StreamArgs;
 
 /// Look at the values between the steps
 #[derive(Debug, Args)]
@@ -59,6 +62,9 @@ pub enum DebugCommand {
         #[arg(long, default_value_t = 200)]
         status: u16,
     },
+    /// Ask a model and keep its answer in a file as it arrives; no turn is made
+    #[command(hide = true)]
+    Stream(StreamArgs),
     /// Print the body of a request: a fixed conversation, as a provider is told it
     ///
     /// What a provider's protocol has no place for is left out of it.
@@ -126,6 +132,7 @@ pub fn run(ctx: &Context, args: &DebugArgs) -> Result<(), Failure> {
             let raw = ctx.ui.read_input().map_err(|e| Failure::user(format!("standard input cannot be read: {e}")))?;
             wire(ctx, provider, chunk.map_or(raw.len(), |size| size as usize).max(1), *status, &raw)
         }
+        DebugCommand::Stream(args) => stream::run(ctx, args),
         DebugCommand::Body { provider, sample, model, answer } => body(ctx, provider, sample, model, *answer),
         DebugCommand::Turn { address } => {
             let ws = ctx.workspace()?;
