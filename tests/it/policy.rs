@@ -206,6 +206,20 @@ fn a_provider_that_is_left_alone_can_be_asked_all_the_same() {
     assert_eq!(model.requests().len(), 4);
 }
 
+/// The one call that is let through is not used up by a message that nothing is sent for.
+#[test]
+fn a_message_that_comes_to_nothing_leaves_the_try_to_the_next_one() {
+    let model = FakeModel::script(vec![Reply::error(503, BUSY), Reply::error(503, BUSY), Reply::gemini("Fine.", 1)]);
+    let world = cautious(&model);
+    for minute in [0, 1] {
+        at(&world, minute, &[]).code(4);
+    }
+    let ran = at(&world, 12, &["--max-cost", "0.0000001"]);
+    assert!(ran.code != Some(0) && model.requests().len() == 2, "{}", ran.err);
+    at(&world, 13, &[]).ok();
+    assert_eq!(model.requests().len(), 3);
+}
+
 #[test]
 fn a_wrong_key_or_a_refusal_does_not_mean_that_a_provider_is_down() {
     let model = FakeModel::answering(|_| Reply::error(401, "{}"));

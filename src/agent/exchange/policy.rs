@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::base::clock::Timestamp;
 use crate::base::money::{BytesPerFour, TokenCounter as _, Tokens, Usd};
 use crate::base::options::CallOption;
 use crate::llm::breaker::{self, Admission, BreakerStore, Ended};
@@ -69,6 +70,17 @@ pub(super) struct Policy<'a> {
     /// The price of the last answer, and of which model it was.
     price: Option<(ModelId, Price)>,
     said_unpriced: bool,
+    /// The provider that is to be tried once again; until the call has ended, nobody else asks it.
+    trying: Option<breaker::Place>,
+}
+
+impl Drop for Policy<'_> {
+    /// A call that was never made says nothing, and leaves the next one to somebody else.
+    fn drop(&mut self) {
+        if let Some(place) = self.trying.take() {
+            breaker::ended(self.breakers, &place, Ended::Unknown, Timestamp::default);
+        }
+    }
 }
 
 /// A request that goes to another model.
@@ -82,7 +94,7 @@ struct Next {
 impl<'a> Policy<'a> {
     pub(super) fn new(breakers: &'a mut dyn BreakerStore, fallback: &[String], spent: Usd) -> Self {
         let left = fallback.iter().cloned().collect();
-        Self { breakers, left, next: None, spent, price: None, said_unpriced: false }
+        Self { breakers, left, next: None, spent, price: None, said_unpriced: false, trying: None }
     }
 
     /// Counts what an answer of `model` has cost.
@@ -127,7 +139,11 @@ impl Driver<'_> {
         let Some(place) = &model.place else { return Ok(()) };
         let ws = self.ws;
         match breaker::admit(self.policy.breakers, place, model.breaker, || ws.now()) {
-            Admission::Ask | Admission::Try => Ok(()),
+            Admission::Ask => Ok(()),
+            Admission::Try => {
+                self.policy.trying = Some(place.clone());
+                Ok(())
+            }
             Admission::Wait(until) => Err(Error::LeftAlone { provider: place.provider.clone(), until, now: ws.now() }),
         }
     }
@@ -140,6 +156,7 @@ impl Driver<'_> {
             None => Ended::Unknown,
         };
         if let Some(place) = &self.model.place {
+            self.policy.trying.take_if(|trying| trying == place);
             breaker::ended(self.policy.breakers, place, how, || self.ws.now());
         }
     }
