@@ -175,9 +175,10 @@ impl Attempt<'_> {
 
     async fn read(&mut self, mut response: RawResponse) -> Result<(), LlmError> {
         if response.headers.get("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+            let status = response.status;
+            self.whole(response).await?;
             let message = "the server answers with a web page, which is no model's answer";
-            let error = LlmError::new(Fault::NotFound, self.provider.name(), message);
-            return Err(LlmError { status: response.status, ..error });
+            return Err(LlmError { status, ..LlmError::new(Fault::NotFound, self.provider.name(), message) });
         }
         let mut decoder = self.provider.decoder();
         let mut events = Vec::new();
@@ -225,8 +226,16 @@ impl Attempt<'_> {
         Err(cut(self.provider.name(), self.status, &ended))
     }
 
-    /// Reads an error body whole before it is stored, so that a key that it repeats can be cut out.
     async fn refused(&mut self, mut response: RawResponse) -> LlmError {
+        let (status, headers) = (response.status, std::mem::take(&mut response.headers));
+        match self.whole(response).await {
+            Ok(body) => from_response(self.provider.name(), status, &headers, &body),
+            Err(error) => error,
+        }
+    }
+
+    /// Reads what is no answer whole before it is stored, so that a key that it repeats can be cut out.
+    async fn whole(&mut self, mut response: RawResponse) -> Result<Vec<u8>, LlmError> {
         let mut body = Vec::new();
         let mut deadline = self.timer.sleep(self.idle.min(LONGEST_WAIT));
         while body.len() < ERROR_BODY {
@@ -241,10 +250,7 @@ impl Attempt<'_> {
                 body = replace_all(&body, key.as_bytes(), b"[key]");
             }
         }
-        if let Err(error) = self.keep(&body) {
-            return error;
-        }
-        from_response(self.provider.name(), response.status, &response.headers, &body)
+        self.keep(&body).map(|()| body)
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), LlmError> {

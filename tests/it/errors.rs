@@ -267,8 +267,19 @@ fn an_error_in_the_middle_of_an_answer_keeps_what_came() {
     let world = world("anthropic", &model.url());
     let ran = ask(&world, "anthropic").code(4);
     assert_eq!((error(&ran), ran.out.trim_end(), model.requests().len()), ("anthropic: Overloaded", "Some words", 1));
+    assert!(ran.err.contains("hint: what arrived is kept: rt show"), "{}", ran.err);
     let turn = world.rt(&["show", "--json"]).ok().json().remove(0);
     assert_eq!((&turn["outcome"], &turn["answer"]), (&"interrupted".into(), &"Some words".into()));
+}
+
+#[test]
+fn a_web_page_is_no_answer_and_is_kept() {
+    let page = b"<html>Please log in</html>";
+    let model = FakeModel::answering(move |_| Reply::new(200, "text/html; charset=utf-8", vec![page.to_vec()]));
+    let world = world("openai", &model.url());
+    let ran = ask(&world, "openai").code(4);
+    assert_eq!(error(&ran), "openai: the server answers with a web page, which is no model's answer");
+    assert_eq!((world.rt(&["show", "--raw"]).ok().raw, model.requests().len()), (page.to_vec(), 1));
 }
 
 #[test]

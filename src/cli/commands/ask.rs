@@ -220,7 +220,13 @@ pub fn run(ctx: &Context, args: &AskArgs) -> Result<(), Failure> {
     };
     after_with(ctx, &ws, index);
     let held = finished.turn.edits.with_status(ChangeStatus::Held).len();
-    let failure = finished.error.map(Failure::from).map(|failure| match finished.end {
+    let said_something = finished.turn.response.as_ref().is_some_and(|response| !response.text.is_empty());
+    let failure = finished.error.map(Failure::from).map(|failure| {
+        let kept = failure.report.hints.iter().any(|hint| hint.contains("what arrived is kept") || hint.contains("rt -c"));
+        let lost = finished.end == End::NoAnswer && said_something && !kept;
+        if lost { failure.hint("what arrived is kept: rt show   ask again with: rt -c -m \"…\"") } else { failure }
+    });
+    let failure = failure.map(|failure| match finished.end {
         End::NoAnswer | End::Interrupted if held > 0 => {
             let partial = if finished.turn.edits.rejects.is_empty() { "" } else { " --partial" };
             failure.hint(format!("complete edits of {} are kept: rt retry{partial}", context::files(held)))
