@@ -181,7 +181,7 @@ impl Index {
     }
 
     /// Turns of our own live sessions whose edits wait, the latest first. Only the last turn of an exchange counts: what
-    /// came of the exchange is what came of that.
+    /// came of the exchange is what came of that, also where it was taken in another session.
     pub fn queue(&mut self, repo: &dyn Backend) -> Result<Vec<QueueRow>, IndexError> {
         let Some(id) = self.repo_id(repo)? else { return Ok(Vec::new()) };
         self.read_edits(repo, None)?;
@@ -191,7 +191,7 @@ impl Index {
              JOIN sessions s ON s.repo = turns.repo AND s.remote = '' AND s.id = turns.session AND NOT s.abandoned \
              WHERE turns.repo = ?1 AND {OPEN} AND EXISTS (SELECT 1 FROM edits e WHERE e.turn = turns.id AND e.reason IS NULL) \
              AND NOT EXISTS (SELECT 1 FROM turns n WHERE n.repo = turns.repo AND n.exchange = turns.exchange \
-               AND n.session = turns.session AND n.depth > turns.depth) \
+               AND (n.session = turns.session AND n.depth > turns.depth OR n.session <> turns.session AND n.started > turns.started)) \
              ORDER BY turns.ended DESC, turns.oid"
         ))?;
         let mut edits = self.conn.prepare("SELECT path, reason FROM edits WHERE turn = ?1 ORDER BY place")?;

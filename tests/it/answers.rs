@@ -125,6 +125,20 @@ fn what_is_only_stored_waits() {
 }
 
 #[test]
+fn what_waited_in_another_session_waits_no_more_when_it_is_taken() {
+    let model = FakeModel::saying(&[edit("b.txt", "b\n", "B\n"), "Fine.".to_owned()]);
+    let world = world(&model);
+    world.rt(&["-m", "change b.txt", "--dry-run"]).ok();
+    let key = world.rt(&["show", "--json"]).ok().json()[0]["turn"].as_str().expect("a key").to_owned();
+    world.rt(&["-n", "-m", "hi"]).ok();
+    assert!(world.rt(&["status"]).ok().out.contains("waiting"));
+    world.rt(&["retry", &key]).ok();
+    assert_eq!(world.read("b.txt"), "B\n");
+    let said = world.rt(&["status"]).ok().out;
+    assert!(!said.contains("waiting"), "{said}");
+}
+
+#[test]
 fn when_it_never_fits_nothing_is_written_and_the_rest_can_be_taken() {
     let good = edit("b.txt", "b\n", "B\n");
     let bad = edit("a.txt", "nowhere\n", "x\n");
