@@ -177,7 +177,7 @@ impl Attempt<'_> {
         if response.headers.get("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
             let status = response.status;
             self.whole(response).await?;
-            let message = "the server answers with a web page, which is no model's answer";
+            let message = "the server answers with a web page, which is no model's answer; check the provider's address";
             return Err(LlmError { status, ..LlmError::new(Fault::NotFound, self.provider.name(), message) });
         }
         let mut decoder = self.provider.decoder();

@@ -278,7 +278,7 @@ fn a_web_page_is_no_answer_and_is_kept() {
     let model = FakeModel::answering(move |_| Reply::new(200, "text/html; charset=utf-8", vec![page.to_vec()]));
     let world = world("openai", &model.url());
     let ran = ask(&world, "openai").code(4);
-    assert_eq!(error(&ran), "openai: the server answers with a web page, which is no model's answer");
+    assert_eq!(error(&ran), "openai: the server answers with a web page, which is no model's answer; check the provider's address");
     assert_eq!((world.rt(&["show", "--raw"]).ok().raw, model.requests().len()), (page.to_vec(), 1));
 }
 
